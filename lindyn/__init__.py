@@ -1,0 +1,54 @@
+"""lindyn: the theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
+
+    import lindyn as ld
+    hp = ld.Hyperparameters(alpha_p=1.0, beta=0.4, eta=0.04)
+    traj = ld.simulate(ld.WeightFlow(hp, ld.Moments.isotropic(8, 0.1)), ld.WeightState.random(4, 8), t1=50.0)
+
+Importing lindyn loads neither jax, torch nor pyplot; each name is loaded when it is first used.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Hyperparameters": "lindyn.hyperparameters",
+    "Moments": "lindyn.moments",
+    "MomentSums": "lindyn.streaming",
+    "WeightState": "lindyn.states",
+    "CorrelationState": "lindyn.states",
+    "GramState": "lindyn.states",
+    "ModeState": "lindyn.states",
+    "ModeWeightState": "lindyn.states",
+    "ParabolaState": "lindyn.states",
+    "WeightFlow": "lindyn.flows",
+    "CorrelationFlow": "lindyn.flows",
+    "GramFlow": "lindyn.flows",
+    "ModeFlow": "lindyn.flows",
+    "ModeWeightFlow": "lindyn.flows",
+    "ParabolaFlow": "lindyn.flows",
+    "simulate": "lindyn.solve.ode",
+    "descend": "lindyn.solve.finite_step",
+    "Trajectory": "lindyn.solve.trajectory",
+    "SimulationError": "lindyn.solve.trajectory",
+    "load": "lindyn.solve.files",
+}
+_MODULES = ("conversions", "equations", "images", "observables", "theory")
+
+__all__ = ["__version__", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f"lindyn.{name}")
+    else:
+        raise AttributeError(f"module 'lindyn' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

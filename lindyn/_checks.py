@@ -1,0 +1,143 @@
+"""Checks of what is given: one clear sentence with the argument, the value received and the likely fix."""
+
+import difflib
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+RELATIVE = 1e-10  # asymmetry and negative eigenvalues up to this share of the largest entry are round-off
+
+
+def is_traced(value: Any) -> bool:
+    """Return whether `value` is a JAX tracer or placeholder, whose number cannot be looked at."""
+    if "jax" not in sys.modules:
+        return False
+    import jax
+
+    return isinstance(value, jax.core.Tracer)
+
+
+def to_numpy(value: Any) -> np.ndarray:
+    """Return a numpy view of a numpy, JAX or torch array."""
+    return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
+
+
+def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None = None) -> Any:
+    """Return `value` as a finite float array: lists and numbers become float64 numpy, JAX and torch arrays stay.
+
+    Raises:
+        ValueError: not numeric, wrong number of axes or shape, or NaN / infinity inside.
+    """
+    if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.ndarray | np.generic):
+        try:
+            value = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be a numeric array; got {value!r:.80}.") from error
+    if ndim is not None and len(value.shape) != ndim:
+        raise ValueError(f"{name} must have {ndim} axes; got shape {tuple(value.shape)}.")
+    if shape is not None and tuple(value.shape) != tuple(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}; got {tuple(value.shape)}.")
+    if not is_traced(value):
+        numbers = to_numpy(value)
+        bad = int(numbers.size - np.count_nonzero(np.isfinite(numbers)))
+        if bad:
+            raise ValueError(f"{name} must be finite; got {bad} NaN or infinite of {numbers.size} entries.")
+    return value
+
+
+def as_scalar(name: str, value: Any, minimum: float = -np.inf, exclusive: bool = False, fix: str = "") -> Any:
+    """Return `value` as a finite float (a traced value passes through).
+
+    Raises:
+        ValueError: not a number, not finite, or below `minimum` (or at it, when `exclusive`).
+    """
+    if is_traced(value):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be a number; got {value!r:.80}.") from error
+    sign = ">" if exclusive else ">="
+    bound = "finite" if minimum == -np.inf else f"finite and {sign} {minimum:g}"
+    if not np.isfinite(number) or number < minimum or (exclusive and number == minimum):
+        raise ValueError(f"{name} must be {bound}; got {number:g}.{' ' + fix if fix else ''}")
+    return number
+
+
+def as_psd(name: str, value: Any, n: int | None = None) -> Any:
+    """Return `value` as a symmetric positive semi-definite matrix, exactly symmetrised (traced: as it is).
+
+    Raises:
+        ValueError: not square, not finite, not symmetric, or with an eigenvalue below round-off.
+    """
+    value = as_array(name, value, ndim=2)
+    if value.shape[0] != value.shape[1] or (n is not None and value.shape[0] != n):
+        wanted = "square" if n is None else f"{n} x {n}"
+        raise ValueError(f"{name} must be {wanted}; got shape {tuple(value.shape)}.")
+    if is_traced(value):
+        return value
+    numbers = to_numpy(value)
+    scale = float(np.max(np.abs(numbers), initial=0.0))
+    asymmetry = float(np.max(np.abs(numbers - numbers.T), initial=0.0))
+    if asymmetry > RELATIVE * scale:
+        raise ValueError(
+            f"{name} must be symmetric; got max |{name} - {name}^T| = {asymmetry:.3g}. Use ({name} + {name}^T) / 2."
+        )
+    lowest = lowest_eigenvalue(numbers)
+    if lowest < -RELATIVE * scale * len(numbers):
+        raise ValueError(
+            f"{name} must be positive semi-definite; got smallest eigenvalue {lowest:.3g}. "
+            "Clip its negative eigenvalues to 0, or estimate it from more samples."
+        )
+    return (value + value.T) / 2
+
+
+def lowest_eigenvalue(matrix: np.ndarray) -> float:
+    """Return the smallest eigenvalue of a symmetric matrix, or 0 when a Cholesky factor shows it is PSD."""
+    if np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0:
+        return float(np.min(np.diag(matrix), initial=0.0))
+    jitter = RELATIVE * float(np.max(np.abs(matrix))) * np.eye(len(matrix))
+    try:
+        np.linalg.cholesky(matrix + jitter)
+    except np.linalg.LinAlgError:
+        return float(np.linalg.eigvalsh(matrix)[0])
+    return 0.0
+
+
+def as_times(name: str, value: Any) -> np.ndarray:
+    """Return `value` as increasing float64 times, two or more, the first >= 0.
+
+    Raises:
+        ValueError: fewer than two times, a negative start, or times that do not increase.
+    """
+    times = as_array(name, value, ndim=1)
+    if is_traced(times):
+        return times
+    times = to_numpy(times).astype(np.float64)
+    if len(times) < 2:
+        raise ValueError(f"{name} must hold a start and at least one later time; got {len(times)} entries.")
+    if times[0] < 0:
+        raise ValueError(f"{name} must start at t >= 0; got {times[0]:g}.")
+    steps = np.diff(times)
+    if np.any(steps <= 0):
+        k = int(np.argmax(steps <= 0))
+        raise ValueError(
+            f"{name} must increase; got {times[k]:g} followed by {times[k + 1]:g} at index {k}. Sort it and drop repeats."
+        )
+    return times
+
+
+def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of `allowed`.
+
+    Raises:
+        ValueError: an unknown name; the message lists what is known and suggests the near one.
+    """
+    allowed = list(allowed)
+    if value in allowed:
+        return value
+    near = difflib.get_close_matches(str(value), allowed, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{hint}")

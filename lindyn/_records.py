@@ -1,0 +1,80 @@
+"""Frozen records that JAX can map over and differentiate through, without loading JAX.
+
+A `Record` is a frozen dataclass checked when it is made. If JAX is in the process, every record class is
+registered as a pytree: fields marked `static()` are structure, all others are leaves or subtrees.
+"""
+
+import dataclasses
+import sys
+from typing import Any, Self
+
+_CLASSES: list[type] = []
+_REGISTERED: set[type] = set()
+
+
+def static(default: Any = dataclasses.MISSING) -> Any:
+    """Declare a dataclass field that is structure, not data (a name, a switch)."""
+    return dataclasses.field(default=default, metadata={"static": True})
+
+
+def register_records() -> None:
+    """Register every record class with JAX; imports JAX. Idempotent."""
+    import jax
+
+    for cls in _CLASSES:
+        if cls not in _REGISTERED:
+            _REGISTERED.add(cls)
+            jax.tree_util.register_pytree_with_keys(cls, _flatten_with_keys, _unflattener(cls))
+
+
+def _flatten_with_keys(record: "Record") -> tuple[list, tuple]:
+    from jax.tree_util import GetAttrKey
+
+    children = [(GetAttrKey(name), getattr(record, name)) for name in record._fields(static=False)]
+    return children, tuple(getattr(record, name) for name in record._fields(static=True))
+
+
+def _unflattener(cls: type) -> Any:
+    def unflatten(aux: tuple, children: Any) -> "Record":
+        values = dict(zip(cls._fields(static=False), children, strict=True))
+        return cls._unchecked(**values, **dict(zip(cls._fields(static=True), aux, strict=True)))
+
+    return unflatten
+
+
+class Record:
+    """Base of the frozen records. Subclasses are decorated with `@dataclass(frozen=True, eq=False)`."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _CLASSES.append(cls)
+
+    def __post_init__(self) -> None:
+        if "jax" in sys.modules and type(self) not in _REGISTERED:
+            register_records()
+        self._check()
+
+    def _check(self) -> None:
+        """Raise ValueError on a bad field; may normalise fields through `_set`."""
+
+    def _set(self, **values: Any) -> None:
+        """Normalise fields of a record that is being made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def _fields(cls, static: bool | None = None) -> list[str]:
+        """Return field names: all of them, or only the static or the data fields."""
+        every = dataclasses.fields(cls)  # type: ignore[arg-type]
+        return [f.name for f in every if static is None or f.metadata.get("static", False) == static]
+
+    @classmethod
+    def _unchecked(cls, **values: Any) -> Self:
+        """Make a record without its checks (derivatives, JAX placeholders, stacked trajectories)."""
+        record = object.__new__(cls)
+        record._set(**values)
+        return record
+
+    def _replace(self, **values: Any) -> Self:
+        """Return an unchecked copy with some fields replaced."""
+        return self._unchecked(**{name: getattr(self, name) for name in self._fields()} | values)

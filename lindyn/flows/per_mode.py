@@ -1,0 +1,218 @@
+"""Flows of decoupled modes: (p, s, tau), (p, w, a) and the parabola (p, tau)."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from lindyn import _checks
+from lindyn._records import Record, static
+from lindyn.equations import modes, parabola, target
+from lindyn.flows import choices
+from lindyn.flows.correlations import check_online_tau
+from lindyn.hyperparameters import Hyperparameters
+from lindyn.states import ModeState, ModeWeightState, ParabolaState
+
+
+def _check_spectrum(flow: Any) -> None:
+    if not isinstance(flow.hp, Hyperparameters):
+        raise ValueError(f"hp must be Hyperparameters; got {type(flow.hp).__name__}.")
+    for name in ("x", "x_aug"):
+        value = _checks.as_array(name, getattr(flow, name))
+        if not _checks.is_traced(value) and np.any(_checks.to_numpy(value) < 0):
+            raise ValueError(f"{name} must be >= 0; got {_checks.to_numpy(value).min():g}. It is an eigenvalue of a moment.")
+        flow._set(**{name: value})
+
+
+def _check_modes(flow: Any, first: Any) -> None:
+    for name in ("x", "x_aug"):
+        value = getattr(flow, name)
+        if value.shape not in ((), first.shape):
+            raise ValueError(f"{name} must be one number or one per mode; got shape {value.shape} for {first.shape} modes.")
+
+
+def _check_ones(predictor: str, p: Any) -> None:
+    if predictor == "identity" and not _checks.is_traced(p) and bool((p != 1).any()):
+        raise ValueError("predictor='identity' means p = 1; got another p. Start from p = 1.")
+
+
+@dataclass(frozen=True, eq=False)
+class ModeFlow(Record):
+    """(p, s, tau) of Eqs. 11-13, one entry per mode; D = x tau - (x + x_aug) p.
+
+        dp/dt   = alpha_p s D - eta_p p
+        ds/dt   = 2 p s D - 2 eta_s s
+        dtau/dt = beta (1 - tau) - tau (p D - eta_s)
+
+    Exact for commuting X, X' and decoupled initial values. The default x_aug = 0.25 is this library's choice
+    (the paper prints no sigma^2 for its mode figures).
+
+    Args:
+        hp: the rates.
+        x: eigenvalues of X, one number or one per mode, >= 0 (1 in the paper).
+        x_aug: eigenvalues of X', likewise (sigma^2 in the paper).
+        target: "ema", "online" (tau = 1) or "frozen" (the target's weight a = tau sqrt(s) stays).
+        stop_gradient: False adds the gradient through the target branch; needs target="online".
+        predictor: "trained" or "identity" (p = 1); "symmetrised" is "trained" here.
+        tau: "dynamic", or "constant" to hold it at its initial value.
+
+    Raises:
+        ValueError: a negative eigenvalue, an unknown choice or a combination without meaning.
+    """
+
+    hp: Hyperparameters
+    x: Any = 1.0
+    x_aug: Any = 0.25
+    target: str = static(default="ema")
+    stop_gradient: bool = static(default=True)
+    predictor: str = static(default="trained")
+    tau: str = static(default="dynamic")
+
+    state_type = ModeState
+
+    def _check(self) -> None:
+        _check_spectrum(self)
+        choices.check(self.target, self.stop_gradient, self.predictor, self.tau)
+
+    def __call__(self, t: Any, y: ModeState, args: Any = None) -> ModeState:
+        """Return (dp, ds, dtau)/dt at the state y."""
+        hp = self.hp
+        D = modes.drive(y.p, y.tau, self.x, self.x_aug)
+        g = modes.growth(y.p, D, hp.eta_s)
+        if not self.stop_gradient:
+            g = g + modes.target_branch(y.p, self.x, self.x_aug)
+        fixed_p = self.predictor == "identity"
+        fixed_tau = self.tau == "constant" or self.target == "online"
+        return ModeState._unchecked(
+            p=0.0 * y.p if fixed_p else modes.dp(y.p, y.s, D, hp.alpha_p, hp.eta_p),
+            s=modes.ds(y.s, g),
+            tau=0.0 * y.tau if fixed_tau else target.dtau(y.tau, g, choices.beta_of(self.target, hp.beta)),
+        )
+
+    def check_state(self, y: ModeState) -> None:
+        """Raise ValueError if y cannot start this flow."""
+        _check_modes(self, y.p)
+        _check_ones(self.predictor, y.p)
+        check_online_tau(self, y.tau)
+
+
+@dataclass(frozen=True, eq=False)
+class ModeWeightFlow(Record):
+    """(p, w, a): Lemma 1 for one singular direction at a time, r = x a - (x + x_aug) p w.
+
+        dp/dt = alpha_p r w - eta_p p
+        dw/dt = p r - eta_s w
+        da/dt = beta (w - a)
+
+    Args:
+        hp: the rates.
+        x: eigenvalues of X, one number or one per mode, >= 0.
+        x_aug: eigenvalues of X', likewise.
+        target: "ema", "online" (a = w) or "frozen".
+        stop_gradient: False adds the gradient through the target branch; needs target="online".
+        predictor: "trained" or "identity" (p = 1).
+
+    Raises:
+        ValueError: a negative eigenvalue, an unknown choice or a combination without meaning.
+    """
+
+    hp: Hyperparameters
+    x: Any = 1.0
+    x_aug: Any = 0.25
+    target: str = static(default="ema")
+    stop_gradient: bool = static(default=True)
+    predictor: str = static(default="trained")
+
+    state_type = ModeWeightState
+
+    def _check(self) -> None:
+        _check_spectrum(self)
+        choices.check(self.target, self.stop_gradient, self.predictor)
+
+    @classmethod
+    def appendix_d(cls, l_s: float = 1.0, l_d: float = 0.5, alpha_p: float = 1.0, beta: float = 1.0, **flow: Any) -> Self:
+        """Return Appendix D's scalar system in its own symbols: l_d = x, l_s = x + x_aug, eta = 0 (Fig. 10).
+
+        Args:
+            l_s: eigenvalue of Sigma^s = X + X'.
+            l_d: eigenvalue of Sigma^d = X, 0 <= l_d <= l_s.
+            alpha_p: learning-rate ratio of the predictor.
+            beta: EMA rate.
+            **flow: target and predictor, as in `ModeWeightFlow`.
+
+        Returns:
+            The flow.
+
+        Raises:
+            ValueError: l_d above l_s (X' would be negative), or a negative rate.
+        """
+        l_s, l_d = _checks.as_scalar("l_s", l_s, minimum=0.0), _checks.as_scalar("l_d", l_d, minimum=0.0)
+        if l_d > l_s:
+            raise ValueError(f"l_d must be at most l_s (l_s - l_d is an eigenvalue of X'); got l_d={l_d:g}, l_s={l_s:g}.")
+        return cls(Hyperparameters(alpha_p, beta, eta=0.0), x=l_d, x_aug=l_s - l_d, **flow)
+
+    def __call__(self, t: Any, y: ModeWeightState, args: Any = None) -> ModeWeightState:
+        """Return (dp, dw, da)/dt at the state y; with target="online" a is read as w."""
+        hp, online = self.hp, self.target == "online"
+        a = y.w if online else y.a
+        r = modes.residual(y.p, y.w, a, self.x, self.x_aug)
+        dw = modes.dw(y.p, y.w, r, hp.eta_s)
+        if not self.stop_gradient:
+            dw = dw + y.w * modes.target_branch(y.p, self.x, self.x_aug)
+        fixed_p = self.predictor == "identity"
+        return ModeWeightState._unchecked(
+            p=0.0 * y.p if fixed_p else modes.dp_weights(y.p, y.w, r, hp.alpha_p, hp.eta_p),
+            w=dw,
+            a=dw if online else modes.da(y.w, a, choices.beta_of(self.target, hp.beta)),
+        )
+
+    def check_state(self, y: ModeWeightState) -> None:
+        """Raise ValueError if y cannot start this flow."""
+        _check_modes(self, y.p)
+        _check_ones(self.predictor, y.p)
+        if self.target == "online" and not _checks.is_traced(y.a) and bool((y.a != y.w).any()):
+            raise ValueError("target='online' means a = w; got an a that differs. Leave a out, or use target='ema'.")
+
+
+@dataclass(frozen=True, eq=False)
+class ParabolaFlow(Record):
+    """(p, tau) on the invariant parabola s = p^2 / alpha_p (Eq. 16); D = x tau - (x + x_aug) p.
+
+        dp/dt   = p^2 D - eta p
+        dtau/dt = beta (1 - tau) - tau (p D - eta)
+
+    Args:
+        hp: the rates, with equal decays (the parabola is invariant only then).
+        x: eigenvalues of X, one number or one per mode, >= 0.
+        x_aug: eigenvalues of X', likewise.
+        target: "ema", "online" (tau = 1) or "frozen".
+        tau: "dynamic", or "constant" to hold it at its initial value.
+
+    Raises:
+        ValueError: eta_p != eta_s, a negative eigenvalue or an unknown choice.
+    """
+
+    hp: Hyperparameters
+    x: Any = 1.0
+    x_aug: Any = 0.25
+    target: str = static(default="ema")
+    tau: str = static(default="dynamic")
+
+    state_type = ParabolaState
+
+    def _check(self) -> None:
+        _check_spectrum(self)
+        choices.check(self.target, tau=self.tau)
+        self.hp.eta  # noqa: B018  raises when the decays differ
+
+    def __call__(self, t: Any, y: ParabolaState, args: Any = None) -> ParabolaState:
+        """Return (dp, dtau)/dt at the state y."""
+        g = modes.growth(y.p, modes.drive(y.p, y.tau, self.x, self.x_aug), self.hp.eta)
+        fixed = self.tau == "constant" or self.target == "online"
+        dtau = 0.0 * y.tau if fixed else target.dtau(y.tau, g, choices.beta_of(self.target, self.hp.beta))
+        return ParabolaState._unchecked(p=parabola.dp(y.p, g), tau=dtau)
+
+    def check_state(self, y: ParabolaState) -> None:
+        """Raise ValueError if y cannot start this flow."""
+        _check_modes(self, y.p)
+        check_online_tau(self, y.tau)

@@ -1,0 +1,212 @@
+"""The data as the theory sees it: X = E[xbar xbar^T] and X' = E_x Var[x'|x], n1 x n1."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+
+from lindyn import _checks
+from lindyn._linalg import nested_eigh, ratio
+from lindyn._records import Record, static
+
+
+@dataclass(frozen=True)
+class SamplingError:
+    """Standard errors of estimated moments.
+
+    Args:
+        n_samples: number of pairs of views.
+        X: root mean square Frobenius error of X.
+        X_aug: root mean square Frobenius error of X'.
+        clipped: Frobenius norm of the negative part of the estimated X that was clipped.
+    """
+
+    n_samples: int
+    X: float
+    X_aug: float
+    clipped: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Moments(Record):
+    """X and X' of the data and its augmentation (Sigma^d = X, Sigma^s = X + X' in Appendix D).
+
+    Args:
+        X: second moment of the sample means, n1 x n1, symmetric PSD.
+        X_aug: X', mean covariance of the augmentation, n1 x n1, symmetric PSD.
+        sampling: standard errors, when the moments were estimated.
+
+    Raises:
+        ValueError: not square, sizes that differ, not symmetric, not PSD, NaN or infinity.
+    """
+
+    X: Any
+    X_aug: Any
+    sampling: SamplingError | None = static(default=None)
+
+    def _check(self) -> None:
+        X = _checks.as_psd("X", self.X)
+        self._set(X=X, X_aug=_checks.as_psd("X_aug", self.X_aug, n=X.shape[0]))
+
+    @property
+    def n1(self) -> int:
+        """Input dimension."""
+        return self.X.shape[0]
+
+    @property
+    def Sigma_d(self) -> Any:
+        """Sigma^d = X, two views of one sample (Appendix D)."""
+        return self.X
+
+    @property
+    def Sigma_s(self) -> Any:
+        """Sigma^s = X + X', one view with itself (Appendix D)."""
+        return self.X + self.X_aug
+
+    @cached_property
+    def is_isotropic(self) -> bool:
+        """Whether X and X' are exact multiples of the identity (Assumption 2)."""
+        return all(_is_multiple_of_identity(_checks.to_numpy(M)) for M in (self.X, self.X_aug))
+
+    @cached_property
+    def commutation_defect(self) -> float:
+        """||[X, X']|| / (||X|| ||X'||), 0 for commuting moments."""
+        X, X_aug = _checks.to_numpy(self.X), _checks.to_numpy(self.X_aug)
+        size = float(np.linalg.norm(X) * np.linalg.norm(X_aug))
+        return ratio(float(np.linalg.norm(X @ X_aug - X_aug @ X)), size)
+
+    @cached_property
+    def commute(self) -> bool:
+        """Whether X and X' commute to round-off."""
+        return bool(self.commutation_defect <= 1e-13 * np.sqrt(self.n1))
+
+    def joint_spectrum(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (x, x_aug, V): V the eigenbasis of X, with X' diagonal too where it can be; largest x first.
+
+        For commuting moments X = V diag(x) V^T and X' = V diag(x_aug) V^T; otherwise x_aug is the diagonal of
+        V^T X' V only.
+        """
+        X, X_aug = _checks.to_numpy(self.X), _checks.to_numpy(self.X_aug)
+        if _is_diagonal(X) and _is_diagonal(X_aug):
+            x, V = np.diag(X), np.eye(self.n1)
+        else:
+            x, V = nested_eigh(X, X_aug)
+        order = np.argsort(-x, kind="stable")
+        V = V[:, order]
+        return x[order], np.einsum("ij,ik,kj->j", V, X_aug, V), V
+
+    @classmethod
+    def isotropic(cls, n1: int, sigma2: float, x: float = 1.0) -> Self:
+        """Return X = x I, X' = sigma2 I (Assumption 2 has x = 1).
+
+        Args:
+            n1: input dimension, >= 1.
+            sigma2: variance of the augmentation, >= 0.
+            x: variance of the data, >= 0.
+
+        Returns:
+            The moments.
+
+        Raises:
+            ValueError: n1 below 1, or a negative variance.
+        """
+        if not isinstance(n1, int | np.integer) or n1 < 1:
+            raise ValueError(f"n1 must be a whole number >= 1; got {n1!r}.")
+        sigma2 = _checks.as_scalar("sigma2", sigma2, minimum=0.0, fix="It is a variance.")
+        x = _checks.as_scalar("x", x, minimum=0.0, fix="It is a variance.")
+        return cls(x * np.eye(n1), sigma2 * np.eye(n1))
+
+    @classmethod
+    def commuting(cls, x: Any, x_aug: Any, V: Any = None) -> Self:
+        """Return X = V diag(x) V^T, X' = V diag(x_aug) V^T.
+
+        Args:
+            x: eigenvalues of X, length n1, >= 0.
+            x_aug: eigenvalues of X', length n1 or one number, >= 0.
+            V: orthogonal n1 x n1 eigenbasis, default the identity.
+
+        Returns:
+            The moments.
+
+        Raises:
+            ValueError: negative eigenvalues, lengths that differ, V not orthogonal.
+        """
+        x = _checks.as_array("x", x, ndim=1)
+        x_aug = np.broadcast_to(_checks.as_array("x_aug", x_aug), x.shape)
+        if V is None:
+            return cls(np.diag(x), np.diag(x_aug))
+        V = _checks.as_array("V", V, shape=(len(x), len(x)))
+        error = float(np.max(np.abs(V.T @ V - np.eye(len(x)))))
+        if error > 1e-10:
+            raise ValueError(f"V must be orthogonal; got max |V^T V - I| = {error:.3g}. Take Q of its QR factors.")
+        return cls((V * x) @ V.T, (V * x_aug) @ V.T)
+
+    @classmethod
+    def additive_scrambling(cls, Sigma_x: Any, Sigma_n: Any) -> Self:
+        """Return Appendix D's additive noise: Sigma^d = Sigma^x, Sigma^s = Sigma^x + Sigma^n.
+
+        Args:
+            Sigma_x: second moment of the clean data, n1 x n1, PSD.
+            Sigma_n: covariance of the noise, n1 x n1, PSD.
+
+        Returns:
+            The moments X = Sigma^x, X' = Sigma^n.
+        """
+        return cls(_checks.as_psd("Sigma_x", Sigma_x), _checks.as_psd("Sigma_n", Sigma_n))
+
+    @classmethod
+    def multiplicative_scrambling(cls, Sigma_x: Any, P: Any) -> Self:
+        """Return Appendix D's scrambled subspace: P x is kept, (I - P) x is that of an independent sample.
+
+        Then X = P Sigma^x P and X' = (I - P) Sigma^x (I - P). The printed Sigma^s = X + X' = Sigma^x holds when
+        P Sigma^x (I - P) = 0, that is when P commutes with Sigma^x.
+
+        Args:
+            Sigma_x: covariance of the zero-mean data, n1 x n1, PSD.
+            P: orthogonal projection on what survives, n1 x n1.
+
+        Returns:
+            The moments.
+
+        Raises:
+            ValueError: P is not an orthogonal projection.
+        """
+        Sigma_x = _checks.as_psd("Sigma_x", Sigma_x)
+        P = _checks.as_psd("P", P, n=Sigma_x.shape[0])
+        error = float(np.max(np.abs(P @ P - P)))
+        if error > 1e-10:
+            raise ValueError(f"P must be an orthogonal projection; got max |P P - P| = {error:.3g}. Use Q Q^T, Q^T Q = I.")
+        rest = np.eye(len(P)) - P
+        return cls(P @ Sigma_x @ P, rest @ Sigma_x @ rest)
+
+    @classmethod
+    def from_views(cls, v1: Any, v2: Any, centre: bool = False) -> Self:
+        """Estimate X and X' from two views of the same samples, as streaming sums (memory-mapped arrays work).
+
+        X = sym(E[v1 v2^T]), X' = E[(v1 - v2)(v1 - v2)^T]/2; negative eigenvalues of X, which only sampling noise
+        can make, are clipped and reported in `sampling`.
+
+        Args:
+            v1: first views, samples x n1 (rows are samples; further axes are flattened).
+            v2: second views, the same shape.
+            centre: subtract the mean over all views first.
+
+        Returns:
+            The moments with their `SamplingError`.
+
+        Raises:
+            ValueError: shapes that differ, fewer than two samples, NaN or infinity.
+        """
+        from lindyn.streaming import MomentSums
+
+        return MomentSums.of_arrays(v1, v2).moments(centre=centre)
+
+
+def _is_diagonal(M: np.ndarray) -> bool:
+    return np.count_nonzero(M) == np.count_nonzero(np.diag(M))
+
+
+def _is_multiple_of_identity(M: np.ndarray) -> bool:
+    return _is_diagonal(M) and bool(np.all(np.diag(M) == M[0, 0]))
+

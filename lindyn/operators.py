@@ -1,0 +1,97 @@
+"""Structured n1 x n1 moments: they stand where the equations say X or X' and cost less than a matrix product.
+
+`A @ X` in an equation calls `X.__rmatmul__(A)`, so that the printed line is the line that runs, whatever X is.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from lindyn._records import Record
+
+
+class _Operator(Record):
+    """What numpy, JAX and the equations ask of a moment; numpy and JAX then defer `A @ self` to `__rmatmul__`."""
+
+    __array_ufunc__ = None
+
+    @property
+    def T(self) -> Self:
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Scaled(_Operator):
+    """x I, for isotropic data."""
+
+    x: Any
+
+    def __rmatmul__(self, A: Any) -> Any:
+        return A * self.x
+
+    def __add__(self, other: "Scaled") -> "Scaled":
+        return Scaled(self.x + other.x)
+
+
+@dataclass(frozen=True, eq=False)
+class Diagonal(_Operator):
+    """diag(d), for data in the eigenbasis of X (or of commuting X, X')."""
+
+    d: Any
+
+    def __rmatmul__(self, A: Any) -> Any:
+        return A * self.d
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, Diagonal):
+            return Diagonal(self.d + other.d)
+        return DiagonalPlus(self.d, other)
+
+
+@dataclass(frozen=True, eq=False)
+class DiagonalPlus(_Operator):
+    """diag(d) + M with M a full symmetric matrix: X rotated to its eigenbasis, X' not commuting with it."""
+
+    d: Any
+    M: Any
+
+    def __rmatmul__(self, A: Any) -> Any:
+        return A * self.d + A @ self.M
+
+
+@dataclass(frozen=True, eq=False)
+class MinibatchCross(Record):
+    """Minibatch sample of X: x_2 x_1^T / B from two views of B samples (columns); not symmetric."""
+
+    v1: Any
+    v2: Any
+
+    __array_ufunc__ = None
+
+    def __rmatmul__(self, A: Any) -> Any:
+        return (A @ self.v2) @ self.v1.T / self.v1.shape[1]
+
+    def __add__(self, other: "MinibatchAugmentation") -> "MinibatchSecond":
+        return MinibatchSecond(other.view)
+
+    @property
+    def T(self) -> "MinibatchCross":
+        return MinibatchCross(self.v2, self.v1)
+
+
+@dataclass(frozen=True, eq=False)
+class MinibatchAugmentation(Record):
+    """Minibatch sample of X' = (X + X') - X, known only through its sum with X: v v^T / B for one view v."""
+
+    view: Any
+
+
+@dataclass(frozen=True, eq=False)
+class MinibatchSecond(Record):
+    """Minibatch sample of X + X': v v^T / B for one view v of B samples (columns)."""
+
+    view: Any
+
+    __array_ufunc__ = None
+
+    def __rmatmul__(self, A: Any) -> Any:
+        return (A @ self.view) @ self.view.T / self.view.shape[1]

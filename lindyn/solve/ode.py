@@ -1,0 +1,162 @@
+"""`simulate`: a flow from an initial state, adaptively, in float64."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lindyn import _checks
+from lindyn.solve.reductions import reduce_flow
+from lindyn.solve.trajectory import SimulationError, Trajectory
+from lindyn.states import ModeState, ModeWeightState, ParabolaState
+
+ENGINES = ("diffrax", "scipy")
+SOLVERS = ("auto", "tsit5", "dopri8", "stiff")
+ELEMENTWISE = (ModeState, ModeWeightState, ParabolaState)  # one tolerance per mode: modes do not know of each other
+RTOL = 1e-10
+SAVED = 201
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to integrate: what both engines are told.
+
+    `elementwise`: errors are measured against each entry (modes) or against the root mean square of each block
+    of the state (matrices), so that a collapsing or tiny block keeps its relative accuracy.
+    """
+
+    ts: Any
+    rtol: float
+    atol: float
+    solver: str
+    dense: bool
+    steady_state: float | None
+    max_steps: int
+    elementwise: bool
+    progress: Callable[[float], None] | None = None
+
+
+def simulate(
+    flow: Any,
+    y0: Any,
+    ts: Any = None,
+    *,
+    t1: float | None = None,
+    rtol: float = RTOL,
+    atol: float | None = None,
+    solver: str = "auto",
+    engine: str = "diffrax",
+    reduction: str = "auto",
+    dense: bool = False,
+    steady_state: bool | float = False,
+    max_steps: int = 1_000_000,
+    throw: bool = True,
+    progress: Callable[[float], None] | None = None,
+) -> Trajectory:
+    """Integrate a flow: dy/dt = flow(t, y), y(ts[0]) = y0.
+
+    Differentiable and mappable (jax.grad, jax.vmap, jax.jit around it) with engine="diffrax" once
+    `jax.config.update("jax_enable_x64", True)` is set; called plainly it needs no setting and returns numpy arrays.
+
+    Args:
+        flow: a flow of `lindyn.flows`.
+        y0: its initial state (a record of `flow.state_type`).
+        ts: increasing times to keep, the first is the start (flow time = learning rate x steps); default 201
+            times from 0 to `t1`.
+        t1: the end, when `ts` is not given; default 100.
+        rtol: relative tolerance of a step, > 0; errors are measured per mode, or per matrix against its root mean square.
+        atol: absolute tolerance of a step, >= 0; default 0 in effect, so that small values keep their relative accuracy.
+        solver: "tsit5", "dopri8", "stiff" (Radau, scipy engine only) or "auto": by tolerance, and in the scipy engine
+            stiff for a small system with a large beta x duration. Explicit steps number about beta x duration / 5.
+        engine: "diffrax", or "scipy", which starts at once and suits single small runs.
+        reduction: which exact reduction of a weight flow, see `lindyn.solve.reductions`.
+        dense: keep the interpolant, so that `trajectory(t)` answers between the times.
+        steady_state: stop where |dy/dt| <= 1e-9 |y| in every block (or the given tolerance instead of 1e-9).
+        max_steps: limit on steps, >= 1.
+        throw: raise on a run that does not reach its end; False returns it with its status in words.
+        progress: called now and then with the time reached (scipy engine).
+
+    Returns:
+        A `Trajectory`. A run that ended early holds every state up to there, the last one included.
+
+    Raises:
+        ValueError: arguments out of range, or a state that cannot start this flow.
+        SimulationError: the run blew up or ended early, and `throw` is set; its `trajectory` holds what was computed.
+    """
+    _check_start(flow, y0)
+    ts = _times(ts, t1)
+    settings = Settings(
+        ts=ts,
+        rtol=_checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True),
+        atol=0.0 if atol is None else _checks.as_scalar("atol", atol, minimum=0.0),
+        solver=_checks.one_of("solver", solver, SOLVERS),
+        dense=bool(dense),
+        steady_state=_steady_tolerance(steady_state),
+        max_steps=_whole("max_steps", max_steps),
+        elementwise=isinstance(y0, ELEMENTWISE),
+        progress=progress,
+    )
+    _checks.one_of("engine", engine, ENGINES)
+    reduced = reduce_flow(flow, y0, reduction)
+    if engine == "scipy":
+        from lindyn.solve import engine_scipy as chosen
+    else:
+        from lindyn.solve import engine_diffrax as chosen  # type: ignore[no-redef]
+    solution = chosen.solve(reduced.flow, reduced.y0, settings)
+    interpolate = solution.interpolation
+    trajectory = Trajectory(
+        ts=solution.ts,
+        states=reduced.restore(solution.states),
+        outcome=solution.outcome,
+        stats=solution.stats,
+        flow=flow,
+        t1=ts[-1],
+        interpolation=None if interpolate is None else lambda t: reduced.restore(interpolate(t)),
+        notes={"engine": engine, "solver": solution.solver, "reduction": reduced.name, "rtol": rtol, "atol": settings.atol},
+    )
+    if throw and not _checks.is_traced(trajectory.outcome) and not trajectory.succeeded:
+        raise SimulationError(trajectory)
+    return trajectory
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What an engine returns; `outcome` indexes `trajectory.OUTCOMES`."""
+
+    ts: Any
+    states: Any
+    outcome: Any
+    stats: dict[str, Any]
+    solver: str
+    interpolation: Callable[[Any], Any] | None
+
+
+def _check_start(flow: Any, y0: Any) -> None:
+    wanted = getattr(flow, "state_type", None)
+    if wanted is None:
+        raise ValueError(f"flow must be a flow, e.g. WeightFlow(hp, data); got {type(flow).__name__}.")
+    if not isinstance(y0, wanted):
+        raise ValueError(f"{type(flow).__name__} starts from a {wanted.__name__}; got {type(y0).__name__}.")
+    flow.check_state(y0)
+
+
+def _times(ts: Any, t1: Any) -> Any:
+    if ts is not None and t1 is not None:
+        raise ValueError("Give ts or t1, not both: ts holds its own end.")
+    if ts is None:
+        end = _checks.as_scalar("t1", 100.0 if t1 is None else t1, minimum=0.0, exclusive=True)
+        return np.linspace(0.0, end, SAVED)
+    return _checks.as_times("ts", ts)
+
+
+def _steady_tolerance(steady_state: bool | float) -> float | None:
+    if steady_state is False:
+        return None
+    return 1e-9 if steady_state is True else _checks.as_scalar("steady_state", steady_state, 0.0, exclusive=True)
+
+
+def _whole(name: str, value: Any) -> int:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
+    return int(value)

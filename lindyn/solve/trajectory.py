@@ -1,0 +1,111 @@
+"""What a solve returns: times, states, how it ended (in words), step counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lindyn import _checks
+from lindyn._records import Record, static
+
+OUTCOMES = ("reached", "steady", "max_steps", "not_finite", "step_too_small")
+_WORDS = {
+    "reached": "reached the end, t = {t:.6g}",
+    "steady": "came to a steady state at t = {t:.6g} and stopped there",
+    "max_steps": "stopped at t = {t:.6g}, short of t = {t1:.6g}: the step limit was reached; raise max_steps or use the stiff solver",
+    "not_finite": "blew up: not finite past t = {t:.6g} (asked for t = {t1:.6g}); lower the learning rate or check the initial state",
+    "step_too_small": "stopped at t = {t:.6g}, short of t = {t1:.6g}: the step size fell to zero, the solution has a singularity there",
+}
+
+
+class SimulationError(RuntimeError):
+    """A run that did not reach its end; `trajectory` holds what was computed."""
+
+    def __init__(self, trajectory: "Trajectory") -> None:
+        super().__init__(f"The run {trajectory.status}.")
+        self.trajectory = trajectory
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory(Record):
+    """States of a run over time.
+
+    Args:
+        ts: times at which states were kept, increasing (flow time = learning rate x steps).
+        states: a record of the flow's state class whose arrays have the times as first axis.
+        outcome: index into `OUTCOMES`.
+        stats: step counts: accepted, rejected (adaptive) or steps (descent), and right-hand sides where counted.
+        flow: the flow that was run.
+        t1: the time that was asked for.
+        interpolation: t -> state, when the run was asked to be dense.
+        notes: how it was run (engine, solver, reduction, tolerances), and what a conversion lost.
+    """
+
+    ts: Any
+    states: Any
+    outcome: Any
+    stats: dict[str, Any]
+    flow: Any
+    t1: Any
+    interpolation: Callable[[Any], Any] | None = static(default=None)
+    notes: dict[str, Any] = field(default_factory=dict, metadata={"static": True})
+
+    @property
+    def outcome_name(self) -> str:
+        """How the run ended, one of `OUTCOMES`.
+
+        Raises:
+            ValueError: inside a JAX transformation, where it is not known yet.
+        """
+        if _checks.is_traced(self.outcome):
+            raise ValueError("The status of a run is not known inside jax.jit, grad or vmap; ask for it outside.")
+        return OUTCOMES[int(self.outcome)]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the run reached its end or a steady state."""
+        return self.outcome_name in ("reached", "steady")
+
+    @property
+    def status(self) -> str:
+        """How the run ended, in words."""
+        return _WORDS[self.outcome_name].format(t=float(self.ts[-1]), t1=float(self.t1))
+
+    @property
+    def final(self) -> Any:
+        """The last state."""
+        return self[-1]
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the state (or stacked states) at an index of `ts`."""
+        states = self.states
+        return states._unchecked(**{name: getattr(states, name)[index] for name in states._fields()})
+
+    def __call__(self, t: Any) -> Any:
+        """Return the state at time t by the solver's own interpolation.
+
+        Raises:
+            ValueError: the run was not asked to be dense, or t lies outside it.
+        """
+        if self.interpolation is None:
+            raise ValueError("This trajectory has no interpolation; run simulate(..., dense=True).")
+        times = np.asarray(t, dtype=np.float64)
+        if np.any(times < float(self.ts[0])) or np.any(times > float(self.ts[-1])):
+            raise ValueError(f"t must lie in [{float(self.ts[0]):g}, {float(self.ts[-1]):g}]; got {t!r}.")
+        return self.interpolation(t)
+
+    def to_dataset(self) -> Any:
+        """Return the run as a labelled `xarray.Dataset` (times x state axes; configuration in the attributes)."""
+        from lindyn.solve import files
+
+        return files.to_dataset(self)
+
+    def save(self, path: Any) -> Any:
+        """Write the run to one netCDF file that `lindyn.load` and `xarray.open_dataset` read; see `solve.files.save`."""
+        from lindyn.solve import files
+
+        return files.save(self, path)

@@ -1,0 +1,243 @@
+"""What is integrated: frozen states of the weight, correlation and mode systems, with seeded initialisers."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from lindyn import _checks
+from lindyn._records import Record
+
+TARGET_STARTS = ("copy", "zero", "independent")
+
+
+def _gaussian(rng: np.random.Generator, rows: int, columns: int, scale: float) -> np.ndarray:
+    return rng.normal(0.0, scale / np.sqrt(columns), (rows, columns))
+
+
+def _rng(seed: int | np.random.Generator) -> np.random.Generator:
+    return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+
+
+def _size(name: str, value: Any) -> int:
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
+    return int(value)
+
+
+def initial_predictor(
+    rng: np.random.Generator, n2: int, scale: float, symmetric: bool
+) -> np.ndarray:
+    """Return a Gaussian n2 x n2 predictor of entries N(0, scale^2 / n2), its symmetric part if `symmetric`."""
+    W_p = _gaussian(rng, n2, n2, scale)
+    return (W_p + W_p.T) / 2 if symmetric else W_p
+
+
+@dataclass(frozen=True, eq=False)
+class WeightState(Record):
+    """(W, W_p, W_a) of Lemma 1.
+
+    Args:
+        W: online weights, n2 x n1.
+        W_p: predictor, n2 x n2; default the identity.
+        W_a: target weights, n2 x n1; default None, the target starts as a copy of W.
+
+    Raises:
+        ValueError: shapes that do not fit, NaN or infinity.
+    """
+
+    W: Any
+    W_p: Any = None
+    W_a: Any = None
+
+    def _check(self) -> None:
+        W = _checks.as_array("W", self.W, ndim=2)
+        n2, n1 = W.shape
+        W_p = np.eye(n2) if self.W_p is None else self.W_p
+        W_a = W if self.W_a is None else self.W_a
+        self._set(
+            W=W, W_p=_checks.as_array("W_p", W_p, shape=(n2, n2)), W_a=_checks.as_array("W_a", W_a, shape=(n2, n1))
+        )
+
+    @classmethod
+    def random(
+        cls,
+        n2: int,
+        n1: int,
+        seed: int | np.random.Generator = 0,
+        scale: float = 1.0,
+        scale_p: float = 1.0,
+        target: str = "copy",
+        symmetric_predictor: bool = False,
+    ) -> Self:
+        """Return Gaussian weights: entries of W are N(0, scale^2 / n1), of W_p N(0, scale_p^2 / n2).
+
+        Args:
+            n2: output dimension, >= 1.
+            n1: input dimension, >= 1.
+            seed: seed or numpy Generator; W, W_p, W_a are drawn in this order.
+            scale: size of W (and of an independent W_a), > 0.
+            scale_p: size of W_p, > 0.
+            target: W_a starts as a "copy" of W, at "zero", or "independent" of it.
+            symmetric_predictor: start W_p at its symmetric part.
+
+        Returns:
+            The state.
+
+        Raises:
+            ValueError: a size below 1, a scale that is not positive, an unknown `target`.
+        """
+        n2, n1, rng = _size("n2", n2), _size("n1", n1), _rng(seed)
+        scale = _checks.as_scalar("scale", scale, minimum=0.0, exclusive=True)
+        scale_p = _checks.as_scalar("scale_p", scale_p, minimum=0.0, exclusive=True)
+        _checks.one_of("target", target, TARGET_STARTS)
+        W = _gaussian(rng, n2, n1, scale)
+        W_p = initial_predictor(rng, n2, scale_p, symmetric_predictor)
+        if target == "independent":
+            return cls(W, W_p, _gaussian(rng, n2, n1, scale))
+        return cls(W, W_p, W.copy() if target == "copy" else np.zeros_like(W))
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelationState(Record):
+    """(W_p, F, tau) with F = W W^T under Assumptions 1 + 2 (Eq. 7).
+
+    Args:
+        W_p: predictor, n2 x n2.
+        F: correlation of the outputs, n2 x n2, symmetric PSD.
+        tau: target / online ratio (W_a = tau W), default 1 (the target starts as a copy).
+
+    Raises:
+        ValueError: shapes that do not fit, F not symmetric PSD, NaN or infinity.
+    """
+
+    W_p: Any
+    F: Any
+    tau: Any = 1.0
+
+    def _check(self) -> None:
+        F = _checks.as_psd("F", self.F)
+        W_p = _checks.as_array("W_p", self.W_p, shape=F.shape)
+        self._set(W_p=W_p, F=F, tau=_checks.as_array("tau", self.tau, ndim=0))
+
+    @classmethod
+    def random(
+        cls,
+        n2: int,
+        seed: int | np.random.Generator = 0,
+        scale: float = 1.0,
+        scale_p: float = 1.0,
+        tau: float = 1.0,
+        symmetric_predictor: bool = True,
+    ) -> Self:
+        """Return F = W W^T of a Gaussian square W and a Gaussian W_p (see `WeightState.random`)."""
+        start = WeightState.random(n2, n2, seed, scale, scale_p, symmetric_predictor=symmetric_predictor)
+        return cls(start.W_p, start.W @ start.W.T, tau)
+
+
+@dataclass(frozen=True, eq=False)
+class GramState(Record):
+    """(W_p, F, H, J) with F = W W^T, H = W_a W^T, J = W_a W_a^T: the exact isotropic reduction.
+
+    Args:
+        W_p: predictor, n2 x n2.
+        F: n2 x n2, symmetric PSD.
+        H: n2 x n2.
+        J: n2 x n2, symmetric PSD.
+
+    Raises:
+        ValueError: shapes that do not fit, [[F, H^T], [H, J]] not PSD, NaN or infinity.
+    """
+
+    W_p: Any
+    F: Any
+    H: Any
+    J: Any
+
+    def _check(self) -> None:
+        F = _checks.as_psd("F", self.F)
+        self._set(
+            F=F,
+            W_p=_checks.as_array("W_p", self.W_p, shape=F.shape),
+            H=_checks.as_array("H", self.H, shape=F.shape),
+            J=_checks.as_psd("J", self.J, n=F.shape[0]),
+        )
+        if not any(_checks.is_traced(getattr(self, name)) for name in self._fields()):
+            F, H, J = (_checks.to_numpy(M) for M in (self.F, self.H, self.J))
+            _checks.as_psd("[[F, H^T], [H, J]]", np.block([[F, H.T], [H, J]]))
+
+
+def _broadcast_modes(record: Record, **floors: float) -> None:
+    """Check the arrays of a mode state and broadcast them to one shape."""
+    arrays = {name: _checks.as_array(name, getattr(record, name)) for name in record._fields()}
+    shapes = {name: tuple(array.shape) for name, array in arrays.items()}
+    try:
+        shape = np.broadcast_shapes(*shapes.values())
+    except ValueError as error:
+        raise ValueError(f"{', '.join(shapes)} must have one entry per mode; got shapes {shapes}.") from error
+    for name, array in arrays.items():
+        if name in floors and not _checks.is_traced(array) and np.any(_checks.to_numpy(array) < floors[name]):
+            raise ValueError(f"{name} must be >= {floors[name]:g}; got {_checks.to_numpy(array).min():g}.")
+        record._set(**{name: array if tuple(array.shape) == shape else np.broadcast_to(array, shape).copy()})
+
+
+@dataclass(frozen=True, eq=False)
+class ModeState(Record):
+    """(p, s, tau) of Eqs. 11-13, one entry per mode (scalars and arrays broadcast).
+
+    Args:
+        p: eigenvalues of W_p.
+        s: eigenvalues of F = W W^T, >= 0.
+        tau: target / online ratio per mode, default 1.
+
+    Raises:
+        ValueError: shapes that do not broadcast, s < 0, NaN or infinity.
+    """
+
+    p: Any
+    s: Any
+    tau: Any = 1.0
+
+    def _check(self) -> None:
+        _broadcast_modes(self, s=0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class ModeWeightState(Record):
+    """(p, w, a) of Appendix D: eigenvalues of W_p and singular values of W and W_a, one entry per mode.
+
+    Args:
+        p: predictor (the paper's w_p).
+        w: online weight.
+        a: target weight (the paper's w_a); default None, a copy of w.
+
+    Raises:
+        ValueError: shapes that do not broadcast, NaN or infinity.
+    """
+
+    p: Any
+    w: Any
+    a: Any = None
+
+    def _check(self) -> None:
+        self._set(a=self.w if self.a is None else self.a)
+        _broadcast_modes(self)
+
+
+@dataclass(frozen=True, eq=False)
+class ParabolaState(Record):
+    """(p, tau) on the invariant parabola s = p^2 / alpha_p, one entry per mode (Eq. 16).
+
+    Args:
+        p: eigenvalues of W_p.
+        tau: target / online ratio per mode, default 1.
+
+    Raises:
+        ValueError: shapes that do not broadcast, NaN or infinity.
+    """
+
+    p: Any
+    tau: Any = 1.0
+
+    def _check(self) -> None:
+        _broadcast_modes(self)
