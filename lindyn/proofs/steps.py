@@ -98,11 +98,9 @@ class Identity:
         rng = np.random.default_rng(seed)
         matrices, scalars = self.algebra.sample(*self._letters(left, right), rng)
         rows = self._rows()
-        values = [evaluate(terms, matrices, scalars, rows) for terms in (left, right)]
-        if self.cyclic:
-            values = [np.trace(np.atleast_2d(value)) for value in values]
-        size = sum(float(np.linalg.norm(np.atleast_1d(value))) for value in values)
-        return float(np.linalg.norm(np.atleast_1d(values[0] - values[1]))) / size if size > 0 else 0.0
+        values = [evaluate(terms, matrices, scalars, rows, self.cyclic) for terms in (left, right)]
+        size = sum(float(np.linalg.norm(value)) for value in values)
+        return float(np.linalg.norm(values[0] - values[1])) / size if size > 0 else 0.0
 
     def _letters(self, *sides: Terms) -> tuple[list, set]:
         exprs = [_inner(self.lhs), _inner(self.rhs), *(part for rule in self.algebra.rules for part in rule)]

@@ -168,12 +168,15 @@ class Along:
         return rf"{mark}\left[{sympy.latex(self.expr)}\right]"
 
 
-def evaluate(terms: Terms, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, float], rows: int) -> np.ndarray:
-    """Return the numeric value of expanded terms (`rows`: size of the identity of the empty word)."""
+def evaluate(
+    terms: Terms, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, float], rows: int, cyclic: bool = False
+) -> np.ndarray:
+    """Return the numeric value of expanded terms (`rows`: size of the identity of the empty word; `cyclic`: of traces)."""
     total: Any = np.zeros((1, 1))
     for word, coefficient in terms.items():
         factors = [matrices[name].T if flipped else matrices[name] for name, flipped in word]
         value = functools.reduce(np.matmul, factors) if factors else np.eye(rows)
+        value = np.full((1, 1), np.trace(value)) if cyclic else value
         total = total + float(coefficient.xreplace(dict(scalars))) * value
     return total
 
