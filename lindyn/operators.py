@@ -59,8 +59,26 @@ class DiagonalPlus(_Operator):
 
 
 @dataclass(frozen=True, eq=False)
+class MinibatchSecond(_Operator):
+    """Minibatch sample of X + X': v v^T / B for one view v of B samples (columns)."""
+
+    v: Any
+
+    def __rmatmul__(self, A: Any) -> Any:
+        return (A @ self.v) @ self.v.T / self.v.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class MinibatchAugmentation(Record):
+    """Stands for X' where X is a `MinibatchCross`: known only through the sum X + X', one view with itself."""
+
+
+@dataclass(frozen=True, eq=False)
 class MinibatchCross(Record):
-    """Minibatch sample of X: x_2 x_1^T / B from two views of B samples (columns); not symmetric."""
+    """Minibatch sample of X: v2 v1^T / B from two views of B samples (columns); not symmetric.
+
+    X + X' is then v1 v1^T / B, and X^T + X' is v2 v2^T / B: each branch of the loss sees its own view.
+    """
 
     v1: Any
     v2: Any
@@ -70,28 +88,9 @@ class MinibatchCross(Record):
     def __rmatmul__(self, A: Any) -> Any:
         return (A @ self.v2) @ self.v1.T / self.v1.shape[1]
 
-    def __add__(self, other: "MinibatchAugmentation") -> "MinibatchSecond":
-        return MinibatchSecond(other.view)
+    def __add__(self, other: MinibatchAugmentation) -> MinibatchSecond:
+        return MinibatchSecond(self.v1)
 
     @property
     def T(self) -> "MinibatchCross":
         return MinibatchCross(self.v2, self.v1)
-
-
-@dataclass(frozen=True, eq=False)
-class MinibatchAugmentation(Record):
-    """Minibatch sample of X' = (X + X') - X, known only through its sum with X: v v^T / B for one view v."""
-
-    view: Any
-
-
-@dataclass(frozen=True, eq=False)
-class MinibatchSecond(Record):
-    """Minibatch sample of X + X': v v^T / B for one view v of B samples (columns)."""
-
-    view: Any
-
-    __array_ufunc__ = None
-
-    def __rmatmul__(self, A: Any) -> Any:
-        return (A @ self.view) @ self.view.T / self.view.shape[1]

@@ -22,12 +22,12 @@ def dW_a(W, W_a, beta):
 
 
 def target_branch(W, W_p, X, X_aug):
-    """Return what the target branch adds to dW/dt when W_a = W and the gradient is not stopped.
+    """Return what the target branch adds to dW/dt when W_a = W and the gradient is not stopped (Theorem 2).
 
-    - d/dW of J through W_a = W: -(W (X + X') - W_p W X^T) (the second half of Theorem 2's H; X is
-    symmetric in the population, a minibatch's sample of it is not, hence the transpose).
+    E[(W_p W x_1 - W x_2) x_2^T] = W_p W X^T - W (X^T + X'). X is symmetric in the population; a minibatch's sample
+    of it is not, hence the transposes.
     """
-    return W_p @ W @ X.T - W @ (X + X_aug)
+    return W_p @ W @ X.T - W @ (X.T + X_aug)
 
 
 def symmetric_part(M):

@@ -84,7 +84,7 @@ def simulate(
         ValueError: arguments out of range, or a state that cannot start this flow.
         SimulationError: the run blew up or ended early, and `throw` is set; its `trajectory` holds what was computed.
     """
-    _check_start(flow, y0)
+    check_start(flow, y0)
     ts = _times(ts, t1)
     settings = Settings(
         ts=ts,
@@ -93,7 +93,7 @@ def simulate(
         solver=_checks.one_of("solver", solver, SOLVERS),
         dense=bool(dense),
         steady_state=_steady_tolerance(steady_state),
-        max_steps=_whole("max_steps", max_steps),
+        max_steps=whole("max_steps", max_steps),
         elementwise=isinstance(y0, ELEMENTWISE),
         progress=progress,
     )
@@ -132,7 +132,7 @@ class Solution:
     interpolation: Callable[[Any], Any] | None
 
 
-def _check_start(flow: Any, y0: Any) -> None:
+def check_start(flow: Any, y0: Any) -> None:
     wanted = getattr(flow, "state_type", None)
     if wanted is None:
         raise ValueError(f"flow must be a flow, e.g. WeightFlow(hp, data); got {type(flow).__name__}.")
@@ -156,7 +156,7 @@ def _steady_tolerance(steady_state: bool | float) -> float | None:
     return 1e-9 if steady_state is True else _checks.as_scalar("steady_state", steady_state, 0.0, exclusive=True)
 
 
-def _whole(name: str, value: Any) -> int:
+def whole(name: str, value: Any) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
     return int(value)

@@ -1,0 +1,247 @@
+"""What is read off a state or along a trajectory: spectra, alignment, balance, ratios, ranks, the matrices H and K.
+
+Every function takes a state or a `Trajectory` (whose states have time as first axis) and returns one value per
+state. `F`, `W_p` and `tau` are read from whatever the state holds: weights, Gram matrices, correlations or modes.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from lindyn import _checks
+from lindyn.equations import matrices, modes
+from lindyn.solve.trajectory import Trajectory
+from lindyn.states import CorrelationState, GramState, ModeState, ModeWeightState, ParabolaState, WeightState
+
+_MATRIX_STATES = (WeightState, GramState, CorrelationState)
+
+
+def _state(run: Any) -> Any:
+    return run.states if isinstance(run, Trajectory) else run
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(_checks.to_numpy(value))
+
+
+def _T(M: np.ndarray) -> np.ndarray:
+    return np.swapaxes(M, -1, -2)
+
+
+def _norm(M: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(M, axis=(-2, -1))
+
+
+def _safe_ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a / b, NaN where b = 0 (the quantity has no meaning there)."""
+    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=np.asarray(b) != 0)
+
+
+def _needs(name: str, run: Any, *kinds: type) -> Any:
+    state = _state(run)
+    if not isinstance(state, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ValueError(f"{name} needs a {wanted} (or a trajectory of them); got {type(state).__name__}.")
+    return state
+
+
+def correlation(run: Any) -> np.ndarray:
+    """Return F = W W^T, (..., n2, n2)."""
+    state = _needs("correlation", run, *_MATRIX_STATES)
+    if isinstance(state, WeightState):
+        W = _array(state.W)
+        return W @ _T(W)
+    return _array(state.F)
+
+
+def predictor(run: Any) -> np.ndarray:
+    """Return W_p, (..., n2, n2)."""
+    return _array(_needs("predictor", run, *_MATRIX_STATES).W_p)
+
+
+def spectrum_F(run: Any) -> np.ndarray:
+    """Return the eigenvalues of F, largest first, (..., n2)."""
+    return np.linalg.eigvalsh(correlation(run))[..., ::-1]
+
+
+def spectrum_W_p(run: Any) -> np.ndarray:
+    """Return the eigenvalues of the symmetric part of W_p, largest first, (..., n2)."""
+    W_p = predictor(run)
+    return np.linalg.eigvalsh((W_p + _T(W_p)) / 2)[..., ::-1]
+
+
+def alignment(run: Any) -> np.ndarray:
+    """Return the cosine between u_j and W_p u_j for the eigenvectors u_j of F, largest eigenvalue first, (..., n2).
+
+    The sign is kept; NaN where W_p u_j = 0. Fig. 2 of Tian et al. 2021, third column.
+    """
+    U = np.linalg.eigh(correlation(run))[1][..., ::-1]
+    WU = predictor(run) @ U
+    return _safe_ratio(np.sum(U * WU, axis=-2), np.linalg.norm(WU, axis=-2))
+
+
+def mode_values(run: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return (p, s): p_j = u_j^T W_p u_j and s_j for the eigenvectors u_j of F, largest s first, each (..., n2)."""
+    s, U = np.linalg.eigh(correlation(run))
+    U = U[..., ::-1]
+    return np.sum(U * (predictor(run) @ U), axis=-2), s[..., ::-1]
+
+
+def asymmetry(run: Any) -> np.ndarray:
+    """Return ||W_p - W_p^T|| / ||W_p|| in Frobenius norm: 0 symmetric, 2 antisymmetric (NaN at W_p = 0)."""
+    W_p = predictor(run)
+    return _safe_ratio(_norm(W_p - _T(W_p)), _norm(W_p))
+
+
+def commutator_norm(run: Any) -> np.ndarray:
+    """Return ||[F, W_p]|| in Frobenius norm (the L of Theorem 3)."""
+    return _norm(matrices.commutator(correlation(run), predictor(run)))
+
+
+def balance(run: Any, alpha_p: float) -> np.ndarray:
+    """Return F - W_p^T W_p / alpha_p, (..., n2, n2), which is exp(-2 eta t) C in Theorem 1 (Eq. 5)."""
+    W_p = predictor(run)
+    return correlation(run) - _T(W_p) @ W_p / alpha_p
+
+
+def balance_residual(traj: Trajectory) -> np.ndarray:
+    """Return how far Theorem 1 is from holding along a run, per time, relative to what is balanced.
+
+    ||B(t) - exp(-2 eta t) B(0)|| / (||F(t)|| + ||W_p(t)||^2/alpha_p), B = F - W_p^T W_p/alpha_p, for the matrix
+    systems; the integral of motion s - p^2/alpha_p (Eq. 14), worst mode, for modes.
+
+    Raises:
+        ValueError: eta_p != eta_s or alpha_p = 0, where Theorem 1 does not apply; no trajectory.
+    """
+    if not isinstance(traj, Trajectory):
+        raise ValueError(f"balance_residual needs a Trajectory; got {type(traj).__name__}.")
+    hp = traj.flow.hp
+    if not hp.equal_decays or hp.alpha_p == 0:
+        raise ValueError(
+            f"Theorem 1 needs eta_p = eta_s and alpha_p > 0; got eta_p={hp.eta_p:g}, eta_s={hp.eta_s:g}, "
+            f"alpha_p={hp.alpha_p:g}."
+        )
+    decay = np.exp(-2 * hp.eta * (_array(traj.ts) - _array(traj.ts)[0]))
+    state = traj.states
+    if isinstance(state, ModeState | ModeWeightState):
+        p, s = _array(state.p), _array(state.s if isinstance(state, ModeState) else state.w**2)
+        B = modes.integral_of_motion(p, s, hp.alpha_p)
+        off = np.abs(B - decay.reshape((-1,) + (1,) * (B.ndim - 1)) * B[0])
+        ratio = off / np.maximum(s + p**2 / hp.alpha_p, np.finfo(float).tiny)
+        return ratio.reshape(len(ratio), -1).max(axis=1)
+    B = balance(traj, hp.alpha_p)
+    size = _norm(correlation(traj)) + _norm(predictor(traj)) ** 2 / hp.alpha_p
+    return _norm(B - decay[:, None, None] * B[0]) / np.maximum(size, np.finfo(float).tiny)
+
+
+def target_correlation(run: Any) -> np.ndarray:
+    """Return <W_a, W> / (||W_a|| ||W||), 1 where Assumption 1 (W_a = tau W, tau > 0) holds (Fig. 7); NaN at 0."""
+    state = _needs("target_correlation", run, WeightState, GramState)
+    if isinstance(state, GramState):
+        F, H, J = (np.trace(_array(M), axis1=-2, axis2=-1) for M in (state.F, state.H, state.J))
+        return _safe_ratio(H, np.sqrt(F * J))
+    W, W_a = _array(state.W), _array(state.W_a)
+    return _safe_ratio(np.sum(W * W_a, axis=(-2, -1)), _norm(W) * _norm(W_a))
+
+
+def tau(run: Any) -> np.ndarray:
+    """Return the best scalar tau = <W_a, W> / ||W||^2 (matrix states), or tau per mode (mode states)."""
+    state = _state(run)
+    if isinstance(state, CorrelationState | ModeState | ParabolaState):
+        return _array(state.tau)
+    if isinstance(state, ModeWeightState):
+        return _safe_ratio(_array(state.a), _array(state.w))
+    return _safe_ratio(*(np.trace(M, axis1=-2, axis2=-1) for M in (_cross(state), correlation(state))))
+
+
+def tau_per_mode(run: Any) -> np.ndarray:
+    """Return u_j^T W_a W^T u_j / s_j for the eigenvectors u_j of F, largest s first, (..., n2); NaN at s_j = 0."""
+    state = _needs("tau_per_mode", run, WeightState, GramState)
+    s, U = np.linalg.eigh(correlation(state))
+    U, s = U[..., ::-1], s[..., ::-1]
+    return _safe_ratio(np.sum(U * (_cross(state) @ U), axis=-2), s)
+
+
+def _cross(state: Any) -> np.ndarray:
+    """H = W_a W^T."""
+    return _array(state.H) if isinstance(state, GramState) else _array(state.W_a) @ _T(_array(state.W))
+
+
+def K_matrix(traj: Trajectory) -> np.ndarray:
+    """Return K of Theorem 3 (Eq. 9) along a run of a correlation flow, (times, n2, n2)."""
+    state = _needs("K_matrix", traj, CorrelationState)
+    flow, hp = traj.flow, traj.flow.hp
+    I = np.eye(_array(state.F).shape[-1])  # noqa: E741  the identity, as the equations name it
+    tau_t = np.asarray(_array(state.tau))[..., None, None]
+    return matrices.K(
+        _array(state.W_p), _array(state.F), tau_t, hp.alpha_p, hp.eta_p, hp.eta_s, flow.x, flow.sigma2, I
+    )
+
+
+def lambda_min_K(traj: Trajectory) -> np.ndarray:
+    """Return the smallest eigenvalue of K over time (modes: one eigenvalue per mode, Eq. 17)."""
+    state = _needs("lambda_min_K", traj, CorrelationState, ModeState)
+    if isinstance(state, CorrelationState):
+        K = K_matrix(traj)
+        return np.linalg.eigvalsh((K + _T(K)) / 2)[..., 0]
+    flow, hp = traj.flow, traj.flow.hp
+    p, s, x, x_aug = _array(state.p), _array(state.s), _array(flow.x), _array(flow.x_aug)
+    D = modes.drive(p, _array(state.tau), x, x_aug)
+    return modes.alignment_rate(p, s, D, hp.alpha_p, hp.eta_p, hp.eta_s, x, x_aug)
+
+
+def lambda_min_H(run: Any, X: Any, X_aug: Any, eta_s: float) -> np.ndarray:
+    """Return the smallest eigenvalue of H (Theorem 2, Eq. 6) per state.
+
+    H = X' (x) (W_p^T W_p + I) + X (x) (W_p - I)^T (W_p - I) + eta_s I is n1 n2 x n1 n2; where X and X' commute it
+    falls apart into n1 blocks of n2 x n2, which is how it is computed then.
+
+    Args:
+        run: a state or trajectory with W_p.
+        X: n1 x n1, PSD.
+        X_aug: X', n1 x n1, PSD.
+        eta_s: weight decay of the online network.
+
+    Returns:
+        One number per state.
+    """
+    from lindyn.moments import Moments
+
+    W_p = predictor(run)
+    I = np.eye(W_p.shape[-1])  # noqa: E741
+    on_aug, on_mean = _T(W_p) @ W_p + I, _T(W_p - I) @ (W_p - I)
+    data = Moments(X, X_aug)
+    if data.commute:
+        x, x_aug, _ = data.joint_spectrum()
+        lowest = [np.linalg.eigvalsh(a * on_aug + b * on_mean)[..., 0] for a, b in zip(x_aug, x, strict=True)]
+        return np.min(lowest, axis=0) + eta_s
+    flat = [(a, b) for a, b in zip(on_aug.reshape(-1, *I.shape), on_mean.reshape(-1, *I.shape), strict=True)]
+    values = [np.linalg.eigvalsh(np.kron(data.X_aug, a) + np.kron(data.X, b))[0] for a, b in flat]
+    return np.reshape(values, W_p.shape[:-2])[()] + eta_s
+
+
+def collapse(run: Any) -> np.ndarray:
+    """Return tr F(t) / tr F(0) along a trajectory: 0 is collapse, 1 is where it started."""
+    if not isinstance(run, Trajectory):
+        raise ValueError(f"collapse needs a Trajectory; got {type(run).__name__}.")
+    state = run.states
+    if isinstance(state, ModeState | ModeWeightState):
+        s = _array(state.s) if isinstance(state, ModeState) else _array(state.w) ** 2
+        size = s.reshape(len(s), -1).sum(axis=1)
+    else:
+        size = np.trace(correlation(run), axis1=-2, axis2=-1)
+    return _safe_ratio(size, size[:1])
+
+
+def stable_rank(M: Any) -> np.ndarray:
+    """Return ||M||_F^2 / ||M||_2^2 of matrices (..., m, n); NaN at 0."""
+    sigma = np.linalg.svd(_array(M), compute_uv=False)
+    return _safe_ratio(np.sum(sigma**2, axis=-1), sigma[..., 0] ** 2)
+
+
+def effective_rank(M: Any) -> np.ndarray:
+    """Return exp of the entropy of the singular values normalised to sum 1 (Roy and Vetterli 2007); NaN at 0."""
+    sigma = np.linalg.svd(_array(M), compute_uv=False)
+    share = _safe_ratio(sigma, sigma.sum(axis=-1, keepdims=True))
+    log = np.log(np.where(share > 0, share, 1.0))
+    return np.exp(-np.sum(share * log, axis=-1))

@@ -1,0 +1,183 @@
+"""`descend`: the finite-step twin of the flow, with learning rate, momentum, weight decay and EMA as in training."""
+
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lindyn import _checks
+from lindyn._records import register_records
+from lindyn.equations import descent
+from lindyn.flows.full import WeightFlow
+from lindyn.operators import MinibatchAugmentation, MinibatchCross
+from lindyn.sampling import GaussianViews, RecordedViews
+from lindyn.solve.ode import SAVED, check_start, whole
+from lindyn.solve.reductions import StructuredMoments, reduce_flow
+from lindyn.solve.trajectory import SimulationError, Trajectory
+from lindyn.states import ModeWeightState, WeightState
+
+_ROLES = {WeightState: (("W", "W_p"), "W", "W_a"), ModeWeightState: (("w", "p"), "w", "a")}  # trained, online, target
+
+
+def descend(
+    flow: Any,
+    y0: Any,
+    *,
+    learning_rate: float = 0.01,
+    steps: int = 10_000,
+    momentum: float = 0.0,
+    batch: int | None = None,
+    samples: GaussianViews | RecordedViews | None = None,
+    seed: int = 0,
+    save_every: int | None = None,
+    throw: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Trajectory:
+    """Train the linear model step by step: the discrete process whose limit the flow is.
+
+    v <- momentum v + (dy/dt of W and W_p);  (W, W_p) <- (W, W_p) + learning_rate v;
+    W_a <- gamma_a W_a + (1 - gamma_a) W, with gamma_a = 1 - alpha beta and alpha = learning_rate/(1 - momentum).
+
+    The rates are the flow's: the predictor's step is alpha_p times larger, and decay is part of the gradient, as in
+    SGD (eta_s = its weight decay; eta_p = alpha_p times the predictor's). One step is alpha of flow time.
+
+    Args:
+        flow: a `WeightFlow`, or a `ModeWeightFlow` (population loss only).
+        y0: the initial state.
+        learning_rate: step of the online network, > 0.
+        steps: number of steps, >= 1.
+        momentum: heavy-ball momentum, 0 <= momentum < 1.
+        batch: minibatch size; None descends the population loss.
+        samples: what minibatches are drawn from; default Gaussian views with the flow's moments.
+        seed: of the minibatches.
+        save_every: keep a state every so many steps; default about 200 states.
+        throw: raise when the weights are no longer finite; False returns what is finite with its status.
+        progress: called with the number of steps done.
+
+    Returns:
+        A `Trajectory` whose times are alpha x steps.
+
+    Raises:
+        ValueError: arguments out of range, alpha beta > 1 (gamma_a < 0), or another kind of flow.
+        SimulationError: the descent blew up, and `throw` is set.
+    """
+    check_start(flow, y0)
+    if type(y0) not in _ROLES:
+        raise ValueError(f"descend trains weights: give a WeightFlow or ModeWeightFlow; got {type(flow).__name__}.")
+    learning_rate = _checks.as_scalar("learning_rate", learning_rate, minimum=0.0, exclusive=True)
+    momentum = _checks.as_scalar("momentum", momentum, minimum=0.0)
+    if momentum >= 1:
+        raise ValueError(f"momentum must be below 1; got {momentum:g}.")
+    alpha, steps = learning_rate / (1 - momentum), whole("steps", steps)
+    gamma_a = _gamma_a(flow, alpha)
+    save_every = max(1, steps // (SAVED - 1)) if save_every is None else whole("save_every", save_every)
+    source = _source(flow, batch, samples)
+    reduced = reduce_flow(flow, y0, "printed" if source is not None else "auto")
+    plan = (steps, save_every, batch)
+    with jax.enable_x64(True):
+        kept, states = _run(reduced, source, seed, (learning_rate, momentum, gamma_a), plan, progress)
+    trajectory = _trajectory(flow, reduced, kept, states, alpha, steps, learning_rate, momentum, batch)
+    if throw and not trajectory.succeeded:
+        raise SimulationError(trajectory)
+    return trajectory
+
+
+def _gamma_a(flow: Any, alpha: float) -> float:
+    beta = 0.0 if flow.target == "frozen" else float(flow.hp.beta)
+    if flow.target == "ema" and alpha * beta > 1:
+        raise ValueError(
+            f"learning_rate / (1 - momentum) x beta must be at most 1 (it is 1 - gamma_a); got {alpha * beta:g}. "
+            "Lower the learning rate, or use target='online'."
+        )
+    return 1 - alpha * beta
+
+
+def _source(flow: Any, batch: int | None, samples: Any) -> Any:
+    """Return what minibatches are drawn from, or None for the population loss."""
+    if batch is None:
+        if samples is not None:
+            raise ValueError("samples were given without batch; say how many samples a step takes, e.g. batch=128.")
+        return None
+    whole("batch", batch)
+    if not isinstance(flow, WeightFlow):
+        raise ValueError(f"Minibatches need a WeightFlow; got {type(flow).__name__}. Leave batch out.")
+    source = GaussianViews.of(flow.data) if samples is None else samples
+    width = source.v1.shape[1] if isinstance(source, RecordedViews) else source.mean_root.shape[0]
+    if width != flow.data.n1:
+        raise ValueError(f"samples must have n1 = {flow.data.n1} columns, as X has; got {width}.")
+    return source
+
+
+def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progress: Any) -> tuple[list[int], list]:
+    """Run all steps in jitted stretches; return the step numbers kept and their states (numpy)."""
+    register_records()
+    steps, save_every, batch = plan
+    flow, y, source = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (reduced.flow, reduced.y0, source))
+    trained = _ROLES[type(y)][0]
+    v = {name: jnp.zeros_like(getattr(y, name)) for name in trained}
+    key, rates = jax.random.key(seed), tuple(jnp.asarray(rate, jnp.float64) for rate in rates)
+    kept, states = [0], [jax.tree.map(np.array, y)]
+    for first in range(0, steps, save_every):
+        count = min(save_every, steps - first)
+        y, v = _stretch(flow, y, v, source, key, jnp.asarray(first), jnp.asarray(count), rates, batch)
+        kept.append(first + count)
+        states.append(jax.tree.map(np.array, y))
+        if progress is not None:
+            progress(first + count)
+        if not all(np.all(np.isfinite(block)) for block in jax.tree.leaves(states[-1])):
+            break
+    return kept, states
+
+
+@eqx.filter_jit
+def _stretch(flow: Any, y: Any, v: Any, source: Any, key: Any, first: Any, count: Any, rates: Any, batch: Any) -> Any:
+    learning_rate, momentum, gamma_a = rates
+    trained, online, target = _ROLES[type(y)]
+
+    def step(k: Any, carry: Any) -> Any:
+        y, v = carry
+        field = flow if source is None else _minibatch(flow, source, jax.random.fold_in(key, first + k), batch)
+        rate = field(0.0, y)
+        v = {name: descent.velocity(v[name], getattr(rate, name), momentum) for name in trained}
+        y = y._replace(**{name: descent.step(getattr(y, name), v[name], learning_rate) for name in trained})
+        W = getattr(y, online)
+        W_a = W if flow.target == "online" else descent.ema(getattr(y, target), W, gamma_a)
+        return y._replace(**{target: W_a}), v
+
+    return jax.lax.fori_loop(0, count, step, (y, v))
+
+
+def _minibatch(flow: Any, source: Any, key: Any, batch: int) -> Any:
+    """Return the flow with its moments replaced by those of one minibatch."""
+    v1, v2 = source.draw(key, batch)
+    data = StructuredMoments._unchecked(
+        X=MinibatchCross._unchecked(v1=v1, v2=v2), X_aug=MinibatchAugmentation._unchecked()
+    )
+    return flow._replace(data=data)
+
+
+def _trajectory(
+    flow: Any, reduced: Any, kept: list[int], states: list, alpha: float, steps: int,
+    learning_rate: float, momentum: float, batch: int | None,
+) -> Trajectory:  # fmt: skip
+    finite = [all(np.all(np.isfinite(block)) for block in jax.tree.leaves(state)) for state in states]
+    good = len(states) if all(finite) else finite.index(False)
+    stacked = jax.tree.map(lambda *blocks: np.stack(blocks), *states[:good])
+    return Trajectory(
+        ts=alpha * np.array(kept[:good], dtype=np.float64),
+        states=reduced.restore(stacked),
+        outcome=0 if all(finite) else 3,
+        stats={"steps": kept[-1]},
+        flow=flow,
+        t1=alpha * steps,
+        notes={
+            "engine": "descent",
+            "learning_rate": learning_rate,
+            "momentum": momentum,
+            "batch": batch,
+            "reduction": reduced.name,
+        },
+    )
