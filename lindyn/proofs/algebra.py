@@ -113,11 +113,11 @@ class Algebra:
     def _impose(self, product: Any, value: Any, matrices: dict, scalars: dict) -> None:
         if isinstance(product, sympy.MatrixSymbol):
             rows = size_of(product.shape[0])
-            matrices[product.name] = evaluate(expand(value), matrices, scalars, rows) * np.ones((1, 1))
+            matrices[product.name] = evaluate(expand(value), matrices, scalars, rows)[0]
             if not matrices[product.name].shape == tuple(map(size_of, product.shape)):
                 matrices[product.name] = np.zeros(tuple(map(size_of, product.shape)))
         elif isinstance(value, sympy.MatrixSymbol) and value.name not in self.samples:
-            matrices[value.name] = evaluate(expand(product), matrices, scalars, size_of(value.shape[0]))
+            matrices[value.name] = evaluate(expand(product), matrices, scalars, size_of(value.shape[0]))[0]
 
 
 def size_of(axis: Any) -> int:

@@ -93,14 +93,15 @@ class Identity:
         return self.algebra.reduce(add(words_of(self.lhs), scale(words_of(self.rhs), -1)), self.cyclic)
 
     def residual(self, seed: int = 0) -> float:
-        """Return |lhs - rhs| / (|lhs| + |rhs|) at a random state, computed without the rewriting."""
+        """Return |lhs - rhs| over the sum of the sizes of their words at a random state, computed without rewriting."""
         left, right = words_of(self.lhs), words_of(self.rhs)
         rng = np.random.default_rng(seed)
         matrices, scalars = self.algebra.sample(*self._letters(left, right), rng)
         rows = self._rows()
         values = [evaluate(terms, matrices, scalars, rows, self.cyclic) for terms in (left, right)]
-        size = sum(float(np.linalg.norm(value)) for value in values)
-        return float(np.linalg.norm(values[0] - values[1])) / size if size > 0 else 0.0
+        (a, size_a), (b, size_b) = values
+        size = size_a + size_b
+        return float(np.linalg.norm(a - b)) / size if size > 0 else 0.0
 
     def _letters(self, *sides: Terms) -> tuple[list, set]:
         exprs = [_inner(self.lhs), _inner(self.rhs), *(part for rule in self.algebra.rules for part in rule)]

@@ -11,7 +11,7 @@ from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
-    F, W, W_a, W_p, X, X_aug, alpha_p, correlation_rates, eta, eta_p, eta_s, mode_rates, n1, n2, p, parabola_rates, s, tau,
+    F, W, W_a, W_p, X, X_aug, alpha_p, beta, correlation_rates, eta, eta_p, eta_s, mode_rates, n1, n2, p, parabola_rates, s, tau,
     weight_rates, x, x_aug, I2,
 )  # fmt: skip
 from lindyn.proofs.words import Along, Rates
@@ -136,9 +136,7 @@ S, R, P1 = (sympy.MatrixSymbol(name, n1, n1) for name in ("Sigma_s", "Sigma_s^-1
 def critical_decay_full(online: bool = True, share: int = 4, inverse: Algebra | None = None) -> Iterator[Step]:
     """Completing the square with Sigma_s = X + X' = P P^T in the full flow."""
     rates = weight_rates(eta_p, eta_s, target="online") if online else weight_rates(eta_p, eta_s)
-    one = sympy.Identity(n1)
-    algebra = Algebra(symmetric=(X, S, R), rules=((X_aug, S - X), (S * R, one), (R * S, one)), samples={"Sigma_s^-1": lambda m, n: _inverse(m["Sigma_s"])})
-    algebra = algebra if inverse is None else Algebra(symmetric=(X, X_aug, R)) + inverse
+    algebra = INVERSE_S if inverse is None else Algebra(symmetric=(X, X_aug, R)) + inverse
     shifted = W_p * W - W * X * R / 2
     rest = sympy.Trace(shifted * (X + X_aug) * shifted.T)
     bound = sympy.Trace(W * X * R * X * W.T)
@@ -149,6 +147,50 @@ def critical_decay_full(online: bool = True, share: int = 4, inverse: Algebra | 
     Z = sympy.MatrixSymbol("Z", n2, n1)
     yield Positivity("tr(Z Sigma_s Z^T) is a square", sympy.Trace(Z * S * Z.T), ((1, (Z * P1).T),), Algebra(rules=((S, P1 * P1.T),)))
     yield lemmas.groenwall("u = ||W||^2 with u' <= -2 (eta_s - lambda_max/4) u", 2, 2)
+
+
+INVERSE_S = Algebra(
+    symmetric=(X, S, R),
+    rules=((X_aug, S - X), (S * R, sympy.Identity(n1)), (R * S, sympy.Identity(n1))),
+    samples={"Sigma_s^-1": lambda m, n: _inverse(m["Sigma_s"])},
+)
+
+
+@statement(
+    "tian.critical_decay_ema",
+    "The same with a moving target: when eta_s > lambda_max(X (X+X')^-1 X)/4 the larger of ||W||, ||W_a|| falls at all times, so collapse is certain for target ema (beta > 0) although tau may pass 1 on the way; a frozen target escapes it.",
+    "Tian 2021, Obs. #5 carried to Lemma 1 with EMA",
+    ("beta > 0", "stop-gradient kept", "X + X' > 0"),
+    {
+        "a frozen target": {"target": "frozen"},
+        "a share of 1/8": {"share": 8},
+        "W in the place of W_a in the bound": {"source": W},
+    },
+    beyond=True,
+)
+def critical_decay_ema(target: str = "ema", share: int = 4, source: Any = W_a) -> Iterator[Step]:
+    """||W|| falls while ||W_a|| <= ||W||; ||W_a|| falls while ||W|| <= ||W_a||; one of the two is always the larger."""
+    rates = weight_rates(eta_p, eta_s, target=target)
+    shifted = W_p * W - source * X * R / 2
+    rest = sympy.Trace(shifted * S * shifted.T)
+    pull = sympy.Trace(source * X * R * X * source.T)
+    yield Identity(
+        "d/dt ||W||^2 = -2 eta_s ||W||^2 + (1/2) tr(W_a X Sigma_s^-1 X W_a^T) - 2 tr(Z Sigma_s Z^T), Z = W_p W - W_a X Sigma_s^-1 / 2",
+        Along(sympy.Trace(W.T * W), rates), -2 * eta_s * sympy.Trace(W.T * W) + 2 * pull / share - 2 * rest, INVERSE_S,
+    )  # fmt: skip
+    yield Identity(
+        "d/dt ||W_a||^2 = 2 beta (<W, W_a> - ||W_a||^2)",
+        Along(sympy.Trace(W_a.T * W_a), rates), 2 * beta * (sympy.Trace(W.T * W_a) - sympy.Trace(W_a.T * W_a)),
+    )  # fmt: skip
+    small, spare, critical, excess, rate = sympy.symbols("A g c d b", positive=True)
+    yield ScalarSign(
+        "with ||W||^2 = A + g >= ||W_a||^2 = A: -2 (c + d)(A + g) + 2 c A < 0",
+        -2 * (critical * spare + excess * (small + spare)), -2 * (critical + excess) * (small + spare) + 2 * critical * small, "negative",
+    )  # fmt: skip
+    yield ScalarSign(
+        "with ||W_a|| = ||W|| + g: <W, W_a> - ||W_a||^2 <= -g ||W_a|| < 0 by Cauchy-Schwarz",
+        -rate * spare * (small + spare), rate * (small * (small + spare) - (small + spare) ** 2), "negative",
+    )  # fmt: skip
 
 
 def _inverse(M: Any) -> Any:
@@ -204,4 +246,4 @@ def p_minus_monotone(signs: tuple[str, str] = ("positive", "negative"), branch: 
     yield ScalarIdentity("at eta = 0 it is 0 for every tau", root.subs(eta, 0), 0 if branch < 0 else c / scale)
 
 
-STATEMENTS = (fixed_points, stability, critical_decay, critical_decay_full, branches_eta_0, p_minus_monotone)
+STATEMENTS = (fixed_points, stability, critical_decay, critical_decay_full, critical_decay_ema, branches_eta_0, p_minus_monotone)

@@ -170,15 +170,27 @@ class Along:
 
 def evaluate(
     terms: Terms, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, float], rows: int, cyclic: bool = False
-) -> np.ndarray:
-    """Return the numeric value of expanded terms (`rows`: size of the identity of the empty word; `cyclic`: of traces)."""
-    total: Any = np.zeros((1, 1))
+) -> tuple[np.ndarray, float]:
+    """Return the numeric value of expanded terms, and the sum of the sizes of its words.
+
+    Args:
+        terms: words.
+        matrices: name -> array.
+        scalars: symbol -> number.
+        rows: size of the identity of the empty word.
+        cyclic: the value is that of traces.
+
+    Returns:
+        (value, sum of the norms of its words: what round-off is measured against).
+    """
+    total, size = np.zeros((1, 1)), 0.0
     for word, coefficient in terms.items():
         factors = [matrices[name].T if flipped else matrices[name] for name, flipped in word]
         value = functools.reduce(np.matmul, factors) if factors else np.eye(rows)
         value = np.full((1, 1), np.trace(value)) if cyclic else value
-        total = total + float(coefficient.xreplace(dict(scalars))) * value
-    return total
+        part = float(coefficient.xreplace(dict(scalars))) * value
+        total, size = total + part, size + float(np.linalg.norm(part))
+    return total, size
 
 
 def show(terms: Terms) -> str:

@@ -1,0 +1,86 @@
+"""Statements about integrals over time, measured by splines through the saved states, with the splines' own error."""
+
+from typing import Any
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from lindyn.flows import ModeFlow, ParabolaFlow, WeightFlow
+from lindyn.solve.trajectory import Trajectory
+from lindyn.verification.record import Row
+
+FEWEST = 9  # saved times below which the spline says nothing
+
+
+def cumulative(ts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the running integral of values over time and an estimate of its error.
+
+    Args:
+        ts: times.
+        values: samples, times first.
+
+    Returns:
+        (integral, error per time), the error from the spline through every second sample.
+    """
+    whole = CubicSpline(ts, values).antiderivative()(ts)
+    coarse_ts = np.append(ts[:-1:2], ts[-1])
+    coarse_values = np.concatenate([values[:-1:2], values[-1:]])
+    coarse = CubicSpline(coarse_ts, coarse_values).antiderivative()(ts)
+    return whole, np.abs(whole - coarse)
+
+
+def row_of(name: str, title: str, left: np.ndarray, size: float, error: np.ndarray) -> Row:
+    """Return the row of an integral identity: it holds where it is off by no more than the spline is."""
+    limit = max(1e-6, float(np.max(error)) / size)
+    residual = left / size
+    verdict = "holds" if np.max(residual) <= limit else "fails"
+    reason = f"the saved times resolve it to {limit:.0e}"
+    if limit > 1e-2:
+        verdict, reason = "not applicable", f"the saved times are too coarse to tell (they resolve it to {limit:.0e})"
+    return Row(name, title, verdict, reason, residual, tolerance=limit)
+
+
+def lemma_1_applies(traj: Trajectory) -> str:
+    """Return why Lemma 1 cannot be measured on a run, or ""."""
+    if not isinstance(traj.flow, WeightFlow):
+        return "it speaks of the full flow"
+    if traj.notes.get("batch"):
+        return "the run took minibatches"
+    return "" if len(traj) >= FEWEST else f"it needs {FEWEST} times or more"
+
+
+def lemma_1(traj: Trajectory) -> Row:
+    """Compare the states with the integral of the flow's rates at the states."""
+    rates = [traj.flow(t, traj[k]) for k, t in enumerate(traj.ts)]
+    left = error = np.zeros(len(traj))
+    size = 1e-300
+    for name in ("W", "W_p", "W_a"):
+        state = np.asarray(getattr(traj.states, name))
+        moved, off = cumulative(np.asarray(traj.ts), np.stack([np.asarray(getattr(rate, name)) for rate in rates]))
+        left = np.maximum(left, np.linalg.norm(state - state[0] - moved, axis=(-2, -1)))
+        error = np.maximum(error, np.linalg.norm(off, axis=(-2, -1)))
+        size = max(size, float(np.linalg.norm(state, axis=(-2, -1)).max()))
+    if traj.notes.get("engine") == "descent":
+        error = error + 2 * float(traj.notes["learning_rate"]) * size
+    return row_of("tian.lemma_1", "the states follow Lemma 1 (integral of the rates)", left, size, error)
+
+
+def eq_15_applies(traj: Trajectory) -> str:
+    """Return why Eq. 15 cannot be measured on a run, or ""."""
+    flow: Any = traj.flow
+    if not isinstance(flow, ModeFlow | ParabolaFlow):
+        return "it speaks of modes with tau"
+    if flow.tau != "dynamic" or flow.target != "ema":
+        return "tau does not follow W"
+    return "" if len(traj) >= FEWEST else f"it needs {FEWEST} times or more"
+
+
+def eq_15(traj: Trajectory) -> Row:
+    """Compare tau sqrt(s) (p on the parabola) with its integral, start included."""
+    states, beta = traj.states, float(traj.flow.hp.beta)
+    size = np.sqrt(np.asarray(states.s)) if isinstance(traj.flow, ModeFlow) else np.asarray(states.p)
+    target = (np.asarray(states.tau) * size).reshape(len(traj), -1)
+    moved, error = cumulative(np.asarray(traj.ts), beta * (size.reshape(len(traj), -1) - target))
+    left = np.abs(target - target[0] - moved).max(axis=1)
+    scale = max(float(np.abs(target).max()), float(np.abs(size).max()), 1e-300)
+    return row_of("tian.eq_15", "tau sqrt(s) follows sqrt(s) at the rate beta (Eq. 15)", left, scale, error.max(axis=1))

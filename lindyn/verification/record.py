@@ -1,0 +1,152 @@
+"""What verifying a run answers: one row per statement, as text and as a picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lindyn import _checks
+
+VERDICTS = ("holds", "fails", "premise not fulfilled", "not applicable")
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One statement along one run.
+
+    Args:
+        name: the statement in `lindyn.proofs`, or the assumption.
+        title: a few words.
+        verdict: one of `VERDICTS`.
+        reason: why, in one clause.
+        residual: over time: relative residual of the identity, or relative excess over the bound (0: within it).
+        premise: over time: whether the statement's premise is fulfilled; None where it has none.
+        actual: over time: the quantity that is bounded; None for identities.
+        bound: over time: its bound.
+        sharpness: over time: measured rate / bound on the rate (>= 1 where the bound holds); NaN where undefined.
+        tolerance: residual up to which the statement holds on this run.
+    """
+
+    name: str
+    title: str
+    verdict: str
+    reason: str = ""
+    residual: Any = None
+    premise: Any = None
+    actual: Any = None
+    bound: Any = None
+    sharpness: Any = None
+    tolerance: float = 0.0
+
+    @property
+    def worst(self) -> float:
+        """The largest residual, NaN where nothing was measured."""
+        return float(np.nanmax(self.residual)) if self.residual is not None and np.any(np.isfinite(self.residual)) else np.nan
+
+    @property
+    def premise_share(self) -> float:
+        """The share of times at which the premise is fulfilled (1 without premise)."""
+        return 1.0 if self.premise is None else float(np.mean(self.premise))
+
+    @property
+    def median_sharpness(self) -> float:
+        """Median over time of measured rate / bound, NaN where undefined."""
+        values = np.asarray(np.nan if self.sharpness is None else self.sharpness, dtype=float)
+        return float(np.median(values[np.isfinite(values)])) if np.any(np.isfinite(values)) else np.nan
+
+    def as_text(self) -> str:
+        """Return one or two lines for the terminal."""
+        parts = [f"{self.verdict:22s} {self.name:32s} {self.title}"]
+        facts = []
+        if self.residual is not None:
+            facts.append(f"residual {self.worst:.1e} (tolerance {self.tolerance:.0e})")
+        if self.premise is not None:
+            facts.append(f"premise at {100 * self.premise_share:.0f} % of times")
+        if np.isfinite(self.median_sharpness):
+            facts.append(f"measured rate / bound {self.median_sharpness:.3g}")
+        if self.reason:
+            facts.append(self.reason)
+        return "\n".join(parts + (["    " + "; ".join(facts)] if facts else []))
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """All statements along one run.
+
+    Args:
+        ts: times (flow time = learning rate x steps).
+        flow: what was run, in words.
+        rows: one per statement.
+    """
+
+    ts: Any
+    flow: str
+    rows: tuple[Row, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether no applicable statement with its premise fulfilled fails."""
+        return not any(row.verdict == "fails" for row in self.rows)
+
+    def row(self, name: str) -> Row:
+        """Return the row of a statement.
+
+        Args:
+            name: the statement's name.
+
+        Returns:
+            Its row.
+
+        Raises:
+            ValueError: unknown name; the near one is suggested.
+        """
+        known = {row.name: row for row in self.rows}
+        return known[_checks.one_of("statement", name, known)]
+
+    def __str__(self) -> str:
+        counts = [f"{sum(row.verdict == verdict for row in self.rows)} {verdict}" for verdict in VERDICTS]
+        order = sorted(self.rows, key=lambda row: VERDICTS.index(row.verdict))
+        return "\n".join([f"{self.flow}: {', '.join(counts)}.", *(row.as_text() for row in order)])
+
+    def draw(self, axes: Any) -> Any:
+        """Draw residuals of identities and bounds against what is bounded into two matplotlib `Axes`.
+
+        Args:
+            axes: two `Axes`: residuals, bounds.
+
+        Returns:
+            The same axes.
+        """
+        identities, bounds = axes
+        floor = 1e-17
+        for row in self.rows:
+            if row.residual is not None and row.actual is None:
+                identities.semilogy(self.ts, np.maximum(row.residual, floor), label=row.name, lw=1)
+            if row.actual is not None:
+                (line,) = bounds.semilogy(self.ts, np.maximum(row.actual, 1e-300), label=row.name, lw=1.2)
+                bounds.semilogy(self.ts, np.maximum(row.bound, 1e-300), ls="--", color=line.get_color(), lw=1)
+        identities.set(xlabel="t", ylabel="relative residual", title="identities")
+        bounds.set(xlabel="t", ylabel="share of the start", title="decay (solid) and its bound (dashed)")
+        for ax in (identities, bounds):
+            if ax.get_legend_handles_labels()[0]:
+                ax.legend(fontsize=7, frameon=False)
+            else:
+                ax.text(0.5, 0.5, "none applies", ha="center", transform=ax.transAxes)
+        return axes
+
+    def save_picture(self, path: Any) -> Path:
+        """Write the picture of `draw` to a file.
+
+        Args:
+            path: file name with an ending matplotlib knows (.png, .pdf, .svg).
+
+        Returns:
+            The path.
+        """
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        self.draw(figure.subplots(1, 2))
+        figure.savefig(path)
+        return Path(path)
