@@ -29,9 +29,9 @@ def counter_example(step: Step) -> str:
 
 def _of_identity(step: Identity) -> str:
     for seed in range(5):
-        residual = step.residual(seed)
+        residual, apart, left, right = step.sides(seed)
         if residual > CLEAR:
-            return f"sides differ by {residual:.2g} of their size at random matrices (seed {seed})"
+            return f"|lhs| = {left:.3g}, |rhs| = {right:.3g}, |lhs - rhs| = {apart:.3g} at random matrices (seed {seed})"
     return ""
 
 
@@ -53,7 +53,7 @@ def _of_scalars(step: ScalarIdentity) -> str:
         if max(abs(a.imag), abs(b.imag)) > 1e-12:  # beyond the critical decay: no such point
             continue
         if abs(a - b) > CLEAR * (abs(a) + abs(b)) and abs(a - b) > CLEAR:
-            return f"{a.real:.4g} against {b.real:.4g} at {_words(values)}"
+            return f"{a.real:.4g} against {b.real:.4g}" + (f" at {_words(values)}" if values else "")
     return ""
 
 

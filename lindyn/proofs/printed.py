@@ -7,7 +7,9 @@ from typing import Any
 
 import sympy
 
-from lindyn.proofs.symbols import F, I2, W_p, alpha_p, eta, eta_p, eta_s, tau, x, x_aug
+from lindyn.proofs.symbols import (
+    F, I2, W, W_a, W_p, X, X_aug, alpha_p, beta, eta, eta_p, eta_s, p, s, tau, x, x_aug,
+)  # fmt: skip
 from lindyn.proofs.words import Rates
 
 sigma2 = sympy.Symbol("sigma^2", nonnegative=True)
@@ -31,3 +33,43 @@ def eq_9() -> Any:
     """Return K as printed: (1+sigma^2)[(alpha_p/2) F + W_p^2 - tau/(1+sigma^2) W_p] + (3/2) eta I."""
     v = 1 + sigma2
     return v * (alpha_p / 2 * F + W_p * W_p - tau / v * W_p) + sympy.Rational(3, 2) * eta * I2
+
+
+def appendix_flow() -> Rates:
+    """Return the printed flow under Assumptions 1 + 2 (x = 1, x' = sigma^2, one eta)."""
+    v = 1 + sigma2
+    return Rates({
+        "W_p": -alpha_p * v * W_p * F + alpha_p * tau * F - eta * W_p,
+        "F": -v * (W_p.T * W_p * F + F * W_p.T * W_p) + tau * (W_p.T * F + F * W_p) - 2 * eta * F,
+    })
+
+
+def lemma_1() -> Rates:
+    """Return Eqs. 2-4 as printed."""
+    inner = -W_p * W * (X + X_aug) + W_a * X
+    return Rates({"W_p": alpha_p * inner * W.T - eta * W_p, "W": W_p.T * inner - eta * W, "W_a": beta * (W - W_a)})
+
+
+def eqs_11_to_13() -> Rates:
+    """Return the printed mode equations; Eq. 13 solved for dtau/dt."""
+    v = 1 + sigma2
+    dp = alpha_p * s * (tau - v * p) - eta * p
+    ds = 2 * p * s * (tau - v * p) - 2 * eta * s
+    return Rates(scalars={p: dp, s: ds, tau: (beta * (1 - tau) * s - tau / 2 * ds) / s})
+
+
+def eq_16() -> Any:
+    """Return the printed dp/dt on the parabola."""
+    return p**2 * (tau - (1 + sigma2) * p) - eta * p
+
+
+def p_branch(sign: int) -> Any:
+    """Return the printed p_+ (sign 1) or p_- (sign -1)."""
+    v = 1 + sigma2
+    return (tau + sign * sympy.sqrt(tau**2 - 4 * eta * v)) / (2 * v)
+
+
+def eq_17_margin() -> Any:
+    """Return right side minus left side of Eq. 17 as printed."""
+    Delta = p * (tau - (1 + sigma2) * p) - eta
+    return sympy.Rational(1, 2) * (alpha_p * (1 + sigma2) * s + eta) - Delta

@@ -94,14 +94,18 @@ class Identity:
 
     def residual(self, seed: int = 0) -> float:
         """Return |lhs - rhs| over the sum of the sizes of their words at a random state, computed without rewriting."""
+        return self.sides(seed)[0]
+
+    def sides(self, seed: int = 0) -> tuple[float, float, float, float]:
+        """Return (residual, |lhs - rhs|, |lhs|, |rhs|) at a random state that fulfils the assumptions."""
         left, right = words_of(self.lhs), words_of(self.rhs)
         rng = np.random.default_rng(seed)
         matrices, scalars = self.algebra.sample(*self._letters(left, right), rng)
         rows = self._rows()
         values = [evaluate(terms, matrices, scalars, rows, self.cyclic) for terms in (left, right)]
         (a, size_a), (b, size_b) = values
-        size = size_a + size_b
-        return float(np.linalg.norm(a - b)) / size if size > 0 else 0.0
+        size, apart = size_a + size_b, float(np.linalg.norm(a - b))
+        return apart / size if size > 0 else 0.0, apart, float(np.linalg.norm(a)), float(np.linalg.norm(b))
 
     def _letters(self, *sides: Terms) -> tuple[list, set]:
         exprs = [_inner(self.lhs), _inner(self.rhs), *(part for rule in self.algebra.rules for part in rule)]
