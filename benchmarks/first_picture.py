@@ -1,6 +1,6 @@
 """Seconds from the shell to a first picture, each run in a process of its own.
 
-    python benchmarks/first_picture.py [--json FILE]
+python benchmarks/first_picture.py [--json FILE]
 """
 
 import subprocess

@@ -1,6 +1,6 @@
 """Matrix flows: products per right-hand side, exact reductions against the printed equations, whole solves.
 
-    python benchmarks/matrix_flows.py [--json FILE]
+python benchmarks/matrix_flows.py [--json FILE]
 """
 
 from typing import Any
@@ -114,10 +114,12 @@ def solve_rows(n2: int = N2, n1: int = N1, t1: float = 0.5, rtol: float = 1e-8) 
     solves = {
         "lindyn": lambda: ld.simulate(flow, y0, ts=[0.0, t1], rtol=rtol).final.W,
         "lindyn, scipy engine": lambda: ld.simulate(flow, y0, ts=[0.0, t1], rtol=rtol, engine="scipy").final.W,
-        "lindyn, reduction=printed": lambda: ld.simulate(flow, y0, ts=[0.0, t1], rtol=rtol, reduction="printed").final.W,
-        "scipy DOP853, printed": lambda: solve_ivp(printed, (0, t1), start, "DOP853", rtol=rtol, atol=1e-12)
-        .y[: n2 * n1, -1]
-        .reshape(n2, n1),
+        "lindyn, reduction=printed": lambda: (
+            ld.simulate(flow, y0, ts=[0.0, t1], rtol=rtol, reduction="printed").final.W
+        ),
+        "scipy DOP853, printed": lambda: (
+            solve_ivp(printed, (0, t1), start, "DOP853", rtol=rtol, atol=1e-12).y[: n2 * n1, -1].reshape(n2, n1)
+        ),
     }
     answers = {name: run() for name, run in solves.items()}
     times = interleaved(solves, 5)

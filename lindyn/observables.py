@@ -184,11 +184,9 @@ def K_matrix(traj: Trajectory) -> np.ndarray:
     """Return K of Theorem 3 (Eq. 9) along a run of a correlation flow, (times, n2, n2)."""
     state = _needs("K_matrix", traj, CorrelationState)
     flow, hp = traj.flow, traj.flow.hp
-    I = np.eye(_array(state.F).shape[-1])  # noqa: E741  the identity, as the equations name it
+    I = np.eye(_array(state.F).shape[-1])
     tau_t = np.asarray(_array(state.tau))[..., None, None]
-    return matrices.K(
-        _array(state.W_p), _array(state.F), tau_t, hp.alpha_p, hp.eta_p, hp.eta_s, flow.x, flow.sigma2, I
-    )
+    return matrices.K(_array(state.W_p), _array(state.F), tau_t, hp.alpha_p, hp.eta_p, hp.eta_s, flow.x, flow.sigma2, I)
 
 
 def lambda_min_K(traj: Trajectory) -> np.ndarray:
@@ -221,7 +219,7 @@ def lambda_min_H(run: Any, X: Any, X_aug: Any, eta_s: float) -> np.ndarray:
     from lindyn.moments import Moments
 
     W_p = predictor(run)
-    I = np.eye(W_p.shape[-1])  # noqa: E741
+    I = np.eye(W_p.shape[-1])
     on_aug, on_mean = _T(W_p) @ W_p + I, _T(W_p - I) @ (W_p - I)
     data = Moments(X, X_aug)
     if data.commute:

@@ -54,7 +54,14 @@ OPTIONS = (
     Option(_S, "seed", int, 0, "seed of the random initial weights"),
     Option(_S, "scale", float, 1.0, "size of the initial W (entries N(0, scale^2/n1))"),
     Option(_S, "scale_p", float, 1.0, "size of the initial W_p (entries N(0, scale_p^2/n2))"),
-    Option(_S, "target_start", str, "copy", "W_a starts as a copy, at zero, or independent", ("copy", "zero", "independent")),
+    Option(
+        _S,
+        "target_start",
+        str,
+        "copy",
+        "W_a starts as a copy, at zero, or independent",
+        ("copy", "zero", "independent"),
+    ),
     Option(_S, "p", "floats", None, "initial p of the modes (default 0.5,0.3,0.1)"),
     Option(_S, "s", "floats", None, "initial s of the modes (default 0.3,0.1,0.05)"),
     Option(_S, "tau0", "floats", None, "initial tau (default 1; 0 with --target-start zero)"),
@@ -70,7 +77,9 @@ OPTIONS = (
     Option(_T, "learning_rate", float, None, "train in finite steps of this size instead of integrating"),
     Option(_T, "momentum", float, 0.0, "momentum of the finite steps"),
     Option(_T, "batch", int, None, "minibatch size of the finite steps (default: population loss)"),
-    Option(_I, "images", "paths", None, "digits, photos, an image folder, or two .npy files of views (comma-separated)"),
+    Option(
+        _I, "images", "paths", None, "digits, photos, an image folder, or two .npy files of views (comma-separated)"
+    ),
     Option(_I, "crop", float, None, "strength of random crops"),
     Option(_I, "flip", float, None, "probability of a mirrored image"),
     Option(_I, "noise", float, None, "standard deviation of pixel noise"),

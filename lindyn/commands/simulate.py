@@ -31,7 +31,9 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--config", metavar="FILE", help="TOML file with the same keys as the flags, by section")
-    parser.add_argument("--out", metavar="DIR", default="lindyn-out/simulate", help="output folder (default %(default)s)")
+    parser.add_argument(
+        "--out", metavar="DIR", default="lindyn-out/simulate", help="output folder (default %(default)s)"
+    )
     options.add_flags(parser)
     parser.set_defaults(func=run)
 
@@ -81,7 +83,9 @@ def writable_folder(out: Path) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"Cannot make the output folder {out}: {error.strerror}. Choose another with --out.") from error
+        raise ValueError(
+            f"Cannot make the output folder {out}: {error.strerror}. Choose another with --out."
+        ) from error
     if not os.access(out, os.W_OK):
         raise ValueError(f"Cannot write to the output folder {out}: permission denied. Choose another with --out.")
     return out

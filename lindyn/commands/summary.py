@@ -57,16 +57,25 @@ def spectrum_of_data(flow: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _decay(traj: Trajectory) -> str:
     flow = traj.flow
-    if flow.target == "frozen" or getattr(flow, "predictor", "trained") == "identity" or getattr(flow, "tau", "") == "constant":
+    if (
+        flow.target == "frozen"
+        or getattr(flow, "predictor", "trained") == "identity"
+        or getattr(flow, "tau", "") == "constant"
+    ):
         return ""
     if not getattr(flow, "stop_gradient", True):
         return "Without stop-gradient H of Theorem 2 is positive: W decays whatever eta is."
     x, x_aug = spectrum_of_data(flow)
     critical = np.atleast_1d(theory.critical_decay(1.0, x, x_aug))
     eta_s = float(flow.hp.eta_s)
-    exact = "" if not hasattr(flow, "data") or flow.data.commute else " (X and X' do not commute: by the diagonal of X')"
+    exact = (
+        "" if not hasattr(flow, "data") or flow.data.commute else " (X and X' do not commute: by the diagonal of X')"
+    )
     if eta_s > critical.max():
-        return f"eta = {eta_s:g} is above the critical decay x^2/(4(x + x')) = {critical.max():.4g}: collapse is certain{exact}."
+        return (
+            f"eta = {eta_s:g} is above the critical decay x^2/(4(x + x')) = {critical.max():.4g}: "
+            f"collapse is certain{exact}."
+        )
     living = int(np.sum(eta_s <= critical)) if critical.size > 1 else None
     which = "every direction" if living is None else f"{living} of {critical.size} directions"
     return (

@@ -74,7 +74,9 @@ def _tau0(given: dict[str, Any]) -> Any:
 
 
 def _weights(given: dict[str, Any]) -> tuple[Any, Any]:
-    flow = ld.WeightFlow(hyperparameters(given), moments(given), **_choices(given, "target", "stop_gradient", "predictor"))
+    flow = ld.WeightFlow(
+        hyperparameters(given), moments(given), **_choices(given, "target", "stop_gradient", "predictor")
+    )
     y0 = ld.WeightState.random(
         given["n2"],
         flow.data.n1,
@@ -178,9 +180,7 @@ def solve(flow: Any, y0: Any, given: dict[str, Any], progress: Callable[[float],
     ts = np.linspace(0.0, given["t1"], given["points"])
     rtol, steps = given["rtol"], given["max_steps"]
     engine = _engine(flow, y0, given)
-    return ld.simulate(
-        flow, y0, ts, rtol=rtol, engine=engine, max_steps=steps, throw=False, progress=progress
-    )
+    return ld.simulate(flow, y0, ts, rtol=rtol, engine=engine, max_steps=steps, throw=False, progress=progress)
 
 
 def _engine(flow: Any, y0: Any, given: dict[str, Any]) -> str:

@@ -16,22 +16,10 @@ from lindyn.solve.ode import Settings, Solution
 _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
 
 
-class BlockController(diffrax.AbstractAdaptiveStepSizeController):
+class BlockController(diffrax.AbstractStepSizeController):
     """PID control with each block of the state measured against its own root mean square."""
 
     inner: diffrax.PIDController
-
-    @property
-    def rtol(self) -> Any:
-        return self.inner.rtol
-
-    @property
-    def atol(self) -> Any:
-        return self.inner.atol
-
-    @property
-    def norm(self) -> Any:
-        return self.inner.norm
 
     def wrap(self, direction: Any) -> "BlockController":
         return BlockController(self.inner.wrap(direction))
@@ -69,7 +57,7 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
     """Integrate with diffrax; plain inputs are solved in float64 whatever JAX's setting and come back as numpy."""
     register_records()
     traced = any(_checks.is_traced(leaf) for leaf in jax.tree.leaves((flow, y0, settings.ts)))
-    if traced and not jax.config.jax_enable_x64:
+    if traced and not jax.config.read("jax_enable_x64"):
         raise ValueError(
             "simulate inside a JAX transformation needs float64; "
             "call jax.config.update('jax_enable_x64', True) before making arrays."
@@ -162,9 +150,7 @@ def _outcome(result: Any, states: Any) -> Any:
     return jnp.where(~finite | ((code == 4) & (largest > 1e6)), 3, code)
 
 
-def _to_numpy(
-    asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: str, interpolation: Any
-) -> Solution:
+def _to_numpy(asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: str, interpolation: Any) -> Solution:
     """Return the solution as numpy arrays: what was reached, and the last state where the run ended early."""
     t = np.array(t)
     reached = np.isfinite(t)
