@@ -208,7 +208,7 @@ def to_toml(settings: dict[str, Any]) -> str:
         body = [
             f"{option.name} = {_toml(settings[option.name])}"
             for option in OPTIONS
-            if option.section == section and settings[option.name] is not None
+            if option.section == section and settings.get(option.name) is not None
         ]
         if body:
             lines += ([f"[{section}]"] if section else []) + body + [""]

@@ -1,6 +1,7 @@
 """The diffrax engine: adaptive, dense, differentiable, mappable; hits every asked time exactly."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import diffrax
@@ -16,13 +17,21 @@ from lindyn.solve.ode import Settings, Solution
 _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
 
 
-class BlockController(diffrax.AbstractStepSizeController):
+class BlockController(diffrax.AbstractAdaptiveStepSizeController):
     """PID control with each block of the state measured against its own root mean square."""
 
+    rtol: Any
+    atol: Any
+    norm: Callable[[Any], Any] = eqx.field(static=True)
     inner: diffrax.PIDController
 
+    @classmethod
+    def around(cls, inner: diffrax.PIDController) -> "BlockController":
+        """Return the controller that changes only what errors are measured against."""
+        return cls(inner.rtol, inner.atol, inner.norm, inner)
+
     def wrap(self, direction: Any) -> "BlockController":
-        return BlockController(self.inner.wrap(direction))
+        return self.around(self.inner.wrap(direction))
 
     def init(self, *args: Any) -> Any:
         return self.inner.init(*args)
@@ -113,7 +122,7 @@ def _controller(ts: Any, rtol: float, atol: float, elementwise: bool) -> Any:
     pid = diffrax.PIDController(
         rtol=rtol, atol=max(atol, tiny), pcoeff=0.3, icoeff=0.4, dtmin=1e-15 * ts[-1], norm=norm
     )
-    return pid if elementwise else BlockController(pid)
+    return pid if elementwise else BlockController.around(pid)
 
 
 def _first_step(flow: Any, ts: Any, y0: Any) -> Any:
