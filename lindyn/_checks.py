@@ -124,7 +124,8 @@ def as_times(name: str, value: Any) -> np.ndarray:
     if np.any(steps <= 0):
         k = int(np.argmax(steps <= 0))
         raise ValueError(
-            f"{name} must increase; got {times[k]:g} followed by {times[k + 1]:g} at index {k}. Sort it and drop repeats."
+            f"{name} must increase; got {times[k]:g} followed by {times[k + 1]:g} at index {k}. "
+            "Sort it and drop repeats."
         )
     return times
 

@@ -8,8 +8,8 @@ import dataclasses
 import sys
 from typing import Any, Self
 
-_CLASSES: list[type] = []
-_REGISTERED: set[type] = set()
+_CLASSES: list[Any] = []
+_REGISTERED: set[Any] = set()
 
 
 def static(default: Any = dataclasses.MISSING) -> Any:
@@ -34,7 +34,7 @@ def _flatten_with_keys(record: "Record") -> tuple[list, tuple]:
     return children, tuple(getattr(record, name) for name in record._fields(static=True))
 
 
-def _unflattener(cls: type) -> Any:
+def _unflattener(cls: Any) -> Any:
     def unflatten(aux: tuple, children: Any) -> "Record":
         values = dict(zip(cls._fields(static=False), children, strict=True))
         return cls._unchecked(**values, **dict(zip(cls._fields(static=True), aux, strict=True)))

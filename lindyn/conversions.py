@@ -100,7 +100,9 @@ def modes_to_correlation(state: ModeState, U: Any = None) -> Conversion:
     return Conversion(CorrelationState((U * p) @ U.T, (U * s) @ U.T, mean), defects, U=U)
 
 
-def modes_to_weights(state: ModeState | ModeWeightState, n1: int | None = None, U: Any = None, V: Any = None) -> Conversion:
+def modes_to_weights(
+    state: ModeState | ModeWeightState, n1: int | None = None, U: Any = None, V: Any = None
+) -> Conversion:
     """Return W = U diag(w) V^T, W_p = U diag(p) U^T, W_a = U diag(a) V^T with w = sqrt(s), a = tau w.
 
     Args:

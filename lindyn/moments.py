@@ -176,12 +176,14 @@ class Moments(Record):
         P = _checks.as_psd("P", P, n=Sigma_x.shape[0])
         error = float(np.max(np.abs(P @ P - P)))
         if error > 1e-10:
-            raise ValueError(f"P must be an orthogonal projection; got max |P P - P| = {error:.3g}. Use Q Q^T, Q^T Q = I.")
+            raise ValueError(
+                f"P must be an orthogonal projection; got max |P P - P| = {error:.3g}. Use Q Q^T, Q^T Q = I."
+            )
         rest = np.eye(len(P)) - P
         return cls(P @ Sigma_x @ P, rest @ Sigma_x @ rest)
 
     @classmethod
-    def from_views(cls, v1: Any, v2: Any, centre: bool = False) -> Self:
+    def from_views(cls, v1: Any, v2: Any, centre: bool = False) -> "Moments":
         """Estimate X and X' from two views of the same samples, as streaming sums (memory-mapped arrays work).
 
         X = sym(E[v1 v2^T]), X' = E[(v1 - v2)(v1 - v2)^T]/2; negative eigenvalues of X, which only sampling noise
@@ -209,4 +211,3 @@ def _is_diagonal(M: np.ndarray) -> bool:
 
 def _is_multiple_of_identity(M: np.ndarray) -> bool:
     return _is_diagonal(M) and bool(np.all(np.diag(M) == M[0, 0]))
-

@@ -59,9 +59,24 @@ def predictor(run: Any) -> np.ndarray:
     return _array(_needs("predictor", run, *_MATRIX_STATES).W_p)
 
 
+def eigen_F(run: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return (s, U): eigenvalues of F, largest first, (..., n2), and eigenvectors u_j as columns, (..., n2, n2).
+
+    Of weights by the singular values of W, which keeps the relative accuracy of collapsing modes.
+    """
+    state = _needs("eigen_F", run, *_MATRIX_STATES)
+    if isinstance(state, WeightState):
+        W = _array(state.W)
+        U, sigma, _ = np.linalg.svd(W, full_matrices=W.shape[-2] > W.shape[-1])
+        missing = W.shape[-2] - sigma.shape[-1]
+        return np.concatenate([sigma**2, np.zeros((*sigma.shape[:-1], missing))], axis=-1), U
+    s, U = np.linalg.eigh(correlation(state))
+    return s[..., ::-1], U[..., ::-1]
+
+
 def spectrum_F(run: Any) -> np.ndarray:
     """Return the eigenvalues of F, largest first, (..., n2)."""
-    return np.linalg.eigvalsh(correlation(run))[..., ::-1]
+    return eigen_F(run)[0]
 
 
 def spectrum_W_p(run: Any) -> np.ndarray:
@@ -75,16 +90,15 @@ def alignment(run: Any) -> np.ndarray:
 
     The sign is kept; NaN where W_p u_j = 0. Fig. 2 of Tian et al. 2021, third column.
     """
-    U = np.linalg.eigh(correlation(run))[1][..., ::-1]
+    U = eigen_F(run)[1]
     WU = predictor(run) @ U
     return _safe_ratio(np.sum(U * WU, axis=-2), np.linalg.norm(WU, axis=-2))
 
 
 def mode_values(run: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return (p, s): p_j = u_j^T W_p u_j and s_j for the eigenvectors u_j of F, largest s first, each (..., n2)."""
-    s, U = np.linalg.eigh(correlation(run))
-    U = U[..., ::-1]
-    return np.sum(U * (predictor(run) @ U), axis=-2), s[..., ::-1]
+    s, U = eigen_F(run)
+    return np.sum(U * (predictor(run) @ U), axis=-2), s
 
 
 def asymmetry(run: Any) -> np.ndarray:
@@ -157,8 +171,7 @@ def tau(run: Any) -> np.ndarray:
 def tau_per_mode(run: Any) -> np.ndarray:
     """Return u_j^T W_a W^T u_j / s_j for the eigenvectors u_j of F, largest s first, (..., n2); NaN at s_j = 0."""
     state = _needs("tau_per_mode", run, WeightState, GramState)
-    s, U = np.linalg.eigh(correlation(state))
-    U, s = U[..., ::-1], s[..., ::-1]
+    s, U = eigen_F(state)
     return _safe_ratio(np.sum(U * (_cross(state) @ U), axis=-2), s)
 
 
@@ -171,11 +184,9 @@ def K_matrix(traj: Trajectory) -> np.ndarray:
     """Return K of Theorem 3 (Eq. 9) along a run of a correlation flow, (times, n2, n2)."""
     state = _needs("K_matrix", traj, CorrelationState)
     flow, hp = traj.flow, traj.flow.hp
-    I = np.eye(_array(state.F).shape[-1])  # noqa: E741  the identity, as the equations name it
+    I = np.eye(_array(state.F).shape[-1])
     tau_t = np.asarray(_array(state.tau))[..., None, None]
-    return matrices.K(
-        _array(state.W_p), _array(state.F), tau_t, hp.alpha_p, hp.eta_p, hp.eta_s, flow.x, flow.sigma2, I
-    )
+    return matrices.K(_array(state.W_p), _array(state.F), tau_t, hp.alpha_p, hp.eta_p, hp.eta_s, flow.x, flow.sigma2, I)
 
 
 def lambda_min_K(traj: Trajectory) -> np.ndarray:
@@ -208,7 +219,7 @@ def lambda_min_H(run: Any, X: Any, X_aug: Any, eta_s: float) -> np.ndarray:
     from lindyn.moments import Moments
 
     W_p = predictor(run)
-    I = np.eye(W_p.shape[-1])  # noqa: E741
+    I = np.eye(W_p.shape[-1])
     on_aug, on_mean = _T(W_p) @ W_p + I, _T(W_p - I) @ (W_p - I)
     data = Moments(X, X_aug)
     if data.commute:

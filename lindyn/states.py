@@ -25,9 +25,7 @@ def _size(name: str, value: Any) -> int:
     return int(value)
 
 
-def initial_predictor(
-    rng: np.random.Generator, n2: int, scale: float, symmetric: bool
-) -> np.ndarray:
+def initial_predictor(rng: np.random.Generator, n2: int, scale: float, symmetric: bool) -> np.ndarray:
     """Return a Gaussian n2 x n2 predictor of entries N(0, scale^2 / n2), its symmetric part if `symmetric`."""
     W_p = _gaussian(rng, n2, n2, scale)
     return (W_p + W_p.T) / 2 if symmetric else W_p

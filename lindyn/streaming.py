@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from lindyn import _checks
 from lindyn.moments import Moments, SamplingError
 
 CHUNK_BYTES = 64 * 2**20
@@ -49,7 +48,9 @@ class MomentSums:
             bad = int(v.size - np.count_nonzero(np.isfinite(v)))
             if bad:
                 first = self.count + int(np.argmax(~np.isfinite(v).all(axis=1)))
-                raise ValueError(f"{name} must be finite; got {bad} NaN or infinite entries, the first in sample {first}.")
+                raise ValueError(
+                    f"{name} must be finite; got {bad} NaN or infinite entries, the first in sample {first}."
+                )
         d = v1 - v2
         self.count += len(v1)
         self._cross += v1.T @ v2

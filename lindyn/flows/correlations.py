@@ -87,7 +87,9 @@ class CorrelationFlow(Record):
         check_predictor(self.predictor, y.W_p)
         check_online_tau(self, y.tau)
         if not _checks.is_traced(y.F) and float(y.F.trace()) <= 0:
-            raise ValueError(f"F must not be 0 at the start (tau = tr(W_a W^T)/tr(F)); got trace {float(y.F.trace()):g}.")
+            raise ValueError(
+                f"F must not be 0 at the start (tau = tr(W_a W^T)/tr(F)); got trace {float(y.F.trace()):g}."
+            )
 
 
 def check_online_tau(flow: Any, tau: Any) -> None:
@@ -128,7 +130,9 @@ class GramFlow(Record):
         check_isotropic(self)
         choices.check(self.target, predictor=self.predictor)
         if self.target == "online":
-            raise ValueError("target='online' needs no (H, J); use CorrelationFlow(target='online'), which is exact then.")
+            raise ValueError(
+                "target='online' needs no (H, J); use CorrelationFlow(target='online'), which is exact then."
+            )
 
     def __call__(self, t: Any, y: GramState, args: Any = None) -> GramState:
         """Return (dW_p, dF, dH, dJ)/dt at the state y; four n2 x n2 products."""

@@ -45,7 +45,9 @@ class WeightFlow(Record):
         if not isinstance(self.hp, Hyperparameters):
             raise ValueError(f"hp must be Hyperparameters; got {type(self.hp).__name__}.")
         if not isinstance(self.data, Moments):
-            raise ValueError(f"data must be Moments; got {type(self.data).__name__}. Wrap X and X' in Moments(X=, X_aug=).")
+            raise ValueError(
+                f"data must be Moments; got {type(self.data).__name__}. Wrap X and X' in Moments(X=, X_aug=)."
+            )
         choices.check(self.target, self.stop_gradient, self.predictor)
 
     def __call__(self, t: Any, y: WeightState, args: Any = None) -> WeightState:
@@ -71,7 +73,9 @@ class WeightFlow(Record):
             raise ValueError(f"W must have n1 = {self.data.n1} columns, as X has; got shape {tuple(y.W.shape)}.")
         check_predictor(self.predictor, y.W_p)
         if self.target == "online" and not _equal(y.W, y.W_a):
-            raise ValueError("target='online' means W_a = W; got a W_a that differs. Leave W_a out, or use target='ema'.")
+            raise ValueError(
+                "target='online' means W_a = W; got a W_a that differs. Leave W_a out, or use target='ema'."
+            )
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -20,7 +20,9 @@ def _check_spectrum(flow: Any) -> None:
     for name in ("x", "x_aug"):
         value = _checks.as_array(name, getattr(flow, name))
         if not _checks.is_traced(value) and np.any(_checks.to_numpy(value) < 0):
-            raise ValueError(f"{name} must be >= 0; got {_checks.to_numpy(value).min():g}. It is an eigenvalue of a moment.")
+            raise ValueError(
+                f"{name} must be >= 0; got {_checks.to_numpy(value).min():g}. It is an eigenvalue of a moment."
+            )
         flow._set(**{name: value})
 
 
@@ -28,7 +30,9 @@ def _check_modes(flow: Any, first: Any) -> None:
     for name in ("x", "x_aug"):
         value = getattr(flow, name)
         if value.shape not in ((), first.shape):
-            raise ValueError(f"{name} must be one number or one per mode; got shape {value.shape} for {first.shape} modes.")
+            raise ValueError(
+                f"{name} must be one number or one per mode; got shape {value.shape} for {first.shape} modes."
+            )
 
 
 def _check_ones(predictor: str, p: Any) -> None:
@@ -130,7 +134,9 @@ class ModeWeightFlow(Record):
         choices.check(self.target, self.stop_gradient, self.predictor)
 
     @classmethod
-    def appendix_d(cls, l_s: float = 1.0, l_d: float = 0.5, alpha_p: float = 1.0, beta: float = 1.0, **flow: Any) -> Self:
+    def appendix_d(
+        cls, l_s: float = 1.0, l_d: float = 0.5, alpha_p: float = 1.0, beta: float = 1.0, **flow: Any
+    ) -> Self:
         """Return Appendix D's scalar system in its own symbols: l_d = x, l_s = x + x_aug, eta = 0 (Fig. 10).
 
         Args:
@@ -148,7 +154,9 @@ class ModeWeightFlow(Record):
         """
         l_s, l_d = _checks.as_scalar("l_s", l_s, minimum=0.0), _checks.as_scalar("l_d", l_d, minimum=0.0)
         if l_d > l_s:
-            raise ValueError(f"l_d must be at most l_s (l_s - l_d is an eigenvalue of X'); got l_d={l_d:g}, l_s={l_s:g}.")
+            raise ValueError(
+                f"l_d must be at most l_s (l_s - l_d is an eigenvalue of X'); got l_d={l_d:g}, l_s={l_s:g}."
+            )
         return cls(Hyperparameters(alpha_p, beta, eta=0.0), x=l_d, x_aug=l_s - l_d, **flow)
 
     def __call__(self, t: Any, y: ModeWeightState, args: Any = None) -> ModeWeightState:

@@ -3,23 +3,28 @@
     sources      digits and photos that scikit-learn ships, folders, arrays; read in batches
     augment      crop, flip, blur and noise, each with a strength
     view_sums    X and X' from several views of each image, as streaming sums with their sampling error
+    direction_errors  how well each direction's threshold is known, from a second pass
     estimate     source + augmentation -> `ImageMoments`
     prediction   what can live: per direction (commuting), per single mode (not commuting), and bounds
+    outcome      a run of the full flow and what is alive at its end
     study        the full flow on given moments beside the prediction
 
 scikit-learn and pillow (extra `images`) are loaded when a source needs them.
 """
 
 from lindyn.images.augment import Augmentation, Augmenter
+from lindyn.images.direction_errors import DirectionErrors
 from lindyn.images.estimate import ImageMoments, image_moments
+from lindyn.images.outcome import Outcome
 from lindyn.images.prediction import Prediction, SingleModes, predict, single_modes, survival_threshold
 from lindyn.images.sources import open_source
-from lindyn.images.study import Outcome, SurvivalStudy, study_images, survival_study
+from lindyn.images.study import SurvivalStudy, study_images, survival_study
 from lindyn.images.view_sums import ViewSums
 
 __all__ = [
     "Augmentation",
     "Augmenter",
+    "DirectionErrors",
     "ImageMoments",
     "Outcome",
     "Prediction",

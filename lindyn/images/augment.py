@@ -35,7 +35,7 @@ class Augmentation:
         for name in ("crop", "flip", "noise", "blur"):
             object.__setattr__(self, name, _checks.as_scalar(name, getattr(self, name), 0.0, fix="0 switches it off."))
         if self.crop >= 1:
-            raise ValueError(f"crop must be below 1; got {self.crop:g}. It is the share of the side that may be left out.")
+            raise ValueError(f"crop must be below 1; got {self.crop:g}. It is a share of the side.")
         if self.flip > 1:
             raise ValueError(f"flip must be between 0 and 1; got {self.flip:g}. It is a probability.")
 

@@ -1,6 +1,7 @@
 """The diffrax engine: adaptive, dense, differentiable, mappable; hits every asked time exactly."""
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import diffrax
@@ -19,22 +20,18 @@ _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
 class BlockController(diffrax.AbstractAdaptiveStepSizeController):
     """PID control with each block of the state measured against its own root mean square."""
 
+    rtol: Any
+    atol: Any
+    norm: Callable[[Any], Any] = eqx.field(static=True)
     inner: diffrax.PIDController
 
-    @property
-    def rtol(self) -> Any:
-        return self.inner.rtol
-
-    @property
-    def atol(self) -> Any:
-        return self.inner.atol
-
-    @property
-    def norm(self) -> Any:
-        return self.inner.norm
+    @classmethod
+    def around(cls, inner: diffrax.PIDController) -> "BlockController":
+        """Return the controller that changes only what errors are measured against."""
+        return cls(inner.rtol, inner.atol, inner.norm, inner)
 
     def wrap(self, direction: Any) -> "BlockController":
-        return BlockController(self.inner.wrap(direction))
+        return self.around(self.inner.wrap(direction))
 
     def init(self, *args: Any) -> Any:
         return self.inner.init(*args)
@@ -69,7 +66,7 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
     """Integrate with diffrax; plain inputs are solved in float64 whatever JAX's setting and come back as numpy."""
     register_records()
     traced = any(_checks.is_traced(leaf) for leaf in jax.tree.leaves((flow, y0, settings.ts)))
-    if traced and not jax.config.jax_enable_x64:
+    if traced and not jax.config.read("jax_enable_x64"):
         raise ValueError(
             "simulate inside a JAX transformation needs float64; "
             "call jax.config.update('jax_enable_x64', True) before making arrays."
@@ -125,7 +122,7 @@ def _controller(ts: Any, rtol: float, atol: float, elementwise: bool) -> Any:
     pid = diffrax.PIDController(
         rtol=rtol, atol=max(atol, tiny), pcoeff=0.3, icoeff=0.4, dtmin=1e-15 * ts[-1], norm=norm
     )
-    return pid if elementwise else BlockController(pid)
+    return pid if elementwise else BlockController.around(pid)
 
 
 def _first_step(flow: Any, ts: Any, y0: Any) -> Any:
@@ -162,9 +159,7 @@ def _outcome(result: Any, states: Any) -> Any:
     return jnp.where(~finite | ((code == 4) & (largest > 1e6)), 3, code)
 
 
-def _to_numpy(
-    asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: str, interpolation: Any
-) -> Solution:
+def _to_numpy(asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: str, interpolation: Any) -> Solution:
     """Return the solution as numpy arrays: what was reached, and the last state where the run ended early."""
     t = np.array(t)
     reached = np.isfinite(t)

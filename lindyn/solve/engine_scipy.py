@@ -83,7 +83,8 @@ def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packin
 
 def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: Settings) -> tuple:
     """Step to the end; return times, states, outcome index, step count and interpolants."""
-    times, states, pieces = [ts[0]], [packing.vector], []
+    pieces: list[Any] = []
+    times, states = [ts[0]], [packing.vector]
     start = packing.levels(packing.vector)
     rtol, outcome, steps = solver.rtol, 0, 0
     while solver.status == "running":
@@ -97,7 +98,8 @@ def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: 
         if solver.status == "failed" or not np.all(np.isfinite(solver.y)):
             outcome = 3 if not np.all(np.abs(solver.y) < 1e6) else 4
             break
-        piece = solver.dense_output() if settings.dense or len(times) < len(ts) and ts[len(times)] <= solver.t else None
+        wanted = settings.dense or (len(times) < len(ts) and ts[len(times)] <= solver.t)
+        piece: Any = solver.dense_output() if wanted else None
         if settings.dense:
             pieces.append(piece)
         while len(times) < len(ts) and ts[len(times)] <= solver.t:

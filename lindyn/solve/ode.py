@@ -65,10 +65,13 @@ def simulate(
         ts: increasing times to keep, the first is the start (flow time = learning rate x steps); default 201
             times from 0 to `t1`.
         t1: the end, when `ts` is not given; default 100.
-        rtol: relative tolerance of a step, > 0; errors are measured per mode, or per matrix against its root mean square.
-        atol: absolute tolerance of a step, >= 0; default 0 in effect, so that small values keep their relative accuracy.
-        solver: "tsit5", "dopri8", "stiff" (Radau, scipy engine only) or "auto": by tolerance, and in the scipy engine
-            stiff for a small system with a large beta x duration. Explicit steps number about beta x duration / 5.
+        rtol: relative tolerance of a step, > 0; errors are measured per mode, or per matrix against its root mean
+            square.
+        atol: absolute tolerance of a step, >= 0; default 0 in effect, so that small values keep their relative
+            accuracy.
+        solver: "tsit5", "dopri8", "stiff" (Radau, scipy engine only) or "auto": by tolerance, and in the scipy
+            engine stiff for a small system with a large beta x duration. Explicit steps number about
+            beta x duration / 5.
         engine: "diffrax", or "scipy", which starts at once and suits single small runs.
         reduction: which exact reduction of a weight flow, see `lindyn.solve.reductions`.
         dense: keep the interpolant, so that `trajectory(t)` answers between the times.
@@ -113,7 +116,13 @@ def simulate(
         flow=flow,
         t1=ts[-1],
         interpolation=None if interpolate is None else lambda t: reduced.restore(interpolate(t)),
-        notes={"engine": engine, "solver": solution.solver, "reduction": reduced.name, "rtol": rtol, "atol": settings.atol},
+        notes={
+            "engine": engine,
+            "solver": solution.solver,
+            "reduction": reduced.name,
+            "rtol": rtol,
+            "atol": settings.atol,
+        },
     )
     if throw and not _checks.is_traced(trajectory.outcome) and not trajectory.succeeded:
         raise SimulationError(trajectory)
@@ -133,6 +142,7 @@ class Solution:
 
 
 def check_start(flow: Any, y0: Any) -> None:
+    """Raise ValueError unless y0 can start this flow."""
     wanted = getattr(flow, "state_type", None)
     if wanted is None:
         raise ValueError(f"flow must be a flow, e.g. WeightFlow(hp, data); got {type(flow).__name__}.")
@@ -157,6 +167,7 @@ def _steady_tolerance(steady_state: bool | float) -> float | None:
 
 
 def whole(name: str, value: Any) -> int:
+    """Return `value` as a whole number >= 1, or raise ValueError."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
     return int(value)

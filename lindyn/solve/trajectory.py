@@ -10,12 +10,14 @@ from lindyn import _checks
 from lindyn._records import Record, static
 
 OUTCOMES = ("reached", "steady", "max_steps", "not_finite", "step_too_small")
+_SHORT = "stopped at t = {t:.6g}, short of t = {t1:.6g}: "
 _WORDS = {
     "reached": "reached the end, t = {t:.6g}",
     "steady": "came to a steady state at t = {t:.6g} and stopped there",
-    "max_steps": "stopped at t = {t:.6g}, short of t = {t1:.6g}: the step limit was reached; raise max_steps or use the stiff solver",
-    "not_finite": "blew up: not finite past t = {t:.6g} (asked for t = {t1:.6g}); lower the learning rate or check the initial state",
-    "step_too_small": "stopped at t = {t:.6g}, short of t = {t1:.6g}: the step size fell to zero, the solution has a singularity there",
+    "max_steps": _SHORT + "the step limit was reached; raise max_steps or use the stiff solver",
+    "not_finite": "blew up: not finite past t = {t:.6g} (asked for t = {t1:.6g}); "
+    "lower the learning rate or check the initial state",
+    "step_too_small": _SHORT + "the step size fell to zero, the solution has a singularity there",
 }
 
 
@@ -105,7 +107,7 @@ class Trajectory(Record):
         return files.to_dataset(self)
 
     def save(self, path: Any) -> Any:
-        """Write the run to one netCDF file that `lindyn.load` and `xarray.open_dataset` read; see `solve.files.save`."""
+        """Write the run to one netCDF file (see `solve.files.save`) that `lindyn.load` and xarray read."""
         from lindyn.solve import files
 
         return files.save(self, path)

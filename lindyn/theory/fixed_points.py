@@ -127,7 +127,7 @@ def _solve(eta_p: Any, eta_s: Any, tau: Any, x: Any, x_aug: Any, alpha_p: Any) -
 
 
 def _jacobian_eigenvalues(p: Any, s: Any, eta_p: Any, eta_s: Any, tau: Any, x: Any, v: Any, alpha_p: Any) -> Any:
-    """Return the eigenvalues of [[-alpha_p s v - eta_p, alpha_p D], [2 s (D - v p), 2 p D - 2 eta_s]], shape (..., 2)."""
+    """Return the eigenvalues of [[-alpha_p s v - eta_p, alpha_p D], [2 s (D - v p), 2 (p D - eta_s)]], (..., 2)."""
     D = x * tau - v * p
     rows = [
         np.stack(np.broadcast_arrays(-alpha_p * s * v - eta_p, alpha_p * D), axis=-1),

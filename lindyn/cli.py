@@ -1,0 +1,70 @@
+"""The command line: `lindyn simulate | reproduce`. Parsing loads nothing heavy; each command loads what it runs."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import lindyn
+from lindyn.commands import reproduce, simulate
+
+DESCRIPTION = """\
+The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
+
+  lindyn reproduce tian2021          draw and check every simulation figure of Tian, Chen, Ganguli 2021
+  lindyn simulate                    run one system from flags or a TOML file; save trajectory and picture
+  lindyn simulate --images digits    the same on real images: which data directions survive
+"""
+EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the call was not understood."
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence and suggest the near flag."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message, with the nearest known flag for an unknown one, and exit with 2."""
+        if message.startswith("unrecognized arguments: --"):
+            wrong = message.removeprefix("unrecognized arguments: ").split()[0].split("=")[0]
+            near = difflib.get_close_matches(wrong, self._every_flag(), n=1)
+            message += f". Did you mean {near[0]}?" if near else f". See {self.prog} --help."
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+    def _every_flag(self) -> list[str]:
+        flags = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                flags += [flag for sub in action.choices.values() for flag in sub._option_string_actions]
+        return flags
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the whole command line."""
+    top = _Parser(
+        prog="lindyn", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action="version", version=f"lindyn {lindyn.__version__}")
+    top.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (reproduce, simulate):
+        module.add_parser(commands)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a user's mistake is one sentence, never a traceback."""
+    args = parser().parse_args(argv)
+    try:
+        return int(args.func(args))
+    except (ValueError, OSError, ImportError) as error:
+        if args.debug:
+            raise
+        print(f"lindyn: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lindyn: interrupted; what was already written is kept.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

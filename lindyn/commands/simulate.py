@@ -1,0 +1,91 @@
+"""`lindyn simulate`: one system from flags or a TOML file; saves the trajectory and a picture."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from lindyn.commands import options
+
+DESCRIPTION = """\
+Integrate one system of Tian, Chen, Ganguli 2021 and look at it. Without flags: the full flow of (W, W_p, W_a),
+n1 = 16, n2 = 8, isotropic data, to t = 100. Files written to --out: trajectory.nc (opens in xarray),
+trajectory.png, run.toml (the complete configuration; `lindyn simulate --config run.toml` repeats the run).
+
+  lindyn simulate --eta 0.3                                  too much decay: everything collapses
+  lindyn simulate --target online --stop-gradient            SimSiam
+  lindyn simulate --target online --no-stop-gradient         Theorem 2: without stop-gradient, collapse
+  lindyn simulate --system modes --p 0.1,0.5 --s 0.05,0.2    Eqs. 11-13
+  lindyn simulate --learning-rate 0.05 --batch 64            minibatch SGD instead of the flow
+  lindyn simulate --images digits --eta 0.02                 which directions of real images survive
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "simulate",
+        help="run one system from flags or a TOML file",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="FILE", help="TOML file with the same keys as the flags, by section")
+    parser.add_argument(
+        "--out", metavar="DIR", default="lindyn-out/simulate", help="output folder (default %(default)s)"
+    )
+    options.add_flags(parser)
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the system and write its files; 0 if it reached the end, 1 if it ended early."""
+    settings, given = options.configuration(args)
+    out = writable_folder(Path(args.out))
+    if settings["images"] is not None:
+        from lindyn.commands.images import run_images
+
+        return run_images(settings, given, out)
+    from lindyn._progress import Progress
+    from lindyn.commands import systems
+
+    flow, y0 = systems.build(settings)
+    progress = Progress("simulate", settings["t1"])
+    try:
+        trajectory = systems.solve(flow, y0, settings, progress)
+    finally:
+        progress.close()
+    return write(trajectory, settings, out)
+
+
+def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
+    """Save trajectory, configuration and picture; print what happened; return the exit code."""
+    import numpy as np
+
+    from lindyn.commands.summary import describe
+    from lindyn.plotting.trajectory import save_picture
+
+    (out / "run.toml").write_text(options.to_toml(settings), encoding="utf-8")
+    data = trajectory.save(out / "trajectory.nc")
+    with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
+        picture = save_picture(trajectory, out / "trajectory.png")
+    print(describe(trajectory))
+    print(f"Wrote {data}, {picture} and {out / 'run.toml'}.")
+    return 0 if trajectory.succeeded else 1
+
+
+def writable_folder(out: Path) -> Path:
+    """Make the output folder.
+
+    Raises:
+        ValueError: it cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"Cannot make the output folder {out}: {error.strerror}. Choose another with --out."
+        ) from error
+    if not os.access(out, os.W_OK):
+        raise ValueError(f"Cannot write to the output folder {out}: permission denied. Choose another with --out.")
+    return out
