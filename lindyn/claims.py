@@ -1,0 +1,243 @@
+"""The ledger: every claim of a paper, what decides it, what came out, and its status.
+
+`papers_repro/<paper>/claims.toml` holds the rows; a status is never written there, it follows from what runs:
+
+    proof = "tian.theorem_1"      a statement of `lindyn.proofs`; its proof must go through
+    audit = "Theorem 1"           the entry of the audit; a difference from the print makes it "holds with a correction"
+    measure = "name"              a function of `lindyn.measurements`; must be at most `expected`
+    (none of them)                not run; `needs` says what it takes
+"""
+
+import functools
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lindyn
+from lindyn import _checks
+
+PAPERS = ("tian2021", "grill2020", "richemond2023")
+KINDS = ("identity", "bound", "simulation", "training")
+PROVED, HOLDS, CORRECTED = "proved", "holds (numbers)", "holds with a correction"
+FAILS, NOT_RUN = "fails (counter-example)", "not run"
+STATUSES = (PROVED, HOLDS, CORRECTED, FAILS, NOT_RUN)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of a claims.toml.
+
+    Args:
+        id: short name, unique in its paper.
+        text: the claim in one sentence.
+        source: place in the paper.
+        kind: one of `KINDS`.
+        proof: statement that proves it.
+        audit: entry of the audit that compares it with the print.
+        measure: function of `lindyn.measurements` that measures it.
+        expected: what the measure may be at most.
+        printed: the paper's own numbers, never measured ones.
+        needs: what it takes to run it.
+        test: the test that guards it.
+    """
+
+    id: str
+    text: str
+    source: str
+    kind: str
+    proof: str = ""
+    audit: str = ""
+    measure: str = ""
+    expected: float | None = None
+    printed: dict[str, Any] = field(default_factory=dict)
+    needs: str = ""
+    test: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim with what came out.
+
+    Args:
+        claim: the row.
+        status: one of `STATUSES`.
+        measured: the evidence in words.
+    """
+
+    claim: Claim
+    status: str
+    measured: str
+
+
+def folder(paper: str) -> Path:
+    """Return the folder of a paper's claims, beside the package in a clone or inside an installed one.
+
+    Raises:
+        ValueError: an unknown paper; the near one is suggested.
+        FileNotFoundError: the folder was not installed.
+    """
+    _checks.one_of("paper", paper, PAPERS)
+    package = Path(lindyn.__file__).resolve().parent
+    for home in (package / "_papers_repro", package.parent / "papers_repro"):
+        if (home / paper / "claims.toml").is_file():
+            return home / paper
+    raise FileNotFoundError(f"The claims of {paper} were not installed: no papers_repro/{paper}/claims.toml. Run inside a clone.")
+
+
+def load(paper: str) -> tuple[Claim, ...]:
+    """Return the claims of a paper.
+
+    Args:
+        paper: one of `PAPERS`.
+
+    Returns:
+        Its rows, in the order of the file.
+
+    Raises:
+        ValueError: an unknown paper, or a row with unknown keys, kind, or a repeated id.
+    """
+    rows = tomllib.loads((folder(paper) / "claims.toml").read_text(encoding="utf-8"))["claim"]
+    claims = []
+    for row in rows:
+        for key in row:
+            _checks.one_of(f"key of claim {row.get('id', '?')!r}", key, Claim.__dataclass_fields__)
+        claims.append(Claim(**row))
+        _checks.one_of(f"kind of claim {claims[-1].id!r}", claims[-1].kind, KINDS)
+    ids = [claim.id for claim in claims]
+    repeated = sorted({one for one in ids if ids.count(one) > 1})
+    if repeated:
+        raise ValueError(f"The ids {', '.join(repeated)} of {paper}/claims.toml are repeated; give each claim its own.")
+    return tuple(claims)
+
+
+@functools.cache
+def _differences() -> dict[str, Any]:
+    from lindyn.proofs.comparison import audit
+
+    return {found.entry.name: found for found in audit()}
+
+
+def judge(claim: Claim) -> Judged:
+    """Run what decides a claim and return its status.
+
+    Args:
+        claim: a row.
+
+    Returns:
+        The claim with its status and the evidence.
+
+    Raises:
+        ValueError: it names a proof, an audit entry or a measure that does not exist.
+    """
+    evidence, status = [], NOT_RUN
+    if claim.proof:
+        from lindyn.proofs import statement_named
+
+        proof = statement_named(claim.proof).prove()
+        status = PROVED if proof.holds else FAILS
+        evidence.append(f"{claim.proof}: {len(proof.outcomes)} steps " + ("proved" if proof.holds else "with failures"))
+    if claim.measure:
+        from lindyn import measurements
+
+        function = getattr(measurements, _checks.one_of("measure", claim.measure, measurements.__all__))
+        value = float(function())
+        if claim.expected is None:
+            raise ValueError(f"claim {claim.id!r} measures {claim.measure} without saying what is expected.")
+        held = value <= claim.expected
+        status = FAILS if not held or status == FAILS else PROVED if status == PROVED else HOLDS
+        evidence.append(f"{claim.measure} = {value:.1e} (at most {claim.expected:g})")
+    if claim.audit:
+        found = _differences()[_checks.one_of("audit entry", claim.audit, _differences())]
+        status = _after_audit(status, found.kind)
+        if found.kind != "agrees":
+            evidence.append(f"printed: {found.entry.printed}. {found.kind}; corrected: {found.entry.corrected}. {found.counter_example}")
+    return Judged(claim, status, ". ".join(evidence) or (f"needs {claim.needs}" if claim.needs else ""))
+
+
+def _after_audit(status: str, kind: str) -> str:
+    if kind in ("misprint", "undecided"):
+        return FAILS
+    if kind in ("agrees", "not sharp"):
+        return status if status != NOT_RUN else PROVED
+    return status if status == FAILS else CORRECTED
+
+
+def report(paper: str) -> str:
+    """Return the report of a paper in Markdown, made by running everything that decides its claims.
+
+    Args:
+        paper: one of `PAPERS`.
+
+    Returns:
+        The text; the same on every run.
+
+    Raises:
+        ValueError: an unknown paper, or a claims file that does not fit.
+    """
+    from lindyn.proofs import validity
+
+    judged = [judge(claim) for claim in load(paper)]
+    lines = [f"# {paper}: claims and what came of them", "", f"Made by machine (`lindyn.claims.write_report(\"{paper}\")`); do not edit.", ""]
+    lines += ["| status | claims |", "|---|---|"]
+    lines += [f"| {status} | {sum(one.status == status for one in judged)} |" for status in STATUSES]
+    lines += ["", "## Theory", "", "| claim | source | kind | status | evidence |", "|---|---|---|---|---|"]
+    lines += [_row(one) for one in judged if one.claim.kind in ("identity", "bound")]
+    lines += ["", "## Simulation", "", "| claim | source | status | evidence |", "|---|---|---|---|"]
+    lines += [_row(one, kind=False) for one in judged if one.claim.kind == "simulation"]
+    lines += ["", "## Training", "", "The paper's numbers (Top-1 % unless said); nothing here was measured by lindyn.", ""]
+    lines += ["| claim | source | status | printed | needs |", "|---|---|---|---|---|"]
+    lines += [_training(one) for one in judged if one.claim.kind == "training"]
+    if paper == "tian2021":
+        lines += ["", "## Theorem x set of assumptions", "", "Each column changes one thing in the theorem's own setting; every cell ran.", ""]
+        lines += [validity.as_markdown(validity.table())]
+    links = _figures(paper)
+    lines += ["", "## Figures", "", *links] if links else []
+    return "\n".join(lines) + "\n"
+
+
+def _figures(paper: str) -> list[str]:
+    """Return a line for every figure that figures.toml describes."""
+    path = folder(paper) / "figures.toml"
+    if not path.is_file():
+        return []
+    figures = tomllib.loads(path.read_text(encoding="utf-8"))["figure"]
+    lines = [f"`lindyn reproduce {paper}` draws and checks them; what is expected of each is in [figures.toml](figures.toml).", ""]
+    made = ((number, f"{paper}_fig{int(number):02d}", entry["title"]) for number, entry in sorted(figures.items(), key=lambda item: int(item[0])))
+    return lines + [f"- Fig. {number}: [{title}](../../lindyn-out/{paper}/{name}.png), script [{name}.py](../../figures/{name}.py)" for number, name, title in made]
+
+
+def _row(one: Judged, kind: bool = True) -> str:
+    cells = [one.claim.text, one.claim.source, *([one.claim.kind] if kind else []), one.status, one.measured]
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _training(one: Judged) -> str:
+    printed = "; ".join(f"{name}: {value}" for name, value in one.claim.printed.items())
+    cells = [one.claim.text, one.claim.source, one.status, printed, one.claim.needs]
+    return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def write_report(paper: str, path: Any = None) -> Path:
+    """Write the report of a paper.
+
+    Args:
+        paper: one of `PAPERS`.
+        path: where to; default papers_repro/PAPER/REPORT.md.
+
+    Returns:
+        The path.
+    """
+    path = folder(paper) / "REPORT.md" if path is None else Path(path)
+    path.write_text(report(paper), encoding="utf-8")
+    return path
+
+
+def is_stale(paper: str) -> bool:
+    """Return whether the committed report differs from the one that would be made now."""
+    path = folder(paper) / "REPORT.md"
+    return not path.is_file() or path.read_text(encoding="utf-8") != report(paper)
