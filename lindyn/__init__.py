@@ -33,8 +33,9 @@ _HOME = {
     "Trajectory": "lindyn.solve.trajectory",
     "SimulationError": "lindyn.solve.trajectory",
     "load": "lindyn.solve.files",
+    "verify": "lindyn.verification",
 }
-_MODULES = ("conversions", "equations", "images", "observables", "theory")
+_MODULES = ("claims", "conversions", "equations", "images", "observables", "proofs", "theory")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -82,7 +82,9 @@ def folder(paper: str) -> Path:
     for home in (package / "_papers_repro", package.parent / "papers_repro"):
         if (home / paper / "claims.toml").is_file():
             return home / paper
-    raise FileNotFoundError(f"The claims of {paper} were not installed: no papers_repro/{paper}/claims.toml. Run inside a clone.")
+    raise FileNotFoundError(
+        f"The claims of {paper} were not installed: no papers_repro/{paper}/claims.toml. Run inside a clone."
+    )
 
 
 def load(paper: str) -> tuple[Claim, ...]:
@@ -139,6 +141,7 @@ def judge(claim: Claim) -> Judged:
         evidence.append(f"{claim.proof}: {len(proof.outcomes)} steps " + ("proved" if proof.holds else "with failures"))
     if claim.measure:
         from lindyn import measurements
+        from lindyn.proofs.counterexamples import small
 
         function = getattr(measurements, _checks.one_of("measure", claim.measure, measurements.__all__))
         value = float(function())
@@ -146,12 +149,15 @@ def judge(claim: Claim) -> Judged:
             raise ValueError(f"claim {claim.id!r} measures {claim.measure} without saying what is expected.")
         held = value <= claim.expected
         status = FAILS if not held or status == FAILS else PROVED if status == PROVED else HOLDS
-        evidence.append(f"{claim.measure} = {value:.1e} (at most {claim.expected:g})")
+        evidence.append(f"{claim.measure}: {small(value)} (at most {claim.expected:g})")
     if claim.audit:
         found = _differences()[_checks.one_of("audit entry", claim.audit, _differences())]
         status = _after_audit(status, found.kind)
         if found.kind != "agrees":
-            evidence.append(f"printed: {found.entry.printed}. {found.kind}; corrected: {found.entry.corrected}. {found.counter_example}")
+            evidence.append(
+                f"printed: {found.entry.printed}. {found.kind}; corrected: "
+                f"{found.entry.corrected}. {found.counter_example}"
+            )
     return Judged(claim, status, ". ".join(evidence) or (f"needs {claim.needs}" if claim.needs else ""))
 
 
@@ -178,18 +184,35 @@ def report(paper: str) -> str:
     from lindyn.proofs import validity
 
     judged = [judge(claim) for claim in load(paper)]
-    lines = [f"# {paper}: claims and what came of them", "", f"Made by machine (`lindyn.claims.write_report(\"{paper}\")`); do not edit.", ""]
+    lines = [
+        f"# {paper}: claims and what came of them",
+        "",
+        f'Made by machine (`lindyn.claims.write_report("{paper}")`); do not edit.',
+        "",
+    ]
     lines += ["| status | claims |", "|---|---|"]
     lines += [f"| {status} | {sum(one.status == status for one in judged)} |" for status in STATUSES]
     lines += ["", "## Theory", "", "| claim | source | kind | status | evidence |", "|---|---|---|---|---|"]
     lines += [_row(one) for one in judged if one.claim.kind in ("identity", "bound")]
     lines += ["", "## Simulation", "", "| claim | source | status | evidence |", "|---|---|---|---|"]
     lines += [_row(one, kind=False) for one in judged if one.claim.kind == "simulation"]
-    lines += ["", "## Training", "", "The paper's numbers (Top-1 % unless said); nothing here was measured by lindyn.", ""]
+    lines += [
+        "",
+        "## Training",
+        "",
+        "The paper's numbers (Top-1 % unless said); nothing here was measured by lindyn.",
+        "",
+    ]
     lines += ["| claim | source | status | printed | needs |", "|---|---|---|---|---|"]
     lines += [_training(one) for one in judged if one.claim.kind == "training"]
     if paper == "tian2021":
-        lines += ["", "## Theorem x set of assumptions", "", "Each column changes one thing in the theorem's own setting; every cell ran.", ""]
+        lines += [
+            "",
+            "## Theorem x set of assumptions",
+            "",
+            "Each column changes one thing in the theorem's own setting; every cell ran.",
+            "",
+        ]
         lines += [validity.as_markdown(validity.table())]
     links = _figures(paper)
     lines += ["", "## Figures", "", *links] if links else []
@@ -202,9 +225,19 @@ def _figures(paper: str) -> list[str]:
     if not path.is_file():
         return []
     figures = tomllib.loads(path.read_text(encoding="utf-8"))["figure"]
-    lines = [f"`lindyn reproduce {paper}` draws and checks them; what is expected of each is in [figures.toml](figures.toml).", ""]
-    made = ((number, f"{paper}_fig{int(number):02d}", entry["title"]) for number, entry in sorted(figures.items(), key=lambda item: int(item[0])))
-    return lines + [f"- Fig. {number}: [{title}](../../lindyn-out/{paper}/{name}.png), script [{name}.py](../../figures/{name}.py)" for number, name, title in made]
+    lines = [
+        f"`lindyn reproduce {paper}` draws and checks them; what is expected of each is in "
+        "[figures.toml](figures.toml).",
+        "",
+    ]
+    made = (
+        (number, f"{paper}_fig{int(number):02d}", entry["title"])
+        for number, entry in sorted(figures.items(), key=lambda item: int(item[0]))
+    )
+    return lines + [
+        f"- Fig. {number}: [{title}](../../lindyn-out/{paper}/{name}.png), script [{name}.py](../../figures/{name}.py)"
+        for number, name, title in made
+    ]
 
 
 def _row(one: Judged, kind: bool = True) -> str:

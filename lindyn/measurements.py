@@ -33,7 +33,7 @@ def training_units() -> float:
 
 
 def antisymmetric_part_vanishes() -> float:
-    """Fig. 8: the antisymmetric part of W_p at the end over its start, worst of three decays (flow under 1+2, no symmetrisation)."""
+    """Fig. 8: the antisymmetric part of W_p, end over start, worst of three decays (1+2, not symmetrised)."""
     worst = 0.0
     for eta in (0.001, 0.01, 0.05):
         start = CorrelationState.random(4, seed=1, symmetric_predictor=False, tau=1.0)
@@ -62,16 +62,18 @@ def no_stop_gradient_collapse() -> float:
 
 
 def proportionality_lost() -> float:
-    """Assumption 1 in the full flow from a copy: 1 - the lowest correlation of W_a and W (Fig. 7 says about 0.9 or more)."""
+    """Assumption 1 in the full flow from a copy: 1 - the lowest correlation of W_a and W (Fig. 7)."""
     flow = WeightFlow(Hyperparameters(1.0, 0.4, 0.01), Moments.isotropic(8, 0.03**2))
     traj = simulate(flow, WeightState.random(4, 8, seed=0), t1=60.0, engine="scipy")
     return float(1 - np.min(observables.target_correlation(traj)))
 
 
 def collapse_above_critical() -> float:
-    """s at the end over its start for 20 random modes at twice the critical decay, EMA target."""
+    """S at the end over its start for 20 random modes at twice the critical decay, EMA target."""
     rng = np.random.default_rng(0)
-    flow = ModeWeightFlow(Hyperparameters(1.3, 0.8, 2 * 0.2), x_aug=0.25)  # in (p, s, tau) tau is infinite where w changes sign
+    flow = ModeWeightFlow(
+        Hyperparameters(1.3, 0.8, 2 * 0.2), x_aug=0.25
+    )  # in (p, s, tau) tau is infinite where w changes sign
     start = ModeWeightState(p=rng.uniform(-2, 2, 20), w=rng.uniform(0.1, 2, 20), a=rng.uniform(0, 3, 20))
     end = simulate(flow, start, t1=150.0, engine="scipy").final
     return float(np.max((end.w / start.w) ** 2))

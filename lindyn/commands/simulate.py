@@ -34,6 +34,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--out", metavar="DIR", default="lindyn-out/simulate", help="output folder (default %(default)s)"
     )
+    parser.add_argument("--verify", action="store_true", help="test the papers' statements along the run")
     options.add_flags(parser)
     parser.set_defaults(func=run)
 
@@ -55,7 +56,13 @@ def run(args: argparse.Namespace) -> int:
         trajectory = systems.solve(flow, y0, settings, progress)
     finally:
         progress.close()
-    return write(trajectory, settings, out)
+    code = write(trajectory, settings, out)
+    if not args.verify:
+        return code
+    from lindyn.commands.verify import show
+    from lindyn.verification import verify
+
+    return max(code, show(verify(trajectory), out / "trajectory.nc"))
 
 
 def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:

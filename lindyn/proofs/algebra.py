@@ -10,6 +10,7 @@ import sympy
 from lindyn.proofs.words import Terms, Word, collect, evaluate, expand, transpose, transpose_word
 
 MOST_REWRITES = 20_000
+LONGEST_WORD = 100
 SIZES = {"n1": 5, "n2": 3, "b": 7, "f": 4, "k": 2, "m": 6}
 
 
@@ -77,7 +78,7 @@ class Algebra:
             else:
                 todo += [(new, coefficient * c) for new, c in rewritten]
             steps += 1
-            if steps > MOST_REWRITES:
+            if steps > MOST_REWRITES or len(word) > LONGEST_WORD:
                 raise ValueError(f"The rules do not come to an end after {steps} rewrites; orient them one way.")
         return {w: c for w, c in ((w, sympy.cancel(sympy.together(c))) for w, c in collect(done).items()) if c != 0}
 
@@ -114,7 +115,7 @@ class Algebra:
         if isinstance(product, sympy.MatrixSymbol):
             rows = size_of(product.shape[0])
             matrices[product.name] = evaluate(expand(value), matrices, scalars, rows)[0]
-            if not matrices[product.name].shape == tuple(map(size_of, product.shape)):
+            if matrices[product.name].shape != tuple(map(size_of, product.shape)):
                 matrices[product.name] = np.zeros(tuple(map(size_of, product.shape)))
         elif isinstance(value, sympy.MatrixSymbol) and value.name not in self.samples:
             matrices[value.name] = evaluate(expand(product), matrices, scalars, size_of(value.shape[0]))[0]

@@ -6,15 +6,35 @@ from typing import Any
 
 import sympy
 
-from lindyn.equations import matrices, modes, weights
+from lindyn.equations import matrices, weights
 from lindyn.proofs import lemmas
-from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
-    F, MOMENTS_SYMMETRIC, SYMMETRIC_PREDICTOR, W, W_a, W_p, X, X_aug, alpha_p, beta, correlation_rates, eta, eta_p, eta_s,
-    mode_rates, p, parabola_rates, s, tau, weight_rates, x, x_aug,
-)  # fmt: skip
+    HALF,
+    MOMENTS_SYMMETRIC,
+    SYMMETRIC_PREDICTOR,
+    F,
+    W,
+    W_a,
+    W_p,
+    X,
+    X_aug,
+    alpha_p,
+    beta,
+    correlation_rates,
+    eta,
+    eta_p,
+    eta_s,
+    mode_rates,
+    p,
+    parabola_rates,
+    s,
+    tau,
+    weight_rates,
+    x,
+    x_aug,
+)
 from lindyn.proofs.tian_alignment import BOTH_SYMMETRIC
 from lindyn.proofs.words import Along, Rates
 from lindyn.theory import jacobians, transit
@@ -25,7 +45,9 @@ c, v, decay = sympy.symbols("c v eta", positive=True)
 
 @statement(
     "beyond.symmetrised_balance",
-    "The law in Theorem 1's place for a symmetrised predictor: dB/dt = -2 eta B + [W_p, (M - M^T)/2], M = G W^T, B = W W^T - W_p^2/alpha_p; so tr B decays exactly, and under 1+2+3 the rest is ((x+x')/2)[W_p, [F, W_p]].",
+    "The law in Theorem 1's place for a symmetrised predictor: dB/dt = -2 eta B + [W_p, (M - "
+    "M^T)/2], M = G W^T, B = W W^T - W_p^2/alpha_p; so tr B decays exactly, and under 1+2+3 the "
+    "rest is ((x+x')/2)[W_p, [F, W_p]].",
     "replaces Tian 2021, Eq. 5 under Assumption 3",
     ("predictor symmetrised", "eta_p = eta_s"),
     {
@@ -36,7 +58,7 @@ c, v, decay = sympy.symbols("c v eta", positive=True)
     },
     beyond=True,
 )
-def symmetrised_balance(share: int = 1, decays: tuple[Any, Any] = (eta, eta), half: Any = sympy.Rational(1, 2)) -> Iterator[Step]:
+def symmetrised_balance(share: int = 1, decays: tuple[Any, Any] = (eta, eta), half: Any = HALF) -> Iterator[Step]:
     """The balance along the symmetrised full flow, its trace, and its form in W_p and F."""
     rates = weight_rates(*decays, predictor="symmetrised")
     algebra = MOMENTS_SYMMETRIC + SYMMETRIC_PREDICTOR
@@ -53,7 +75,8 @@ def symmetrised_balance(share: int = 1, decays: tuple[Any, Any] = (eta, eta), ha
 
 @statement(
     "beyond.time_on_the_parabola",
-    "The exact time t(p) on s = p^2/alpha_p at fixed tau: T(p) - T(p(0)), with T in closed form below, at and above the critical decay, and at eta = 0.",
+    "The exact time t(p) on s = p^2/alpha_p at fixed tau: T(p) - T(p(0)), with T in closed form "
+    "below, at and above the critical decay, and at eta = 0.",
     "from Tian 2021, Eq. 16",
     ("eta_p = eta_s", "tau fixed"),
     {
@@ -86,13 +109,14 @@ def time_on_the_parabola(scale: int = 1, swap: Any = None, rate: int = 1) -> Ite
 
 @statement(
     "beyond.time_past_the_critical_decay",
-    "Just above the critical decay the passage near p = x tau/(2(x+x')) takes pi c/(eta sqrt(4 v eta - c^2)), which diverges as 2 pi sqrt(v)/(c sqrt(eta - eta_c)), c = x tau, v = x + x'.",
+    "Just above the critical decay the passage near p = x tau/(2(x+x')) takes pi c/(eta sqrt(4 v "
+    "eta - c^2)), which diverges as 2 pi sqrt(v)/(c sqrt(eta - eta_c)), c = x tau, v = x + x'.",
     "from Tian 2021, Eq. 16",
     ("eta_p = eta_s", "tau fixed", "eta > eta_c = c^2/(4v)"),
-    {"half of the swing": {"swing": sympy.Rational(1, 2)}, "it diverges as 1/(eta - eta_c)": {"power": 1}},
+    {"half of the swing": {"swing": HALF}, "it diverges as 1/(eta - eta_c)": {"power": 1}},
     beyond=True,
 )
-def time_past_critical(swing: Any = 1, power: Any = sympy.Rational(1, 2)) -> Iterator[Step]:
+def time_past_critical(swing: Any = 1, power: Any = HALF) -> Iterator[Step]:
     """The swing of the arctangent in T; its leading term."""
     excess = sympy.Symbol("delta", positive=True)
     critical = c**2 / (4 * v)
@@ -100,13 +124,16 @@ def time_past_critical(swing: Any = 1, power: Any = sympy.Rational(1, 2)) -> Ite
     T = transit.antiderivative("above", p, critical + excess, c, v, FUNCTIONS)
     far, near = 2 * c / v, c / (8 * v)  # any two points on both sides of the bottleneck
     passage = T.subs(p, near) - T.subs(p, far)
-    yield lemmas.limit("the passage, times sqrt(delta), tends to the bottleneck's", (passage - time) * sympy.sqrt(excess), excess, 0, 0)
+    yield lemmas.limit(
+        "the passage, times sqrt(delta), tends to the bottleneck's", (passage - time) * sympy.sqrt(excess), excess, 0, 0
+    )
     yield lemmas.limit("its leading term", time * excess**power, excess, 0, 2 * sympy.pi * sympy.sqrt(v) / c)
 
 
 @statement(
     "beyond.basin_without_decay",
-    "At eta = 0 and fixed tau a mode collapses exactly when s = 0, or p < 0 and alpha_p s <= p^2, or p > 0 and alpha_p s <= p^2 - (x tau/(x+x'))^2.",
+    "At eta = 0 and fixed tau a mode collapses exactly when s = 0, or p < 0 and alpha_p s <= "
+    "p^2, or p > 0 and alpha_p s <= p^2 - (x tau/(x+x'))^2.",
     "from Tian 2021, Eqs. 11, 12, 14",
     ("eta = 0", "tau fixed"),
     {
@@ -125,14 +152,28 @@ def basin_without_decay(rates: Rates | None = None, mirror: int = 1, left: str =
     C, q, far, alive = (sympy.Symbol(name, positive=True) for name in ("C", "q", "d", "P"))
     on = sympy.sympify(mode_rates(0, 0, tau="constant")[p]).subs({x_aug: v - x}).subs(tau, mirror * v * alive / x)
     field = on.subs(s, (p**2 - q**2) / alpha_p)
-    yield ScalarIdentity("on C = -q^2: dp/dt = v (p^2 - q^2)(P - p), P = x tau/(x+x')", field, v * (p**2 - q**2) * (alive - p))
-    yield ScalarSign("p < -q moves up to -q, where s = 0: collapse", v * far * (far + 2 * q) * (alive + q + far), field.subs(p, -q - far), left)
+    yield ScalarIdentity(
+        "on C = -q^2: dp/dt = v (p^2 - q^2)(P - p), P = x tau/(x+x')", field, v * (p**2 - q**2) * (alive - p)
+    )
+    yield ScalarSign(
+        "p < -q moves up to -q, where s = 0: collapse",
+        v * far * (far + 2 * q) * (alive + q + far),
+        field.subs(p, -q - far),
+        left,
+    )
     above = {q: alive + C, p: alive + C + far}
-    yield ScalarSign("p > q >= P moves down to q, where s = 0: collapse", -v * far * (far + 2 * (alive + C)) * (C + far), field.subs(above), "negative")
+    yield ScalarSign(
+        "p > q >= P moves down to q, where s = 0: collapse",
+        -v * far * (far + 2 * (alive + C)) * (C + far),
+        field.subs(above),
+        "negative",
+    )
     between = field.subs({alive: q + C + far, p: q + far})
     yield ScalarSign("q < p < P moves up, away from s = 0, to P", v * far * (far + 2 * q) * C, between, "positive")
     positive = on.subs(s, (p**2 + C) / alpha_p)
-    yield ScalarIdentity("on C > 0, s >= C/alpha_p for all time and only P rests", positive, v * (p**2 + C) * (alive - p))
+    yield ScalarIdentity(
+        "on C > 0, s >= C/alpha_p for all time and only P rests", positive, v * (p**2 + C) * (alive - p)
+    )
 
 
 def _characteristic(field: list[Any], names: list[Any], at: Any) -> list[Any]:
@@ -143,7 +184,9 @@ def _characteristic(field: list[Any], names: list[Any], at: Any) -> list[Any]:
 
 @statement(
     "beyond.jacobians",
-    "The characteristic polynomial of the mode flow at every fixed point, tau held or moving, for eta_p != eta_s; for equal decays -2 eta is one eigenvalue; at p = s = 0 a moving tau rests at beta/(beta - eta_s), not at 1.",
+    "The characteristic polynomial of the mode flow at every fixed point, tau held or moving, "
+    "for eta_p != eta_s; for equal decays -2 eta is one eigenvalue; at p = s = 0 a moving tau "
+    "rests at beta/(beta - eta_s), not at 1.",
     "from Tian 2021, Eqs. 11-13",
     ("tau held, or target ema",),
     {
@@ -156,14 +199,23 @@ def _characteristic(field: list[Any], names: list[Any], at: Any) -> list[Any]:
 def jacobian_eigenvalues(resting: Any = None, ratio: Any = eta_p / eta_s, exchange: bool = False) -> Iterator[Step]:
     """Determinants of the flow's own Jacobian against the closed forms of theory/jacobians."""
     held, moving = mode_rates(eta_p, eta_s, tau="constant"), mode_rates(eta_p, eta_s)
-    pairs = {"held": ([held[p], held[s]], [p, s], None), "moving": ([moving[p], moving[s], moving[tau]], [p, s, tau], beta)}
+    pairs = {
+        "held": ([held[p], held[s]], [p, s], None),
+        "moving": ([moving[p], moving[s], moving[tau]], [p, s, tau], beta),
+    }
     given = (eta_s, eta_p) if exchange else (eta_p, eta_s)
     live = {s: ratio * p**2 / alpha_p}
     for name, (field, names, rate) in pairs.items():
         drive = eta_s / p + (x + x_aug) * p  # x tau at p_+-
         zero = {p: 0, s: 0} | ({} if rate is None else {tau: beta / (beta - eta_s) if resting is None else resting})
-        yield from _same(f"p = s = 0, tau {name}", field, names, zero, jacobians.characteristic("zero", p, *given, x, x_aug, beta=rate))
-        J_at = [(symbol, value) for symbol, value in live.items()]
+        yield from _same(
+            f"p = s = 0, tau {name}",
+            field,
+            names,
+            zero,
+            jacobians.characteristic("zero", p, *given, x, x_aug, beta=rate),
+        )
+        J_at = list(live.items())
         alive = jacobians.characteristic("alive", p, *given, x, x_aug, beta=rate)
         if rate is None:
             yield from _same("p_+-, tau held", field, names, [*J_at, (tau, drive / x)], alive)
@@ -177,14 +229,24 @@ def jacobian_eigenvalues(resting: Any = None, ratio: Any = eta_p / eta_s, exchan
     on_dead = jacobians.characteristic("dead_branch", p, 0, 0, x, x_aug, tau)
     yield from _same("eta = 0, s = 0, tau held", [free[p], free[s]], [p, s], {s: 0}, on_dead)
     on_alive = jacobians.characteristic("alive_branch", p, 0, 0, x, x_aug, tau, alpha_p, s)
-    yield from _same("eta = 0, p = x tau/(x+x'), tau held", [free[p], free[s]], [p, s], {p: x * tau / (x + x_aug)}, on_alive)
+    yield from _same(
+        "eta = 0, p = x tau/(x+x'), tau held", [free[p], free[s]], [p, s], {p: x * tau / (x + x_aug)}, on_alive
+    )
     moving_dead = jacobians.characteristic("dead_branch", p, 0, 0, x, x_aug, tau, beta=beta)
     yield from _same("eta = 0, s = 0, tau moving", [both[p], both[s], both[tau]], [p, s, tau], {s: 0}, moving_dead)
     moving_alive = jacobians.characteristic("alive_branch", p, 0, 0, x, x_aug, 1, alpha_p, s, beta)
-    yield from _same("eta = 0, p = x/(x+x'), tau = 1 moving", [both[p], both[s], both[tau]], [p, s, tau], {p: x / (x + x_aug), tau: 1}, moving_alive)
+    yield from _same(
+        "eta = 0, p = x/(x+x'), tau = 1 moving",
+        [both[p], both[s], both[tau]],
+        [p, s, tau],
+        {p: x / (x + x_aug), tau: 1},
+        moving_alive,
+    )
 
 
-def _same(text: str, field: list[Any], names: list[Any], at: Any, claimed: list[Any], back: Any = None) -> Iterator[Step]:
+def _same(
+    text: str, field: list[Any], names: list[Any], at: Any, claimed: list[Any], back: Any = None
+) -> Iterator[Step]:
     for k, (found, closed) in enumerate(zip(_characteristic(field, names, at), claimed, strict=True)):
         if k:
             left, right = (sympy.sympify(side).subs(back or {}) for side in (found, closed))

@@ -92,7 +92,13 @@ def compare(entry: Printed) -> Difference:
     if entry.correct is not None and not passes(entry.correct):
         return Difference(entry, "undecided", _numbers(entry, entry.correct))
     if not stands:
-        kind = "not necessary" if passes(entry.weaker) else "missing condition" if passes(entry.with_condition) else "misprint"
+        kind = (
+            "not necessary"
+            if passes(entry.weaker)
+            else "missing condition"
+            if passes(entry.with_condition)
+            else "misprint"
+        )
         return Difference(entry, kind, _numbers(entry, entry.as_printed))
     if entry.elsewhere is not None and not passes(entry.elsewhere):
         return Difference(entry, "other assumptions", _numbers(entry, entry.elsewhere))
@@ -118,7 +124,11 @@ def as_text(differences: tuple[Difference, ...]) -> str:
     for found in differences:
         if found.kind != "agrees":
             entry = found.entry
-            lines += [f"{entry.name}  ({entry.source})", f"  kind:      {KINDS[found.kind]}", f"  printed:   {entry.printed}"]
+            lines += [
+                f"{entry.name}  ({entry.source})",
+                f"  kind:      {KINDS[found.kind]}",
+                f"  printed:   {entry.printed}",
+            ]
             lines += [f"  corrected: {entry.corrected}", f"  numbers:   {found.counter_example}", ""]
     agreeing = [found.entry.name for found in differences if found.kind == "agrees"]
     return "\n".join([*lines, f"Agree with the derivation ({len(agreeing)}): {', '.join(agreeing)}."])

@@ -31,7 +31,9 @@ def _of_identity(step: Identity) -> str:
     for seed in range(5):
         residual, apart, left, right = step.sides(seed)
         if residual > CLEAR:
-            return f"|lhs| = {left:.3g}, |rhs| = {right:.3g}, |lhs - rhs| = {apart:.3g} at random matrices (seed {seed})"
+            return (
+                f"|lhs| = {left:.3g}, |rhs| = {right:.3g}, |lhs - rhs| = {apart:.3g} at random matrices (seed {seed})"
+            )
     return ""
 
 
@@ -68,7 +70,17 @@ def _of_sign(step: ScalarSign) -> str:
         if value.imag:  # no such point
             continue
         number = value.real
-        broken = {"positive": number <= 0, "negative": number >= 0, "nonnegative": number < -1e-12, "nonpositive": number > 1e-12}
+        broken = {
+            "positive": number <= 0,
+            "negative": number >= 0,
+            "nonnegative": number < -1e-12,
+            "nonpositive": number > 1e-12,
+        }
         if broken[step.sign]:
             return f"it is {number:.4g}" + (f" at {_words(values)}" if values else "")
     return ""
+
+
+def small(value: float) -> str:
+    """Return a number in two digits; round-off, which differs between machines, only as `below 1e-08`."""
+    return f"{value:.1e}" if value >= 1e-8 else "below 1e-08"

@@ -7,7 +7,7 @@ import sympy
 
 from lindyn.equations import loss
 from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.richemond import REGRESSION, P, R, Z, Z2, b, f
+from lindyn.proofs.richemond import REGRESSION, Z2, P, R, Z
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, Step
 from lindyn.proofs.symbols import W, W_a, W_p, X, X_aug, eta, n1, n2, weight_rates
@@ -16,7 +16,8 @@ from lindyn.proofs.words import Along, Rates
 
 @statement(
     "grill.optimal_predictor_batch",
-    "The batch-optimal linear predictor is q* = (Z^T Z)^-1 Z^T Z': ||Z q - Z'||^2 = ||Z q* - Z'||^2 + ||Z (q - q*)||^2.",
+    "The batch-optimal linear predictor is q* = (Z^T Z)^-1 Z^T Z': ||Z q - Z'||^2 = ||Z q* - "
+    "Z'||^2 + ||Z (q - q*)||^2.",
     "Grill 2020, Appendix I",
     ("Z of full column rank",),
     {"(Z^T Z)^-1 Z'^T Z": {"best": R * Z2.T * Z}, "Z^T Z' without the inverse": {"best": Z.T * Z2}},
@@ -52,10 +53,15 @@ BEST = W_a * X * W.T * M
 
 @statement(
     "grill.optimal_predictor_population",
-    "On the population W_p* = W_a X W^T (W (X+X') W^T)^-1 minimises the loss: J(W_p) = J(W_p*) + tr[(W_p - W_p*) W (X+X') W^T (W_p - W_p*)^T]/2, and Lemma 1's predictor gradient vanishes there.",
+    "On the population W_p* = W_a X W^T (W (X+X') W^T)^-1 minimises the loss: J(W_p) = J(W_p*) + "
+    "tr[(W_p - W_p*) W (X+X') W^T (W_p - W_p*)^T]/2, and Lemma 1's predictor gradient vanishes "
+    "there.",
     "Grill 2020, Sec. 3.2 and Appendix I (linear case)",
     ("W (X+X') W^T invertible", "X, X' symmetric"),
-    {"X + X' in the place of X": {"best": W_a * (X + X_aug) * W.T * M}, "the inverse on the left": {"best": M * W_a * X * W.T}},
+    {
+        "X + X' in the place of X": {"best": W_a * (X + X_aug) * W.T * M},
+        "the inverse on the left": {"best": M * W_a * X * W.T},
+    },
 )
 def optimal_predictor_population(best: Any = BEST) -> Iterator[Step]:
     """The gradient vanishes; the excess loss is a square."""
@@ -68,12 +74,18 @@ def optimal_predictor_population(best: Any = BEST) -> Iterator[Step]:
     yield Identity("the loss above its minimum", value, least + sympy.Trace(excess * COV * excess.T) / 2, INVERSE)
     S = sympy.MatrixSymbol("Sigma_s", n1, n1)
     E = sympy.MatrixSymbol("E", n2, n2)
-    yield Positivity("which is >= 0 (X + X' = Q Q^T)", sympy.Trace(E * W * S * W.T * E.T), ((1, (E * W * Qs).T),), Algebra(rules=((S, Qs * Qs.T),)))
+    yield Positivity(
+        "which is >= 0 (X + X' = Q Q^T)",
+        sympy.Trace(E * W * S * W.T * E.T),
+        ((1, (E * W * Qs).T),),
+        Algebra(rules=((S, Qs * Qs.T),)),
+    )
 
 
 @statement(
     "grill.envelope",
-    "With the optimal predictor the online gradient is that of the linear expected conditional variance J*(W) = min over W_p: the dependence of W_p* on W drops out.",
+    "With the optimal predictor the online gradient is that of the linear expected conditional "
+    "variance J*(W) = min over W_p: the dependence of W_p* on W drops out.",
     "Grill 2020, Sec. 3.2 (envelope argument)",
     ("linear networks", "W (X+X') W^T invertible", "W_a held"),
     {
@@ -92,12 +104,18 @@ def envelope(best: Any = BEST, moved: Rates | None = None, sign: int = -1) -> It
     d_cov = dW * (X + X_aug) * W.T + W * (X + X_aug) * dW.T
     full = Rates({**change.matrices, "M": -M * d_cov * M})
     online = weight_rates(0, 0)[W]
-    yield Identity("delta J* = -tr[(dW/dt at W_p*)^T delta W]", Along(variance, full, "delta"), sign * sympy.Trace(online.T * dW), at)
+    yield Identity(
+        "delta J* = -tr[(dW/dt at W_p*)^T delta W]",
+        Along(variance, full, "delta"),
+        sign * sympy.Trace(online.T * dW),
+        at,
+    )
 
 
 @statement(
     "grill.optimal_predictor_freezes",
-    "While the predictor is optimal, W W^T obeys d(W W^T)/dt = -2 eta W W^T: the features' Gram matrix neither grows nor collapses by itself, whatever W_a does.",
+    "While the predictor is optimal, W W^T obeys d(W W^T)/dt = -2 eta W W^T: the features' Gram "
+    "matrix neither grows nor collapses by itself, whatever W_a does.",
     "Grill 2020, Appendix I, with Lemma 1",
     ("W_p = W_p* at all times", "W (X+X') W^T invertible"),
     {"a predictor that is not optimal": {"best": 2 * BEST}, "a rate eta": {"rate": 1}},

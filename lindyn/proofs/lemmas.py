@@ -169,7 +169,11 @@ def limit(text: str, expr: Any, symbol: Any, point: Any, value: Any) -> Lemma:
         passed = vanishes(found - value)
         return passed, "0" if passed else f"the limit is {found}", None
 
-    return Lemma(text, check, rf"\lim_{{{sympy.latex(symbol)} \to {sympy.latex(point)}}} {sympy.latex(expr)} = {sympy.latex(value)}")
+    return Lemma(
+        text,
+        check,
+        rf"\lim_{{{sympy.latex(symbol)} \to {sympy.latex(point)}}} {sympy.latex(expr)} = {sympy.latex(value)}",
+    )
 
 
 def counted(text: str, worst: Any, limit_value: float, formula: str = "") -> Lemma:

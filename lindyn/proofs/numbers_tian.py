@@ -16,7 +16,7 @@ def surviving_row() -> str:
     data = Moments(np.eye(2), np.diag([1.0, 0.0]))
     flow = WeightFlow(hp, data, target="online", predictor="identity")
     end = simulate(flow, WeightState(np.array([[1.0, 1.0]]), np.eye(1)), t1=50.0, engine="scipy").final
-    return f"X' = diag(1, 0), eta = 0, W(0) = (1, 1): W(50) = ({end.W[0, 0]:.1e}, {end.W[0, 1]:.6f})"
+    return f"X' = diag(1, 0), eta = 0, W(0) = (1, 1): W(50) = ({end.W[0, 0]:.4f}, {end.W[0, 1]:.4f})"
 
 
 def bend_of_growth(n2: int, seed: int = 0) -> float:
@@ -36,12 +36,17 @@ def aligns_with_negative_eigenvalue() -> str:
     turn = 1e-3
     Q = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     y0 = CorrelationState(np.diag(p), Q @ np.diag(s * [1, 2]) @ Q.T, 1.0)
-    traj = simulate(CorrelationFlow(hp, symmetrised=True, tau="constant"), y0, ts=np.linspace(0, 0.5, 6), engine="scipy")
+    traj = simulate(
+        CorrelationFlow(hp, symmetrised=True, tau="constant"), y0, ts=np.linspace(0, 0.5, 6), engine="scipy"
+    )
     from lindyn import observables
 
     low = observables.lambda_min_K(traj)
     size = observables.commutator_norm(traj)
-    return f"lambda_min(K) = {low.min():.3f}..{low.max():.3f} all along, ||[F, W_p]|| falls by a factor {size[-1] / size[0]:.3f} in t = 0.5"
+    return (
+        f"lambda_min(K) = {low.min():.3f}..{low.max():.3f} all along, ||[F, W_p]|| falls by a factor "
+        f"{size[-1] / size[0]:.3f} in t = 0.5"
+    )
 
 
 def eq_15_without_start() -> str:
@@ -90,13 +95,14 @@ def eq_17_example() -> str:
     """One such state in numbers."""
     p, s, k, rate = max(_search(), key=lambda item: item[3])
     return (
-        f"alpha_p = 1, sigma^2 = 0.25, eta = 0.01, tau = 1, p = ({p[0]:.3f}, {p[1]:.3f}), s = ({s[0]:.3f}, {s[1]:.3f}): "
+        f"alpha_p = 1, sigma^2 = 0.25, eta = 0.01, tau = 1, p = ({p[0]:.3f}, {p[1]:.3f}), s = "
+        f"({s[0]:.3f}, {s[1]:.3f}): "
         f"Eq. 17 is missed by {-k:.3f} for one mode, yet the tilt decays at the rate {rate:.3f}"
     )
 
 
 def _curriculum_run() -> tuple[np.ndarray, np.ndarray]:
-    """p and tau from tau(0) = 0 while p rises: a small p waits until tau is large, then grows in a burst."""
+    """P and tau from tau(0) = 0 while p rises: a small p waits until tau is large, then grows in a burst."""
     hp = Hyperparameters(1.0, 0.5, 0.0)
     flow, y0 = ParabolaFlow(hp, x=4.0, x_aug=0.0), ParabolaState(p=0.02, tau=0.0)
     traj = simulate(flow, y0, ts=np.linspace(0, 40, 2001), engine="scipy")
@@ -132,11 +138,14 @@ def scrambling_example() -> str:
     kept, other = rng.normal(size=(100_000, 2)) @ root.T, rng.normal(size=(100_000, 2)) @ root.T
     view = kept @ P + other @ (np.eye(2) - P)
     exact = Moments.multiplicative_scrambling(Sigma, P).Sigma_s
-    return f"Sigma^x = [[1, 0.5], [0.5, 1]], P = diag(1, 0): Sigma^s_12 = {exact[0, 1]:g} (10^5 draws: {(view.T @ view / len(view))[0, 1]:.3f}), Sigma^x_12 = 0.5"
+    return (
+        f"Sigma^x = [[1, 0.5], [0.5, 1]], P = diag(1, 0): Sigma^s_12 = {exact[0, 1]:g} (10^5 draws: "
+        f"{(view.T @ view / len(view))[0, 1]:.3f}), Sigma^x_12 = 0.5"
+    )
 
 
 def share_taken_by_sgd_step(learning_rate: float, weight_decay: float) -> float:
-    """Return the share of the weights that one step w <- w - lr (gradient + weight_decay w) takes away at gradient 0."""
+    """Return the share of w that one step w <- w - lr (gradient + weight_decay w) takes away at gradient 0."""
     W = 1.0
     rate = -weight_decay * W  # decay coupled to the gradient, as in torch.optim.SGD
     return float(W - descent.step(W, descent.velocity(0.0, rate, 0.0), learning_rate))

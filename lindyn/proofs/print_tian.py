@@ -2,22 +2,45 @@
 
 from typing import Any
 
-import numpy as np
 import sympy
 
 from lindyn.equations import matrices
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.proofs import numbers_tian as numbers
-from lindyn.proofs import printed, tian_alignment, tian_appendix_d, tian_fixed_points, tian_modes, tian_observations, tian_weights
+from lindyn.proofs import (
+    printed,
+    tian_alignment,
+    tian_appendix_d,
+    tian_fixed_points,
+    tian_modes,
+    tian_observations,
+    tian_weights,
+)
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.comparison import Printed, first_steps
 from lindyn.proofs.lemmas import counted
 from lindyn.proofs.settings import LOWEST
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
-    F, I2, MOMENTS_SYMMETRIC, W, W_a, W_p, X, X_aug, alpha_p, beta, correlation_rates, eta, eta_p, eta_s, mode_rates, p,
-    parabola_rates, s, tau, weight_rates, x, x_aug,
-)  # fmt: skip
+    MOMENTS_SYMMETRIC,
+    F,
+    W,
+    W_a,
+    W_p,
+    alpha_p,
+    correlation_rates,
+    eta,
+    eta_p,
+    eta_s,
+    mode_rates,
+    p,
+    parabola_rates,
+    s,
+    tau,
+    weight_rates,
+    x,
+    x_aug,
+)
 from lindyn.proofs.words import Along
 
 PAPER_UNITS = Algebra(scalars={x: 1, x_aug: printed.sigma2})
@@ -31,7 +54,10 @@ def _lemma_1() -> list[Step]:
 
 def _appendix_flow() -> list[Step]:
     rates = correlation_rates()
-    return [Identity(f"d{q.name}/dt", rates[q], printed.appendix_flow()[q], Algebra(symmetric=(F,)) + PAPER_UNITS) for q in (W_p, F)]
+    return [
+        Identity(f"d{q.name}/dt", rates[q], printed.appendix_flow()[q], Algebra(symmetric=(F,)) + PAPER_UNITS)
+        for q in (W_p, F)
+    ]
 
 
 def _theorem_3(decay_p: Any, decay_s: Any, one: Any, K: Any) -> list[Step]:
@@ -54,18 +80,26 @@ def _points(decay_p: Any, decay_s: Any) -> list[Step]:
     for sign, name in ((1, "p_+"), (-1, "p_-")):
         root = printed.p_branch(sign).subs(eta, decay_s)
         at = {s: root**2 / alpha_p, p: root}
-        out += [ScalarIdentity(f"d{q}/dt at {name}", sympy.expand(sympy.sympify(rates[q]).subs(UNITS).subs(at)), 0) for q in (p, s)]
+        out += [
+            ScalarIdentity(f"d{q}/dt at {name}", sympy.expand(sympy.sympify(rates[q]).subs(UNITS).subs(at)), 0)
+            for q in (p, s)
+        ]
     return out
 
 
 def _slopes(gap_sign: str) -> list[Step]:
     """Stability of p_+ with p_+ - p_- > 0 ("positive") or >= 0 ("nonnegative", the printed range)."""
     low, gap = sympy.Symbol("r", positive=True), sympy.Symbol("h", **{gap_sign: True})
-    line = tian_fixed_points.at_roots(parabola_rates(tau="constant")[p]).subs({tian_fixed_points.low: low, tian_fixed_points.gap: gap})
+    line = tian_fixed_points.at_roots(parabola_rates(tau="constant")[p]).subs(
+        {tian_fixed_points.low: low, tian_fixed_points.gap: gap}
+    )
     v = tian_fixed_points.scale
     plus = sympy.diff(line, p).subs(p, low + gap)
     minus = sympy.diff(line, p).subs(p, low)
-    return [ScalarSign("slope at p_+ < 0", -v * (low + gap) * gap, plus, "negative"), ScalarSign("slope at p_- > 0", v * low * gap, minus, "positive")]
+    return [
+        ScalarSign("slope at p_+ < 0", -v * (low + gap) * gap, plus, "negative"),
+        ScalarSign("slope at p_- > 0", v * low * gap, minus, "positive"),
+    ]
 
 
 def _remark(lowest: Any, decay: Any) -> list[Step]:
@@ -91,12 +125,18 @@ def _scrambling(condition: bool) -> list[Step]:
 
 
 def _assumption_1(one_mode: bool) -> list[Step]:
-    return [counted("dW/dt is a multiple of W where W_a = tau W", lambda: numbers.bend_of_growth(1 if one_mode else 3), 1e-12)]
+    return [
+        counted(
+            "dW/dt is a multiple of W where W_a = tau W", lambda: numbers.bend_of_growth(1 if one_mode else 3), 1e-12
+        )
+    ]
 
 
 def _per_step() -> list[Step]:
     hp = Hyperparameters.from_training(0.03, weight_decay=4e-4, decay="per_step")
-    return [_same_number("alpha eta = etabar when each step takes etabar of the weights away", 0.03 * float(hp.eta_s), 4e-4)]
+    return [
+        _same_number("alpha eta = etabar when each step takes etabar of the weights away", 0.03 * float(hp.eta_s), 4e-4)
+    ]
 
 
 def _sgd(decay: str) -> list[Step]:
@@ -113,94 +153,205 @@ def _same_number(text: str, a: float, b: float) -> Step:
 ENTRIES: tuple[Printed, ...] = (
     Printed("Lemma 1", "Tian 2021, Eqs. 2-4", "the three equations", _lemma_1),
     Printed(
-        "Theorem 1", "Tian 2021, Eq. 5", "W W^T = W_p^T W_p/alpha_p + exp(-2 eta t) C", first_steps(tian_weights.theorem_1),
-        "for the symmetrised predictor of Assumption 3: dB/dt = -2 eta B + [W_p, (M - M^T)/2], only tr B decays exactly; and eta_p = eta_s is needed",
+        "Theorem 1",
+        "Tian 2021, Eq. 5",
+        "W W^T = W_p^T W_p/alpha_p + exp(-2 eta t) C",
+        first_steps(tian_weights.theorem_1),
+        "for the symmetrised predictor of Assumption 3: dB/dt = -2 eta B + [W_p, (M - M^T)/2], "
+        "only tr B decays exactly; and eta_p = eta_s is needed",
         elsewhere=first_steps(tian_weights.theorem_1, rates=weight_rates(predictor="symmetrised")),
     ),
-    Printed("Theorem 2, H", "Tian 2021, Eq. 6", "H = X' (x) (W_p^T W_p + I) + X (x) (W_p - I)^T (W_p - I) + eta I, with vec stacking columns", first_steps(tian_weights.theorem_2)),
     Printed(
-        "No predictor", "Tian 2021, remark after Theorem 2", "W_a = W, W_p = I: W(t) -> 0 with or without stop-gradient",
-        lambda: _remark(LOWEST, eta), "W(t) -> 0 when eta > 0 or X' > 0; at eta = 0 rows of W in the kernel of X' never move",
-        with_condition=lambda: _remark(LOWEST, sympy.Symbol("eta", positive=True)), correct=first_steps(tian_weights.no_predictor),
+        "Theorem 2, H",
+        "Tian 2021, Eq. 6",
+        "H = X' (x) (W_p^T W_p + I) + X (x) (W_p - I)^T (W_p - I) + eta I, with vec stacking columns",
+        first_steps(tian_weights.theorem_2),
+    ),
+    Printed(
+        "No predictor",
+        "Tian 2021, remark after Theorem 2",
+        "W_a = W, W_p = I: W(t) -> 0 with or without stop-gradient",
+        lambda: _remark(LOWEST, eta),
+        "W(t) -> 0 when eta > 0 or X' > 0; at eta = 0 rows of W in the kernel of X' never move",
+        with_condition=lambda: _remark(LOWEST, sympy.Symbol("eta", positive=True)),
+        correct=first_steps(tian_weights.no_predictor),
         numbers=numbers.surviving_row,
     ),
     Printed("Flow under 1+2", "Tian 2021, appendix", "dW_p/dt and dF/dt of the appendix", _appendix_flow),
     Printed(
-        "Assumption 1", "Tian 2021, Assumption 1", "W_a(t) = tau(t) W(t) with one number tau, along the flow", lambda: _assumption_1(False),
-        "Lemma 1 keeps W_a = tau W only where W_p^T (x tau - (x+x') W_p) acts on the range of W as a number, e.g. for one mode; else each mode has its own tau_j",
-        with_condition=lambda: _assumption_1(True), numbers=lambda: f"at random states with W_a = tau W, dW/dt leaves the line of W by {numbers.bend_of_growth(3):.2g} of its size",
+        "Assumption 1",
+        "Tian 2021, Assumption 1",
+        "W_a(t) = tau(t) W(t) with one number tau, along the flow",
+        lambda: _assumption_1(False),
+        "Lemma 1 keeps W_a = tau W only where W_p^T (x tau - (x+x') W_p) acts on the range of W "
+        "as a number, e.g. for one mode; else each mode has its own tau_j",
+        with_condition=lambda: _assumption_1(True),
+        numbers=lambda: (
+            "at random states with W_a = tau W, dW/dt leaves the line of W by "
+            f"{numbers.bend_of_growth(3):.2g} of its size"
+        ),
     ),
     Printed("Eq. 7", "Tian 2021, Eq. 7", "the symmetrised flow", first_steps(tian_weights.symmetrised_flow)),
-    Printed("Eqs. 8-9", "Tian 2021, Eqs. 8-9", "dL/dt = -(L K + K L), K with (3/2) eta I", lambda: _theorem_3(eta, eta, eta, printed.eq_9())),
     Printed(
-        "Eq. 9, unequal decays", "Tian 2021, Eq. 9 with Table 5", "K = (1+sigma^2)[...] + (3/2) eta I, also used with eta_p != eta_s",
-        lambda: _theorem_3(eta_p, eta_s, eta_s, printed.eq_9()), "the last term is (eta_s + eta_p/2) I",
-        with_condition=lambda: _theorem_3(eta_s, eta_s, eta_s, printed.eq_9()), correct=first_steps(tian_alignment.theorem_3),
+        "Eqs. 8-9",
+        "Tian 2021, Eqs. 8-9",
+        "dL/dt = -(L K + K L), K with (3/2) eta I",
+        lambda: _theorem_3(eta, eta, eta, printed.eq_9()),
     ),
     Printed(
-        "Theorem 3, bound", "Tian 2021, Eq. 10", "lambda_min(K) >= lambda_0 > 0 gives ||L|| <= exp(-2 lambda_0 t) ||L(0)||",
-        first_steps(tian_alignment.theorem_3), "the sum of K's two smallest eigenvalues in the place of 2 lambda_min(K): lambda_min(K) may be negative",
-        weaker=first_steps(tian_alignment.theorem_3_sharp), numbers=numbers.aligns_with_negative_eigenvalue,
+        "Eq. 9, unequal decays",
+        "Tian 2021, Eq. 9 with Table 5",
+        "K = (1+sigma^2)[...] + (3/2) eta I, also used with eta_p != eta_s",
+        lambda: _theorem_3(eta_p, eta_s, eta_s, printed.eq_9()),
+        "the last term is (eta_s + eta_p/2) I",
+        with_condition=lambda: _theorem_3(eta_s, eta_s, eta_s, printed.eq_9()),
+        correct=first_steps(tian_alignment.theorem_3),
+    ),
+    Printed(
+        "Theorem 3, bound",
+        "Tian 2021, Eq. 10",
+        "lambda_min(K) >= lambda_0 > 0 gives ||L|| <= exp(-2 lambda_0 t) ||L(0)||",
+        first_steps(tian_alignment.theorem_3),
+        "the sum of K's two smallest eigenvalues in the place of 2 lambda_min(K): lambda_min(K) may be negative",
+        weaker=first_steps(tian_alignment.theorem_3_sharp),
+        numbers=numbers.aligns_with_negative_eigenvalue,
     ),
     Printed("Eqs. 11-13", "Tian 2021, Eqs. 11-13", "the decoupled modes", _modes),
     Printed(
-        "Eq. 14", "Tian 2021, Eq. 14 with Table 5", "s = p^2/alpha_p + c exp(-2 eta t)", first_steps(tian_modes.integral_of_motion),
+        "Eq. 14",
+        "Tian 2021, Eq. 14 with Table 5",
+        "s = p^2/alpha_p + c exp(-2 eta t)",
+        first_steps(tian_modes.integral_of_motion),
         "needs eta_p = eta_s; with unequal decays d/dt (s - p^2/alpha_p) = -2 eta_s s + 2 eta_p p^2/alpha_p",
         elsewhere=first_steps(tian_modes.integral_of_motion, rates=mode_rates(eta_p, eta_s)),
     ),
     Printed(
-        "Eq. 15", "Tian 2021, Eq. 15", "tau(t) = beta exp(-beta t)/p(t) Int_0^t p exp(beta t') dt'", lambda: list(tian_modes.eq_15.steps(start=0)),
+        "Eq. 15",
+        "Tian 2021, Eq. 15",
+        "tau(t) = beta exp(-beta t)/p(t) Int_0^t p exp(beta t') dt'",
+        lambda: list(tian_modes.eq_15.steps(start=0)),
         "add tau(0) p(0) exp(-beta t)/p(t); p(0) != 0 is needed (p = 0 stays 0 and the ratio is 0/0)",
-        with_condition=lambda: list(tian_modes.eq_15.steps())[:3], correct=first_steps(tian_modes.eq_15),
+        with_condition=lambda: list(tian_modes.eq_15.steps())[:3],
+        correct=first_steps(tian_modes.eq_15),
         numbers=numbers.eq_15_without_start,
     ),
-    Printed("Eq. 16", "Tian 2021, Eq. 16", "dp/dt = p^2 [tau - (1+sigma^2) p] - eta p", lambda: [ScalarIdentity("dp/dt", sympy.sympify(parabola_rates()[p]).subs(UNITS), printed.eq_16())]),
     Printed(
-        "Fixed points", "Tian 2021, Sec. 3 with Table 5", "p_+- with s = p^2/alpha_p", lambda: _points(eta, eta),
-        "with unequal decays p_+- has eta_s under the root, and s = (eta_p/eta_s) p^2/alpha_p", elsewhere=lambda: _points(eta_p, eta_s),
+        "Eq. 16",
+        "Tian 2021, Eq. 16",
+        "dp/dt = p^2 [tau - (1+sigma^2) p] - eta p",
+        lambda: [ScalarIdentity("dp/dt", sympy.sympify(parabola_rates()[p]).subs(UNITS), printed.eq_16())],
+    ),
+    Printed(
+        "Fixed points",
+        "Tian 2021, Sec. 3 with Table 5",
+        "p_+- with s = p^2/alpha_p",
+        lambda: _points(eta, eta),
+        "with unequal decays p_+- has eta_s under the root, and s = (eta_p/eta_s) p^2/alpha_p",
+        elsewhere=lambda: _points(eta_p, eta_s),
         correct=first_steps(tian_fixed_points.fixed_points),
     ),
     Printed(
-        "Stability at the edge", "Tian 2021, Sec. 3", "for 0 < eta <= tau^2/(4(1+sigma^2)): p_- unstable, p_+ stable", lambda: _slopes("nonnegative"),
+        "Stability at the edge",
+        "Tian 2021, Sec. 3",
+        "for 0 < eta <= tau^2/(4(1+sigma^2)): p_- unstable, p_+ stable",
+        lambda: _slopes("nonnegative"),
         "strictly below the critical decay; at it p_- = p_+ is one half-stable point, dp/dt = -v p (p - p_-)^2",
-        with_condition=lambda: _slopes("positive"), correct=first_steps(tian_fixed_points.stability),
+        with_condition=lambda: _slopes("positive"),
+        correct=first_steps(tian_fixed_points.stability),
     ),
     Printed(
-        "Eq. 17, 'iff'", "Tian 2021, Eq. 17", "alignment stays stable iff Delta_j < [alpha_p (1+sigma^2) s_j + eta]/2 for the modes", _eq_17_iff,
-        "sufficient; necessary and sufficient is k_i + k_j > 0 for every pair, k_j = [alpha_p (1+sigma^2) s_j + eta]/2 - Delta_j",
-        weaker=first_steps(tian_alignment.eq_17_pairs), numbers=numbers.eq_17_example,
+        "Eq. 17, 'iff'",
+        "Tian 2021, Eq. 17",
+        "alignment stays stable iff Delta_j < [alpha_p (1+sigma^2) s_j + eta]/2 for the modes",
+        _eq_17_iff,
+        "sufficient; necessary and sufficient is k_i + k_j > 0 for every pair, k_j = [alpha_p "
+        "(1+sigma^2) s_j + eta]/2 - Delta_j",
+        weaker=first_steps(tian_alignment.eq_17_pairs),
+        numbers=numbers.eq_17_example,
     ),
     Printed(
-        "Eq. 17, formula", "Tian 2021, Eq. 17", "its margin is K's eigenvalue of the mode",
-        lambda: [ScalarIdentity("margin = eigenvalue of K", printed.eq_17_margin(), tian_alignment._k(p, s).subs(UNITS | {eta_p: eta, eta_s: eta}))],
+        "Eq. 17, formula",
+        "Tian 2021, Eq. 17",
+        "its margin is K's eigenvalue of the mode",
+        lambda: [
+            ScalarIdentity(
+                "margin = eigenvalue of K",
+                printed.eq_17_margin(),
+                tian_alignment._k(p, s).subs(UNITS | {eta_p: eta, eta_s: eta}),
+            )
+        ],
     ),
     Printed(
-        "Obs. #6", "Tian 2021, Table 4", "larger alpha_p loosens Eq. 17", lambda: list(tian_observations.obs_6.steps())[:1],
+        "Obs. #6",
+        "Tian 2021, Table 4",
+        "larger alpha_p loosens Eq. 17",
+        lambda: list(tian_observations.obs_6.steps())[:1],
         "at a given (p, s, tau); on the parabola s = p^2/alpha_p, where the flow ends, alpha_p changes nothing",
-        elsewhere=lambda: [ScalarIdentity("on the parabola the margin rises with alpha_p at the rate v s/2", sympy.diff(tian_observations._k().subs(s, p**2 / alpha_p), alpha_p), (x + x_aug) * p**2 / (2 * alpha_p))],
+        elsewhere=lambda: [
+            ScalarIdentity(
+                "on the parabola the margin rises with alpha_p at the rate v s/2",
+                sympy.diff(tian_observations._k().subs(s, p**2 / alpha_p), alpha_p),
+                (x + x_aug) * p**2 / (2 * alpha_p),
+            )
+        ],
         correct=first_steps(tian_observations.obs_6),
     ),
     Printed(
-        "Obs. #7", "Tian 2021, Table 4", "larger eta loosens Eq. 17", lambda: _obs_7(False),
-        "at a given (p, s, tau), by 3/2 per unit; at the living fixed point, which moves with eta, the margin falls: -(p_+ + p_-)/(2(p_+ - p_-))",
-        elsewhere=lambda: _obs_7(True), correct=first_steps(tian_observations.obs_7),
+        "Obs. #7",
+        "Tian 2021, Table 4",
+        "larger eta loosens Eq. 17",
+        lambda: _obs_7(False),
+        "at a given (p, s, tau), by 3/2 per unit; at the living fixed point, which moves with "
+        "eta, the margin falls: -(p_+ + p_-)/(2(p_+ - p_-))",
+        elsewhere=lambda: _obs_7(True),
+        correct=first_steps(tian_observations.obs_7),
     ),
     Printed(
-        "Obs. #8", "Tian 2021, Table 4", "EMA is an automatic curriculum: tau small first, then rising", _obs_8_always,
-        "tau <= 1 - exp(-beta t) while p does not fall; tau itself may fall again when p grows fast, and passes 1 when p falls",
-        with_condition=first_steps(tian_modes.tau_bounds), numbers=numbers.tau_falls_example,
+        "Obs. #8",
+        "Tian 2021, Table 4",
+        "EMA is an automatic curriculum: tau small first, then rising",
+        _obs_8_always,
+        "tau <= 1 - exp(-beta t) while p does not fall; tau itself may fall again when p grows "
+        "fast, and passes 1 when p falls",
+        with_condition=first_steps(tian_modes.tau_bounds),
+        numbers=numbers.tau_falls_example,
     ),
     Printed(
-        "Multiplicative scrambling", "Tian 2021, Appendix D", "Sigma^s = Sigma^x", lambda: _scrambling(False),
+        "Multiplicative scrambling",
+        "Tian 2021, Appendix D",
+        "Sigma^s = Sigma^x",
+        lambda: _scrambling(False),
         "Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P), equal to Sigma^x when P commutes with Sigma^x (and zero mean)",
-        with_condition=lambda: _scrambling(True), correct=first_steps(tian_appendix_d.multiplicative_scrambling), numbers=numbers.scrambling_example,
+        with_condition=lambda: _scrambling(True),
+        correct=first_steps(tian_appendix_d.multiplicative_scrambling),
+        numbers=numbers.scrambling_example,
     ),
-    Printed("Additive scrambling", "Tian 2021, Appendix D", "Sigma^s = Sigma^x + Sigma^n, Sigma^d = Sigma^x", first_steps(tian_appendix_d.additive_scrambling)),
-    Printed("Appendix D, fixed points", "Tian 2021, Appendix D", "W_p W = W Sigma^d (Sigma^s)^-1 at eta = 0, W_a = W", first_steps(tian_appendix_d.fixed_point_manifold)),
-    Printed("Appendix D, scalars", "Tian 2021, Appendix D", "the (w_p, w, w_a) system", first_steps(tian_appendix_d.scalar_reduction)),
     Printed(
-        "Training decay", "Tian 2021, Sec. 3 and experiments", "training decay etabar = alpha eta (4e-4 at alpha 0.03)", _per_step,
-        "for decay added to the gradient (torch SGD) etabar = eta_s itself, eta_p = alpha_p etabar: the flow's eta is 4e-4, not 4e-4/0.03",
-        elsewhere=lambda: _sgd("per_step"), correct=lambda: _sgd("sgd"),
+        "Additive scrambling",
+        "Tian 2021, Appendix D",
+        "Sigma^s = Sigma^x + Sigma^n, Sigma^d = Sigma^x",
+        first_steps(tian_appendix_d.additive_scrambling),
+    ),
+    Printed(
+        "Appendix D, fixed points",
+        "Tian 2021, Appendix D",
+        "W_p W = W Sigma^d (Sigma^s)^-1 at eta = 0, W_a = W",
+        first_steps(tian_appendix_d.fixed_point_manifold),
+    ),
+    Printed(
+        "Appendix D, scalars",
+        "Tian 2021, Appendix D",
+        "the (w_p, w, w_a) system",
+        first_steps(tian_appendix_d.scalar_reduction),
+    ),
+    Printed(
+        "Training decay",
+        "Tian 2021, Sec. 3 and experiments",
+        "training decay etabar = alpha eta (4e-4 at alpha 0.03)",
+        _per_step,
+        "for decay added to the gradient (torch SGD) etabar = eta_s itself, eta_p = alpha_p "
+        "etabar: the flow's eta is 4e-4, not 4e-4/0.03",
+        elsewhere=lambda: _sgd("per_step"),
+        correct=lambda: _sgd("sgd"),
     ),
 )

@@ -8,8 +8,25 @@ from typing import Any
 import sympy
 
 from lindyn.proofs.symbols import (
-    F, I2, W, W_a, W_p, X, X_aug, alpha_p, beta, eta, eta_p, eta_s, p, s, tau, x, x_aug,
-)  # fmt: skip
+    HALF,
+    I2,
+    F,
+    W,
+    W_a,
+    W_p,
+    X,
+    X_aug,
+    alpha_p,
+    beta,
+    eta,
+    eta_p,
+    eta_s,
+    p,
+    s,
+    tau,
+    x,
+    x_aug,
+)
 from lindyn.proofs.words import Rates
 
 sigma2 = sympy.Symbol("sigma^2", nonnegative=True)
@@ -20,13 +37,15 @@ def anticommutator(A: Any, B: Any) -> Any:
     return A * B + B * A
 
 
-def eq_7(half: Any = sympy.Rational(1, 2), braces: Any = None) -> Rates:
+def eq_7(half: Any = HALF, braces: Any = None) -> Rates:
     """Return Eq. 7 (general x, x' and separate decays; x = 1, x' = sigma^2, eta_p = eta_s in print)."""
     both = braces or anticommutator
-    return Rates({
-        "W_p": -half * alpha_p * (x + x_aug) * both(W_p, F) + alpha_p * x * tau * F - eta_p * W_p,
-        "F": -(x + x_aug) * both(W_p * W_p, F) + x * tau * both(W_p, F) - 2 * eta_s * F,
-    })
+    return Rates(
+        {
+            "W_p": -half * alpha_p * (x + x_aug) * both(W_p, F) + alpha_p * x * tau * F - eta_p * W_p,
+            "F": -(x + x_aug) * both(W_p * W_p, F) + x * tau * both(W_p, F) - 2 * eta_s * F,
+        }
+    )
 
 
 def eq_9() -> Any:
@@ -38,10 +57,12 @@ def eq_9() -> Any:
 def appendix_flow() -> Rates:
     """Return the printed flow under Assumptions 1 + 2 (x = 1, x' = sigma^2, one eta)."""
     v = 1 + sigma2
-    return Rates({
-        "W_p": -alpha_p * v * W_p * F + alpha_p * tau * F - eta * W_p,
-        "F": -v * (W_p.T * W_p * F + F * W_p.T * W_p) + tau * (W_p.T * F + F * W_p) - 2 * eta * F,
-    })
+    return Rates(
+        {
+            "W_p": -alpha_p * v * W_p * F + alpha_p * tau * F - eta * W_p,
+            "F": -v * (W_p.T * W_p * F + F * W_p.T * W_p) + tau * (W_p.T * F + F * W_p) - 2 * eta * F,
+        }
+    )
 
 
 def lemma_1() -> Rates:
@@ -72,4 +93,4 @@ def p_branch(sign: int) -> Any:
 def eq_17_margin() -> Any:
     """Return right side minus left side of Eq. 17 as printed."""
     Delta = p * (tau - (1 + sigma2) * p) - eta
-    return sympy.Rational(1, 2) * (alpha_p * (1 + sigma2) * s + eta) - Delta
+    return HALF * (alpha_p * (1 + sigma2) * s + eta) - Delta

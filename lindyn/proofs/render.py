@@ -16,7 +16,9 @@ def as_text(proof: Proof, steps: bool = True) -> str:
     """Return a proof for the terminal: verdict, statement, assumptions, and each step with what was left of it."""
     statement = proof.statement
     verdict = "proved" if proof.holds else "NOT PROVED"
-    lines = [f"{verdict:10s} {statement.name}  [{len(proof.outcomes)} steps, {proof.seconds:.2f} s]  {statement.source}"]
+    lines = [
+        f"{verdict:10s} {statement.name}  [{len(proof.outcomes)} steps, {proof.seconds:.2f} s]  {statement.source}"
+    ]
     if not steps and proof.holds:
         return lines[0]
     lines += _wrapped(statement.text, "    ")
@@ -50,7 +52,11 @@ def as_latex(statement: Statement) -> str:
     """Return a statement and its steps as LaTeX, formulas made from the objects that are proved."""
     parts = [f"\\subsection*{{{_escape(statement.name)}}}", _escape(statement.text), ""]
     if statement.assumptions:
-        parts += [f"\\emph{{Assumptions:}} {_escape('; '.join(statement.assumptions))}. \\emph{{Source:}} {_escape(statement.source)}.", ""]
+        parts += [
+            f"\\emph{{Assumptions:}} {_escape('; '.join(statement.assumptions))}. "
+            f"\\emph{{Source:}} {_escape(statement.source)}.",
+            "",
+        ]
     for step in statement.steps():
         parts += [_escape(step.text) + ":", "\\begin{multline*}", step.latex(), "\\end{multline*}"]
     return "\n".join(parts)
@@ -62,5 +68,17 @@ def as_latex_document(statements: Iterable[Statement]) -> str:
 
 
 def _escape(text: str) -> str:
-    table = {"\\": r"\textbackslash{}", "_": r"\_", "^": r"\^{}", "%": r"\%", "&": r"\&", "#": r"\#", "{": r"\{", "}": r"\}", "<": r"$<$", ">": r"$>$", "~": r"\~{}"}
+    table = {
+        "\\": r"\textbackslash{}",
+        "_": r"\_",
+        "^": r"\^{}",
+        "%": r"\%",
+        "&": r"\&",
+        "#": r"\#",
+        "{": r"\{",
+        "}": r"\}",
+        "<": r"$<$",
+        ">": r"$>$",
+        "~": r"\~{}",
+    }
     return "".join(table.get(letter, letter) for letter in text)

@@ -10,7 +10,7 @@ from lindyn.equations import matrices
 from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
-from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, Step
+from lindyn.proofs.steps import Identity, ScalarIdentity, Step
 from lindyn.proofs.symbols import MOMENTS_SYMMETRIC, W, W_p, alpha_p, eta, n2, weight_rates
 from lindyn.proofs.words import Along, Rates
 
@@ -19,6 +19,8 @@ Z, Z2, G = (sympy.MatrixSymbol(name, b, f) for name in ("Z", "Z'", "G"))
 P, R = sympy.MatrixSymbol("P", f, f), sympy.MatrixSymbol("R", f, f)  # R = (Z^T Z)^-1
 If, Ib = sympy.Identity(f), sympy.Identity(b)
 sigma = sympy.Symbol("sigma_t", positive=True)
+POSITIVE_ETA = sympy.Symbol("eta", positive=True)
+PROJECTION = Algebra(symmetric=(P,), rules=((P * P, P),))
 REGRESSION = Algebra(
     symmetric=(R,),
     rules=((Z.T * Z * R, If), (R * Z.T * Z, If)),
@@ -28,7 +30,8 @@ REGRESSION = Algebra(
 
 @statement(
     "richemond.claim_1",
-    "The regression predictor (Z^T Z)^-1 Z^T Z' makes Z P the orthogonal projection of Z' on the column space of Z; the residual is the projection on its complement.",
+    "The regression predictor (Z^T Z)^-1 Z^T Z' makes Z P the orthogonal projection of Z' on the "
+    "column space of Z; the residual is the projection on its complement.",
     "Richemond 2023, claim 1",
     ("Z of full column rank (at least as many samples as features)",),
     {
@@ -45,7 +48,9 @@ def claim_1(algebra: Algebra = REGRESSION, rule: Any = R * Z.T * Z2, image: Any 
     yield Identity("Pi is symmetric", Pi.T, Pi, algebra)
     yield Identity("Pi fixes the columns of Z", Pi * image, image, algebra)
     yield Identity("the residual is (I - Pi) Z'", Z2 - Z * rule, (Ib - Pi) * Z2, algebra)
-    yield Identity("and is orthogonal to the columns of Z", Z.T * (Z2 - Z * rule), sympy.ZeroMatrix(f, f), algebra, numeric=False)
+    yield Identity(
+        "and is orthogonal to the columns of Z", Z.T * (Z2 - Z * rule), sympy.ZeroMatrix(f, f), algebra, numeric=False
+    )
 
 
 @statement(
@@ -67,7 +72,8 @@ def claim_2(scale: int = 1, power: int = 1) -> Iterator[Step]:
 
 @statement(
     "richemond.claim_3",
-    "Without augmentation and EMA the best rank-k orthogonal projection spans the top-k eigenvectors of Sigma: ||Z - Z P||^2 = tr(Z^T Z) - tr(P Z^T Z).",
+    "Without augmentation and EMA the best rank-k orthogonal projection spans the top-k "
+    "eigenvectors of Sigma: ||Z - Z P||^2 = tr(Z^T Z) - tr(P Z^T Z).",
     "Richemond 2023, claim 3",
     ("P an orthogonal projection of rank k", "Z' = Z"),
     {
@@ -76,16 +82,23 @@ def claim_2(scale: int = 1, power: int = 1) -> Iterator[Step]:
         "the k smallest": {"largest": False},
     },
 )
-def claim_3(algebra: Algebra = Algebra(symmetric=(P,), rules=((P * P, P),)), largest: bool = True) -> Iterator[Step]:
+def claim_3(algebra: Algebra = PROJECTION, largest: bool = True) -> Iterator[Step]:
     """The loss of a projection, and Ky Fan's inequality."""
     error = Z - Z * P
-    yield Identity("||Z - Z P||^2", sympy.Trace(error.T * error), sympy.Trace(Z.T * Z) - sympy.Trace(P * Z.T * Z), algebra, numeric=False)
+    yield Identity(
+        "||Z - Z P||^2",
+        sympy.Trace(error.T * error),
+        sympy.Trace(Z.T * Z) - sympy.Trace(P * Z.T * Z),
+        algebra,
+        numeric=False,
+    )
     yield lemmas.ky_fan(largest)
 
 
 @statement(
     "richemond.claim_4",
-    "For k = 1 the gradient step of the projection loss on P = w w^T/||w||^2 is Krasulina's update, up to the positive factor 2/||w||^2.",
+    "For k = 1 the gradient step of the projection loss on P = w w^T/||w||^2 is Krasulina's "
+    "update, up to the positive factor 2/||w||^2.",
     "Richemond 2023, claim 4",
     ("k = 1", "Z' = Z"),
     {"Oja's update, without the division by ||w||^2": {"norm": False}, "the sign": {"sign": -1}},
@@ -104,7 +117,9 @@ def claim_4(norm: bool = True, sign: int = 1) -> Iterator[Step]:
 
 @statement(
     "richemond.claim_5",
-    "If ||P^2 - P|| <= eps and ||P - P^T|| <= eps then ||P P^T - P|| <= (1 + ||P||) eps with ||P|| <= [1 + eps + sqrt((1 + eps)^2 + 4 eps)]/2: 2 eps to first order, and more than 2 eps exactly.",
+    "If ||P^2 - P|| <= eps and ||P - P^T|| <= eps then ||P P^T - P|| <= (1 + ||P||) eps with "
+    "||P|| <= [1 + eps + sqrt((1 + eps)^2 + 4 eps)]/2: 2 eps to first order, and more than 2 eps "
+    "exactly.",
     "Richemond 2023, claim 5",
     ("operator norm",),
     {
@@ -117,9 +132,13 @@ def claim_5(split: Any = None, algebra_symmetric: bool = True, bound: Any = None
     """The split, the norm bound, its first order, and seeded draws."""
     split = (P * P - P) + P * (P.T - P) if split is None else split
     yield Identity("P P^T - P = (P^2 - P) + P (P^T - P)", P * P.T - P, split)
-    m, e = sympy.symbols("m epsilon", positive=True)
+    e = sympy.Symbol("epsilon", positive=True)
     largest = (1 + e + sympy.sqrt((1 + e) ** 2 + 4 * e)) / 2
-    yield ScalarIdentity("||P||^2 = ||P P^T|| <= ||P|| + (1 + ||P||) eps: the largest ||P|| solves m^2 = m + (1 + m) eps", sympy.expand(largest**2), sympy.expand(largest + (1 + largest) * e))
+    yield ScalarIdentity(
+        "||P||^2 = ||P P^T|| <= ||P|| + (1 + ||P||) eps: the largest ||P|| solves m^2 = m + (1 + m) eps",
+        sympy.expand(largest**2),
+        sympy.expand(largest + (1 + largest) * e),
+    )
     yield lemmas.limit("the bound over eps at eps -> 0", (1 + largest), e, 0, 2)
     total = bound or (lambda eps: (1 + float(largest.subs(e, eps))) * eps)
     yield lemmas.counted("the bound holds at 400 random P", lambda: _worst_claim_5(total, algebra_symmetric), 1 + 1e-12)
@@ -151,7 +170,8 @@ STIEFEL = Algebra(rules=((Pk.T * Pk, Ik),))
 
 @statement(
     "richemond.claim_6",
-    "On the Stiefel manifold P^T P = I the vector G - P G^T P (G = F'(P)) is the Riemannian gradient of the canonical metric; the embedded metric has G - P (P^T G + G^T P)/2.",
+    "On the Stiefel manifold P^T P = I the vector G - P G^T P (G = F'(P)) is the Riemannian "
+    "gradient of the canonical metric; the embedded metric has G - P (P^T G + G^T P)/2.",
     "Richemond 2023, claim 6",
     ("P^T P = I", "canonical metric tr Delta^T (I - P P^T/2) Delta"),
     {
@@ -167,11 +187,29 @@ def claim_6(metric: Any = None, algebra: Algebra = STIEFEL, sign: int = -1) -> I
     yield Identity("it is tangent", Pk.T * gradient + gradient.T * Pk, sympy.ZeroMatrix(k, k), algebra, numeric=False)
     # every tangent vector is P (S - S^T) + (I - P P^T) B: its part along P is antisymmetric, the rest is free
     vector = Pk * (Sk - Sk.T) + Bk - Pk * Pk.T * Bk
-    yield Identity("P (S - S^T) + (I - P P^T) B is tangent", Pk.T * vector + vector.T * Pk, sympy.ZeroMatrix(k, k), algebra, numeric=False)
+    yield Identity(
+        "P (S - S^T) + (I - P P^T) B is tangent",
+        Pk.T * vector + vector.T * Pk,
+        sympy.ZeroMatrix(k, k),
+        algebra,
+        numeric=False,
+    )
     tangent = algebra + Algebra(rules=((D, vector),))
-    yield Identity("<gradient, Delta> = tr G^T Delta for tangent Delta", sympy.Trace(gradient.T * metric * D), sympy.Trace(Gk.T * D), tangent, numeric=False)
+    yield Identity(
+        "<gradient, Delta> = tr G^T Delta for tangent Delta",
+        sympy.Trace(gradient.T * metric * D),
+        sympy.Trace(Gk.T * D),
+        tangent,
+        numeric=False,
+    )
     embedded = Gk - Pk * (Pk.T * Gk + Gk.T * Pk) / 2
-    yield Identity("in the embedded metric it is G - P sym(P^T G)", sympy.Trace(embedded.T * D), sympy.Trace(Gk.T * D), tangent, numeric=False)
+    yield Identity(
+        "in the embedded metric it is G - P sym(P^T G)",
+        sympy.Trace(embedded.T * D),
+        sympy.Trace(Gk.T * D),
+        tangent,
+        numeric=False,
+    )
 
 
 Sigma = sympy.MatrixSymbol("Sigma_x", *W.shape[1:], W.shape[1])
@@ -181,7 +219,8 @@ TO_IDENTITY = Algebra(rules=((W_p, sympy.Identity(n2)),))
 
 @statement(
     "richemond.claim_7",
-    "Balancing A A^T = P^T P/alpha_p + C exp(-2 eta t): with P -> I and t -> infinity A A^T -> I/alpha_p; features are decorrelated when the inputs are white, not otherwise.",
+    "Balancing A A^T = P^T P/alpha_p + C exp(-2 eta t): with P -> I and t -> infinity A A^T -> "
+    "I/alpha_p; features are decorrelated when the inputs are white, not otherwise.",
     "Richemond 2023, claim 7 (and Tian 2021, Theorem 1)",
     ("eta > 0", "P -> I", "white inputs X + X' = v I"),
     {
@@ -190,17 +229,34 @@ TO_IDENTITY = Algebra(rules=((W_p, sympy.Identity(n2)),))
         "P of any size": {"end": Algebra()},
     },
 )
-def claim_7(white: bool = True, decay: Any = sympy.Symbol("eta", positive=True), end: Algebra = TO_IDENTITY) -> Iterator[Step]:
+def claim_7(white: bool = True, decay: Any = POSITIVE_ETA, end: Algebra = TO_IDENTITY) -> Iterator[Step]:
     """Theorem 1 on the library's flow, the end point, the covariance of the features."""
     rates = weight_rates()
     balance = matrices.balance(W, W_p, alpha_p)
-    yield Identity("d/dt of the balance", Along(balance, Rates({"W": rates[W], "W_p": rates[W_p]})), -2 * eta * balance, MOMENTS_SYMMETRIC)
-    yield lemmas.limit("C is forgotten", sympy.exp(-2 * decay * sympy.Symbol("t", positive=True)), sympy.Symbol("t", positive=True), sympy.oo, 0)
+    yield Identity(
+        "d/dt of the balance",
+        Along(balance, Rates({"W": rates[W], "W_p": rates[W_p]})),
+        -2 * eta * balance,
+        MOMENTS_SYMMETRIC,
+    )
+    yield lemmas.limit(
+        "C is forgotten",
+        sympy.exp(-2 * decay * sympy.Symbol("t", positive=True)),
+        sympy.Symbol("t", positive=True),
+        sympy.oo,
+        0,
+    )
     v = sympy.Symbol("v", positive=True)
     features = W * Sigma * W.T
     inputs = Algebra(rules=((Sigma, v * sympy.Identity(W.shape[1])),)) if white else Algebra(symmetric=(Sigma,))
     balanced = end + Algebra(rules=((W * W.T, W_p.T * W_p / alpha_p),)) + inputs
-    yield Identity("the features' covariance A (X + X') A^T is a multiple of I", features, v / alpha_p * sympy.Identity(n2), balanced, numeric=False)
+    yield Identity(
+        "the features' covariance A (X + X') A^T is a multiple of I",
+        features,
+        v / alpha_p * sympy.Identity(n2),
+        balanced,
+        numeric=False,
+    )
 
 
 STATEMENTS = (claim_1, claim_2, claim_3, claim_4, claim_5, claim_6, claim_7)

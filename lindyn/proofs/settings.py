@@ -7,9 +7,27 @@ import sympy
 
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.symbols import (
-    F, MOMENTS_SYMMETRIC, W, W_a, W_p, alpha_p, correlation_rates, eta, eta_p, eta_s, mode_rates, mode_weight_rates,
-    p, s, tau, w, a, weight_rates, x, x_aug,
-)  # fmt: skip
+    MOMENTS_SYMMETRIC,
+    F,
+    W,
+    W_a,
+    W_p,
+    a,
+    alpha_p,
+    correlation_rates,
+    eta,
+    eta_p,
+    eta_s,
+    mode_rates,
+    mode_weight_rates,
+    p,
+    s,
+    tau,
+    w,
+    weight_rates,
+    x,
+    x_aug,
+)
 from lindyn.proofs.words import Rates
 
 
@@ -56,7 +74,9 @@ class Setting:
         if self.level == "full":
             return weight_rates(self.decay_p, self.decay_s, target=self.target, stop_gradient=stop_gradient)
         predictor = "symmetrised" if self.level == "123" else "trained"
-        return correlation_rates(self.decay_p, self.decay_s, target=self.target, stop_gradient=stop_gradient, predictor=predictor)
+        return correlation_rates(
+            self.decay_p, self.decay_s, target=self.target, stop_gradient=stop_gradient, predictor=predictor
+        )
 
     def on_parabola(self) -> tuple[Rates, dict[Any, Any], Any, Any]:
         """Return (mode rates, what the parabola makes of the symbols, the mode's strength s, tau) of this level."""

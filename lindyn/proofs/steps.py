@@ -190,7 +190,9 @@ class ScalarSign:
         start = time.perf_counter()
         same = vanishes(sympy.sympify(self.expr) - sympy.sympify(self.equals))
         signed = bool(getattr(sympy.sympify(self.expr), f"is_{self.sign}"))
-        left = "0" if same and signed else f"{self.expr} is not seen to be {self.sign}" if same else "not the given scalar"
+        left = (
+            "0" if same and signed else f"{self.expr} is not seen to be {self.sign}" if same else "not the given scalar"
+        )
         return Outcome(self.text, "sign", same and signed, left, None, time.perf_counter() - start)
 
     def latex(self) -> str:

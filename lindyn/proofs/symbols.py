@@ -26,6 +26,8 @@ t = sympy.Symbol("t", nonnegative=True)
 p, w, a = sympy.symbols("p w a", real=True)
 s = sympy.Symbol("s", nonnegative=True)
 
+HALF = sympy.Rational(1, 2)
+
 MOMENTS_SYMMETRIC = Algebra(symmetric=(X, X_aug))
 ISOTROPIC = Algebra(rules=((X, x * I1), (X_aug, x_aug * I1)))
 PROPORTIONAL = Algebra(rules=((W_a, tau * W),))
@@ -59,7 +61,9 @@ def weight_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Rate
 def correlation_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Rates:
     """Return the rates of `CorrelationFlow` in the letters W_p, F; tau is held, its rate is the caller's affair."""
     defaults = {"symmetrised": False, "target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "constant"}
-    flow = CorrelationFlow._unchecked(hp=hyperparameters(decay_p, decay_s), x=x, sigma2=x_aug, **{**defaults, **choices})
+    flow = CorrelationFlow._unchecked(
+        hp=hyperparameters(decay_p, decay_s), x=x, sigma2=x_aug, **{**defaults, **choices}
+    )
     rate = flow(0, CorrelationState._unchecked(W_p=W_p, F=F, tau=tau))
     return Rates({"W_p": rate.W_p, "F": rate.F})
 
@@ -91,5 +95,3 @@ def parabola_rates(**choices: Any) -> Rates:
 def rate_of(expr: Any, rates: Rates) -> Any:
     """Return d/dt of a scalar expression along scalar rates (and explicit time t)."""
     return sympy.diff(expr, t) + sum(sympy.diff(expr, symbol) * rate for symbol, rate in rates.scalars.items())
-
-

@@ -11,8 +11,23 @@ from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import CommutingValue, Identity, Positivity, ScalarIdentity, Step
 from lindyn.proofs.symbols import (
-    F, I2, SYMMETRIC_PREDICTOR, W_p, alpha_p, correlation_rates, eta, eta_p, eta_s, n2, p, s, tau, x, x_aug,
-)  # fmt: skip
+    HALF,
+    I2,
+    SYMMETRIC_PREDICTOR,
+    F,
+    W_p,
+    alpha_p,
+    correlation_rates,
+    eta,
+    eta_p,
+    eta_s,
+    n2,
+    p,
+    s,
+    tau,
+    x,
+    x_aug,
+)
 from lindyn.proofs.words import Along, Rates
 
 BOTH_SYMMETRIC = SYMMETRIC_PREDICTOR + Algebra(symmetric=(F,))
@@ -28,9 +43,14 @@ def K_symbolic(decay_p: Any = eta_p, decay_s: Any = eta_s) -> Any:
 
 @statement(
     "tian.theorem_3",
-    "Theorem 3: L = [F, W_p] obeys dL/dt = -(L K + K L), hence ||L|| <= exp(-2 lambda_0 t) ||L(0)|| while K >= lambda_0.",
+    "Theorem 3: L = [F, W_p] obeys dL/dt = -(L K + K L), hence ||L|| <= exp(-2 lambda_0 t) "
+    "||L(0)|| while K >= lambda_0.",
     "Tian 2021, Theorem 3, Eqs. 8-10",
-    ("Assumptions 1 + 2 + 3", "one tau(t) for all modes, constant or not", "K has eta_s + eta_p/2, which is 3 eta/2 for equal decays"),
+    (
+        "Assumptions 1 + 2 + 3",
+        "one tau(t) for all modes, constant or not",
+        "K has eta_s + eta_p/2, which is 3 eta/2 for equal decays",
+    ),
     {
         "the print's (3/2) eta with unequal decays": {"K": K_symbolic(eta_p, eta_p)},
         "alpha_p F in K, not (alpha_p/2) F": {"K": K_symbolic() + alpha_p * (x + x_aug) * F / 2},
@@ -51,19 +71,28 @@ def theorem_3(
     yield Identity("L is antisymmetric", L.T, -L, algebra)
     yield Identity("dL/dt = -(L K + K L)", Along(L, rates), -(L * K + order * K * L), algebra)
     square = sympy.Trace(L.T * L)
-    yield Identity("d/dt ||L||^2 = -2 tr L^T (L K + K L)", Along(square, rates), -2 * sympy.Trace(L.T * (L * K + order * K * L)), algebra)
+    yield Identity(
+        "d/dt ||L||^2 = -2 tr L^T (L K + K L)",
+        Along(square, rates),
+        -2 * sympy.Trace(L.T * (L * K + order * K * L)),
+        algebra,
+    )
     lowest = sympy.Symbol("lambda0", positive=True)
     above = lowest * I2 + M_ * M_.T
     yield Positivity(
         "with K = lambda_0 I + M M^T, tr L^T (L K + K L) - 2 lambda_0 ||L||^2 is a sum of squares",
-        sympy.Trace(L_.T * (L_ * above + above * L_)) - 2 * lowest * sympy.Trace(L_.T * L_), ((1, L_ * M_), (1, M_.T * L_)),
+        sympy.Trace(L_.T * (L_ * above + above * L_)) - 2 * lowest * sympy.Trace(L_.T * L_),
+        ((1, L_ * M_), (1, M_.T * L_)),
     )  # fmt: skip
-    yield lemmas.groenwall("u = ||L||^2 with u' <= -4 lambda_0 u gives ||L|| <= exp(-2 lambda_0 t) ||L(0)||", 4, exponent)
+    yield lemmas.groenwall(
+        "u = ||L||^2 with u' <= -4 lambda_0 u gives ||L|| <= exp(-2 lambda_0 t) ||L(0)||", 4, exponent
+    )
 
 
 @statement(
     "tian.theorem_3_sharp",
-    "Sharpest form of Theorem 3: ||L|| decays at least at k_1 + k_2, the sum of K's two smallest eigenvalues, and no better constant holds; lambda_min(K) may be negative.",
+    "Sharpest form of Theorem 3: ||L|| decays at least at k_1 + k_2, the sum of K's two smallest "
+    "eigenvalues, and no better constant holds; lambda_min(K) may be negative.",
     "Tian 2021, Theorem 3 (condition sharpened)",
     ("Assumptions 1 + 2 + 3", "L antisymmetric"),
     {
@@ -76,7 +105,9 @@ def theorem_3(
 def theorem_3_sharp(lowest: str = "pair", dropped: bool = False, factor: int = 1) -> Iterator[Step]:
     """The pair sums in K's eigenbasis, the exact case n2 = 2, the bound by Groenwall."""
     yield lemmas.pair_sum(lowest, dropped)
-    K = sympy.Matrix(2, 2, [*sympy.symbols("a b", real=True), sympy.Symbol("b", real=True), sympy.Symbol("d", real=True)])
+    K = sympy.Matrix(
+        2, 2, [*sympy.symbols("a b", real=True), sympy.Symbol("b", real=True), sympy.Symbol("d", real=True)]
+    )
     L = sympy.Matrix([[0, 1], [-1, 0]])
     yield ScalarIdentity("for n2 = 2, L K + K L = tr(K) L exactly", (L * K + K * L)[0, 1], factor * K.trace() * L[0, 1])
     yield lemmas.groenwall("u = ||L||^2 with u' <= -2 (k_1 + k_2) u", 2, 2)
@@ -84,7 +115,8 @@ def theorem_3_sharp(lowest: str = "pair", dropped: bool = False, factor: int = 1
 
 @statement(
     "tian.eq_17",
-    "Eq. 17: for aligned modes the condition Delta_j < [alpha_p (1+sigma^2) s_j + eta]/2 is the positivity of K's eigenvalue of mode j.",
+    "Eq. 17: for aligned modes the condition Delta_j < [alpha_p (1+sigma^2) s_j + eta]/2 is the "
+    "positivity of K's eigenvalue of mode j.",
     "Tian 2021, Eq. 17",
     ("Assumptions 1 + 2 + 3", "[F, W_p] = 0"),
     {
@@ -93,23 +125,29 @@ def theorem_3_sharp(lowest: str = "pair", dropped: bool = False, factor: int = 1
         "the growth rate without its decay": {"decay": 0},
     },
 )
-def eq_17(
-    share: Any = sympy.Rational(1, 2), algebra: Algebra = COMMUTING, values: Any = None, decay: Any = eta
-) -> Iterator[Step]:
+def eq_17(share: Any = HALF, algebra: Algebra = COMMUTING, values: Any = None, decay: Any = eta) -> Iterator[Step]:
     """K's eigenvalue on a mode, and its form with Delta."""
     D = modes.drive(p, tau, x, x_aug)
     rate = modes.alignment_rate(p, s, D, alpha_p, eta, eta, x, x_aug)
-    yield CommutingValue("K's eigenvalue on mode j", K_symbolic(eta, eta), {W_p: p, F: s} if values is None else values, rate, algebra)
+    yield CommutingValue(
+        "K's eigenvalue on mode j", K_symbolic(eta, eta), {W_p: p, F: s} if values is None else values, rate, algebra
+    )
     Delta = modes.growth(p, D, decay)
-    yield ScalarIdentity("it is the right side of Eq. 17 minus Delta", rate, (alpha_p * (x + x_aug) * s) / 2 + share * eta - Delta)
+    yield ScalarIdentity(
+        "it is the right side of Eq. 17 minus Delta", rate, (alpha_p * (x + x_aug) * s) / 2 + share * eta - Delta
+    )
 
 
 @statement(
     "tian.eq_17_pairs",
-    "Alignment of modes i and j is restored at the rate k_i + k_j: stability needs every pair sum positive, and Eq. 17 for each mode is sufficient, not necessary.",
+    "Alignment of modes i and j is restored at the rate k_i + k_j: stability needs every pair "
+    "sum positive, and Eq. 17 for each mode is sufficient, not necessary.",
     "Tian 2021, Eq. 17 (condition sharpened)",
     ("Assumptions 1 + 2 + 3", "linearised at an aligned state"),
-    {"the rate of the slower mode twice": {"rate": lambda ki, kj: 2 * ki}, "their difference": {"rate": lambda ki, kj: ki - kj}},
+    {
+        "the rate of the slower mode twice": {"rate": lambda ki, kj: 2 * ki},
+        "their difference": {"rate": lambda ki, kj: ki - kj},
+    },
     beyond=True,
 )
 def eq_17_pairs(rate: Any = lambda ki, kj: ki + kj) -> Iterator[Step]:

@@ -9,7 +9,26 @@ from lindyn.equations import modes
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.symbols import I2, W, W_a, W_p, X, X_aug, a, alpha_p, beta, mode_weight_rates, n1, n2, p, rate_of, w, weight_rates, x, x_aug
+from lindyn.proofs.symbols import (
+    I2,
+    W,
+    W_a,
+    W_p,
+    X,
+    X_aug,
+    a,
+    alpha_p,
+    beta,
+    mode_weight_rates,
+    n1,
+    n2,
+    p,
+    rate_of,
+    w,
+    weight_rates,
+    x,
+    x_aug,
+)
 from lindyn.proofs.words import Rates
 
 one = sympy.Identity(n1)
@@ -34,34 +53,50 @@ SOLVED = DATA + Algebra(rules=((W_p * W, W * X * R), (W_a, W)))
 
 @statement(
     "tian.fixed_point_manifold",
-    "At eta = 0, W_a = W and W_p W = W Sigma^d (Sigma^s)^-1 make a manifold of fixed points, invariant under W -> A W, W_p -> A W_p A^-1 for every invertible A.",
+    "At eta = 0, W_a = W and W_p W = W Sigma^d (Sigma^s)^-1 make a manifold of fixed points, "
+    "invariant under W -> A W, W_p -> A W_p A^-1 for every invertible A.",
     "Tian 2021, Appendix D",
     ("eta = 0", "Sigma^s invertible"),
     {
         "weight decay": {"rates": weight_rates()},
-        "the inverse on the left: (Sigma^s)^-1 Sigma^d": {"algebra": DATA + Algebra(rules=((W_p * W, W * R * X), (W_a, W)))},
+        "the inverse on the left: (Sigma^s)^-1 Sigma^d": {
+            "algebra": DATA + Algebra(rules=((W_p * W, W * R * X), (W_a, W)))
+        },
         "W_p -> A^-1 W_p A": {"turned": (A_inv, A)},
         "W_a is not W": {"algebra": DATA + Algebra(rules=((W_p * W, W * X * R),))},
     },
 )
-def fixed_point_manifold(rates: Rates | None = None, algebra: Algebra = SOLVED, turned: Any = (A, A_inv)) -> Iterator[Step]:
+def fixed_point_manifold(
+    rates: Rates | None = None, algebra: Algebra = SOLVED, turned: Any = (A, A_inv)
+) -> Iterator[Step]:
     """All rates vanish on it; the group maps it to itself."""
     rates = rates or weight_rates(0, 0)
     for letter in (W, W_p, W_a):
         yield Identity(f"d{letter.name}/dt = 0", rates[letter], 0 * letter, algebra, numeric=False)
     inverse = Algebra(rules=((A_inv * A, I2), (A * A_inv, I2)))
     left, right = turned
-    yield Identity("(A W_p A^-1)(A W) = (A W) Sigma^d (Sigma^s)^-1", (left * W_p * right) * (A * W), A * W * X * R, algebra + inverse, numeric=False)
+    yield Identity(
+        "(A W_p A^-1)(A W) = (A W) Sigma^d (Sigma^s)^-1",
+        (left * W_p * right) * (A * W),
+        A * W * X * R,
+        algebra + inverse,
+        numeric=False,
+    )
 
 
 Q, V1 = sympy.MatrixSymbol("Q", n2, n2), sympy.MatrixSymbol("V", n1, n1)
-W0, W_p0, W_a0 = sympy.MatrixSymbol("W0", n2, n1), sympy.MatrixSymbol("W_p0", n2, n2), sympy.MatrixSymbol("W_a0", n2, n1)
+W0, W_p0, W_a0 = (
+    sympy.MatrixSymbol("W0", n2, n1),
+    sympy.MatrixSymbol("W_p0", n2, n2),
+    sympy.MatrixSymbol("W_a0", n2, n1),
+)
 ORTHOGONAL = Algebra(symmetric=(X, X_aug), rules=((Q.T * Q, I2), (Q * Q.T, I2)))
 
 
 @statement(
     "tian.symmetry_of_the_flow",
-    "The flow itself is only symmetric under orthogonal A: W -> Q W, W_p -> Q W_p Q^T, W_a -> Q W_a maps solutions to solutions, a general invertible A does not.",
+    "The flow itself is only symmetric under orthogonal A: W -> Q W, W_p -> Q W_p Q^T, W_a -> Q "
+    "W_a maps solutions to solutions, a general invertible A does not.",
     "Tian 2021, Appendix D (symmetry of the manifold against that of the flow)",
     ("Q orthogonal",),
     {
@@ -95,13 +130,16 @@ SCRAMBLED = Algebra(
         (x0 * z1.T, _none), (x0 * z2.T, _none), (z1 * z2.T, _none),
     ),
 )  # fmt: skip
-WITH_MEAN = Algebra(SCRAMBLED.symmetric, SCRAMBLED.rules[:4] + tuple((product, m0 * m0.T) for product, _ in SCRAMBLED.rules[4:]))
+WITH_MEAN = Algebra(
+    SCRAMBLED.symmetric, SCRAMBLED.rules[:4] + tuple((product, m0 * m0.T) for product, _ in SCRAMBLED.rules[4:])
+)
 COMMUTES = Algebra(rules=((Sx * P, P * Sx),))
 
 
 @statement(
     "tian.multiplicative_scrambling",
-    "Scrambled subspace: Sigma^d = P Sigma^x P and Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P), which is Sigma^x exactly when P and Sigma^x commute; then W_p W = W P.",
+    "Scrambled subspace: Sigma^d = P Sigma^x P and Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P), "
+    "which is Sigma^x exactly when P and Sigma^x commute; then W_p W = W P.",
     "Tian 2021, Appendix D",
     ("zero mean", "P an orthogonal projection", "P Sigma^x (I-P) = 0 for Sigma^s = Sigma^x"),
     {
@@ -115,9 +153,23 @@ def multiplicative_scrambling(views: Algebra = SCRAMBLED, commutes: Algebra = CO
     rest = one - P
     v1, v2 = P * x0 + rest * z1, P * x0 + rest * z2
     yield Identity("Sigma^d = P Sigma^x P", v1 * v2.T, P * Sx * P, views, numeric=False)
-    yield Identity("Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P)", v1 * v1.T, P * Sx * P + rest * Sx * rest, views, numeric=False)
-    yield Identity("Sigma^s = Sigma^x when P commutes with Sigma^x", P * Sx * P + rest * Sx * rest, Sx, views + commutes, numeric=False)
-    yield Identity("Sigma^s - Sigma^x = -(P Sigma^x (I-P) + its transpose) in general", P * Sx * P + rest * Sx * rest - Sx, -(P * Sx * rest + rest * Sx * P), views, numeric=False)
+    yield Identity(
+        "Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P)", v1 * v1.T, P * Sx * P + rest * Sx * rest, views, numeric=False
+    )
+    yield Identity(
+        "Sigma^s = Sigma^x when P commutes with Sigma^x",
+        P * Sx * P + rest * Sx * rest,
+        Sx,
+        views + commutes,
+        numeric=False,
+    )
+    yield Identity(
+        "Sigma^s - Sigma^x = -(P Sigma^x (I-P) + its transpose) in general",
+        P * Sx * P + rest * Sx * rest - Sx,
+        -(P * Sx * rest + rest * Sx * P),
+        views,
+        numeric=False,
+    )
     Ri = sympy.MatrixSymbol("Sigma_x^-1", n1, n1)
     solved = views + commutes + Algebra(symmetric=(Ri,), rules=((Sx * Ri, one), (Ri * Sx, one)))
     yield Identity("then Sigma^d (Sigma^s)^-1 = P", P * Sx * P * Ri, P, solved, numeric=False)
@@ -125,7 +177,14 @@ def multiplicative_scrambling(views: Algebra = SCRAMBLED, commutes: Algebra = CO
 
 NOISY = Algebra(
     symmetric=(Sx, Sn),
-    rules=((x0 * x0.T, Sx), (z1 * z1.T, Sn), (z2 * z2.T, Sn), (x0 * z1.T, _none), (x0 * z2.T, _none), (z1 * z2.T, _none)),
+    rules=(
+        (x0 * x0.T, Sx),
+        (z1 * z1.T, Sn),
+        (z2 * z2.T, Sn),
+        (x0 * z1.T, _none),
+        (x0 * z2.T, _none),
+        (z1 * z2.T, _none),
+    ),
 )
 
 
@@ -136,7 +195,9 @@ NOISY = Algebra(
     ("noise of zero mean, independent of the data and between views",),
     {
         "one noise for both views": {"shared": True},
-        "noise that depends on the data": {"views": Algebra(NOISY.symmetric, tuple(rule for rule in NOISY.rules if rule[0] != x0 * z1.T))},
+        "noise that depends on the data": {
+            "views": Algebra(NOISY.symmetric, tuple(rule for rule in NOISY.rules if rule[0] != x0 * z1.T))
+        },
     },
 )
 def additive_scrambling(shared: bool = False, views: Algebra = NOISY) -> Iterator[Step]:
@@ -148,7 +209,9 @@ def additive_scrambling(shared: bool = False, views: Algebra = NOISY) -> Iterato
 
 @statement(
     "tian.predictors_role",
-    "At eta = 0 without predictor W rests only where W X' = 0 (eigenvalue 1 of Sigma^d (Sigma^s)^-1); with one, any W whose rows span an invariant subspace, W Sigma^d (Sigma^s)^-1 = Lambda W, rests with W_p = Lambda.",
+    "At eta = 0 without predictor W rests only where W X' = 0 (eigenvalue 1 of Sigma^d "
+    "(Sigma^s)^-1); with one, any W whose rows span an invariant subspace, W Sigma^d "
+    "(Sigma^s)^-1 = Lambda W, rests with W_p = Lambda.",
     "Tian 2021, Appendix D",
     ("eta = 0", "W_a = W", "Sigma^s invertible for the eigenvalue form"),
     {
@@ -163,7 +226,12 @@ def predictors_role(predictor: Any = Lam, rates: Rates | None = None, kernel: An
     online = Algebra(rules=((W_a, W),))
     bare = online + Algebra(symmetric=(X, X_aug), rules=((W_p, I2),))
     yield Identity("without predictor dW/dt = -W X'", rates[W], -W * kernel, bare)
-    yield Identity("W Sigma^d (Sigma^s)^-1 - W = -W X' (Sigma^s)^-1: eigenvalue 1 means W X' = 0", W * X * R - W, -W * kernel * R, DATA)
+    yield Identity(
+        "W Sigma^d (Sigma^s)^-1 - W = -W X' (Sigma^s)^-1: eigenvalue 1 means W X' = 0",
+        W * X * R - W,
+        -W * kernel * R,
+        DATA,
+    )
     invariant = DATA + online + Algebra(rules=((W_p, predictor), (W * X, Lam * W * S)))
     for letter in (W, W_p):
         yield Identity(f"with W_p = Lambda, d{letter.name}/dt = 0", rates[letter], 0 * letter, invariant, numeric=False)
@@ -174,7 +242,9 @@ l_s, l_d = sympy.symbols("l_s l_d", positive=True)
 
 @statement(
     "tian.scalar_reduction",
-    "Appendix D's scalar system is Lemma 1 for one direction at eta = 0; w_p w = w_a l_d/l_s with w = w_a rests, w^2 - w_p^2/alpha_p is conserved, and at held w_a != 0 the origin is a saddle.",
+    "Appendix D's scalar system is Lemma 1 for one direction at eta = 0; w_p w = w_a l_d/l_s "
+    "with w = w_a rests, w^2 - w_p^2/alpha_p is conserved, and at held w_a != 0 the origin is a "
+    "saddle.",
     "Tian 2021, Appendix D, Fig. 10",
     ("eta = 0", "Sigma^s, Sigma^d commute", "decoupled initial values"),
     {
@@ -184,7 +254,9 @@ l_s, l_d = sympy.symbols("l_s l_d", positive=True)
         "a stable origin": {"sign": "negative"},
     },
 )
-def scalar_reduction(factor: Any = alpha_p, ratio: Any = l_d / l_s, power: int = -1, sign: str = "positive") -> Iterator[Step]:
+def scalar_reduction(
+    factor: Any = alpha_p, ratio: Any = l_d / l_s, power: int = -1, sign: str = "positive"
+) -> Iterator[Step]:
     """The print against the flow; fixed points; the conserved quantity; the Jacobian at the origin."""
     to = {x: l_d, x_aug: l_s - l_d}
     rates = {name: sympy.sympify(rate).subs(to) for name, rate in mode_weight_rates(0, 0).scalars.items()}
@@ -193,14 +265,24 @@ def scalar_reduction(factor: Any = alpha_p, ratio: Any = l_d / l_s, power: int =
     for name, rate in rates.items():
         yield ScalarIdentity(f"d{name}/dt as printed", rate, printed[name])
     resting = {p: ratio * a / w}
-    yield ScalarIdentity("the bracket vanishes on the hyperbola", modes.residual(p, w, a, l_d, l_s - l_d).subs(resting), 0)
-    yield ScalarIdentity("w^2 - w_p^2/alpha_p is conserved", rate_of(w**2 - alpha_p**power * p**2, Rates(scalars=rates)), 0)
+    yield ScalarIdentity(
+        "the bracket vanishes on the hyperbola", modes.residual(p, w, a, l_d, l_s - l_d).subs(resting), 0
+    )
+    yield ScalarIdentity(
+        "w^2 - w_p^2/alpha_p is conserved", rate_of(w**2 - alpha_p**power * p**2, Rates(scalars=rates)), 0
+    )
     field = sympy.Matrix([rates[w], rates[p]]).subs(a, 1)
     J = field.jacobian([w, p]).subs({w: 0, p: 0})
-    yield ScalarSign("at w_a = 1 the Jacobian at the origin has determinant -alpha_p l_d^2 < 0 and trace 0: a saddle", alpha_p * l_d**2, -J.det(), sign)
+    yield ScalarSign(
+        "at w_a = 1 the Jacobian at the origin has determinant -alpha_p l_d^2 < 0 and trace 0: a saddle",
+        alpha_p * l_d**2,
+        -J.det(),
+        sign,
+    )
     yield ScalarIdentity("its trace", J.trace(), 0)
 
 
 STATEMENTS = (
-    fixed_point_manifold, symmetry_of_the_flow, multiplicative_scrambling, additive_scrambling, predictors_role, scalar_reduction,
+    fixed_point_manifold, symmetry_of_the_flow, multiplicative_scrambling, additive_scrambling, predictors_role,
+    scalar_reduction,
 )  # fmt: skip

@@ -11,10 +11,32 @@ from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
-    F, W, W_a, W_p, X, X_aug, alpha_p, beta, correlation_rates, eta, eta_p, eta_s, mode_rates, n1, n2, p, parabola_rates, s, tau,
-    weight_rates, x, x_aug, I2,
-)  # fmt: skip
-from lindyn.proofs.words import Along, Rates
+    HALF,
+    I2,
+    F,
+    W,
+    W_a,
+    W_p,
+    X,
+    X_aug,
+    alpha_p,
+    beta,
+    correlation_rates,
+    eta,
+    eta_p,
+    eta_s,
+    mode_rates,
+    n1,
+    n2,
+    p,
+    parabola_rates,
+    s,
+    tau,
+    weight_rates,
+    x,
+    x_aug,
+)
+from lindyn.proofs.words import Along
 
 v = x + x_aug
 low, gap = sympy.symbols("r h", positive=True)  # p_- = r, p_+ = r + h
@@ -23,7 +45,7 @@ positive_x, positive_x_aug, positive_eta, positive_tau = sympy.symbols("x x' eta
 
 
 def p_branch(sign: int, decay: Any = eta_s, total: Any = v, drive: Any = x * tau) -> Any:
-    """Return p_+- = [x tau +- sqrt(x^2 tau^2 - 4 eta_s (x+x'))] / (2 (x+x')), from the quadratic v p^2 - x tau p + eta_s."""
+    """Return p_+-, the roots of v p^2 - x tau p + eta_s: [x tau +- sqrt(x^2 tau^2 - 4 eta_s v)] / (2 v), v = x + x'."""
     q = sympy.Symbol("q")
     roots = sympy.Poly(total * q**2 - drive * q + decay, q)
     a2, a1, a0 = roots.all_coeffs()
@@ -32,12 +54,15 @@ def p_branch(sign: int, decay: Any = eta_s, total: Any = v, drive: Any = x * tau
 
 def at_roots(expr: Any) -> Any:
     """Return an expression with x tau and eta written in the roots: x tau = v (2 r + h), eta = v r (r + h)."""
-    return sympy.sympify(expr).subs({x_aug: scale - x, eta: scale * low * (low + gap), tau: scale * (2 * low + gap) / x})
+    return sympy.sympify(expr).subs(
+        {x_aug: scale - x, eta: scale * low * (low + gap), tau: scale * (2 * low + gap) / x}
+    )
 
 
 @statement(
     "tian.fixed_points",
-    "At fixed tau a mode rests at p = s = 0 and, for 0 < eta_s <= x^2 tau^2/(4(x+x')), at p_+-, s = (eta_p/eta_s) p^2/alpha_p: eta_s places p, the ratio eta_p/eta_s sets s.",
+    "At fixed tau a mode rests at p = s = 0 and, for 0 < eta_s <= x^2 tau^2/(4(x+x')), at p_+-, "
+    "s = (eta_p/eta_s) p^2/alpha_p: eta_s places p, the ratio eta_p/eta_s sets s.",
     "Tian 2021, Sec. 3, Fig. 4; with eta_p != eta_s (Table 5)",
     ("tau fixed", "0 < eta_s <= critical for p_+-"),
     {
@@ -50,21 +75,27 @@ def fixed_points(decay: Any = eta_s, ratio: Any = eta_p / eta_s, root_total: Any
     """The rates factor; the roots make them vanish; nothing else does."""
     rates = mode_rates(eta_p, eta_s, tau="constant")
     D = modes.drive(p, tau, x, x_aug)
-    yield ScalarIdentity("ds/dt = 2 s (p D - eta_s): either s = 0 or p D = eta_s", rates[s], 2 * s * modes.growth(p, D, eta_s))
+    yield ScalarIdentity(
+        "ds/dt = 2 s (p D - eta_s): either s = 0 or p D = eta_s", rates[s], 2 * s * modes.growth(p, D, eta_s)
+    )
     yield ScalarIdentity("with s = 0, dp/dt = -eta_p p: then p = 0", rates[p].subs(s, 0), -eta_p * p)
     yield ScalarIdentity(
-        "with s = c p^2/alpha_p, p dp/dt = c p^2 (p D - eta_s) + (c eta_s - eta_p) p^2", (rates[p] * p).subs(s, ratio * p**2 / alpha_p),
+        "with s = c p^2/alpha_p, p dp/dt = c p^2 (p D - eta_s) + (c "
+            "eta_s - eta_p) p^2", (rates[p] * p).subs(s, ratio * p**2 / alpha_p),
         ratio * p**2 * (p * D - eta_s) + (ratio * eta_s - eta_p) * p**2,
     )  # fmt: skip
     yield ScalarIdentity("so p D = eta_s leaves c = eta_p/eta_s only", (ratio * eta_s - eta_p) * p**2, 0)
     for sign, name in ((1, "p_+"), (-1, "p_-")):
         root = p_branch(sign, decay, v if root_total is None else root_total)
-        yield ScalarIdentity(f"p D = eta_s at {name}", sympy.expand(modes.growth(root, modes.drive(root, tau, x, x_aug), eta_s)), 0)
+        yield ScalarIdentity(
+            f"p D = eta_s at {name}", sympy.expand(modes.growth(root, modes.drive(root, tau, x, x_aug), eta_s)), 0
+        )
 
 
 @statement(
     "tian.stability",
-    "On the parabola at fixed tau 0 < eta < critical: p = 0 and p_+ are stable, p_- is unstable; at eta = critical p_- = p_+ is stable from one side only.",
+    "On the parabola at fixed tau 0 < eta < critical: p = 0 and p_+ are stable, p_- is unstable; "
+    "at eta = critical p_- = p_+ is stable from one side only.",
     "Tian 2021, Sec. 3, Fig. 4",
     ("tau fixed", "0 < eta < x^2 tau^2/(4(x+x')), strictly"),
     {
@@ -82,7 +113,11 @@ def stability(signs: tuple[str, str, str] = ("negative", "positive", "negative")
         value = slope(at) if slope is not None else value
         yield ScalarSign(f"slope at {name}", value, sympy.diff(line, p).subs(p, at), sign)
     fold = line.subs(gap, 0)
-    yield ScalarIdentity("at the critical decay dp/dt = -v p (p - p_-)^2: half-stable, no p_+ apart from p_-", fold, -scale * p * (p - low) ** 2)
+    yield ScalarIdentity(
+        "at the critical decay dp/dt = -v p (p - p_-)^2: half-stable, no p_+ apart from p_-",
+        fold,
+        -scale * p * (p - low) ** 2,
+    )
 
 
 Q = sympy.MatrixSymbol("Q", n2, n2)
@@ -90,7 +125,9 @@ Q = sympy.MatrixSymbol("Q", n2, n2)
 
 @statement(
     "tian.critical_decay",
-    "Above eta_s = x^2 tau^2/(4(x+x')) collapse is certain from every initial value: s <= s(0) exp(-2 (eta_s - critical) t), whatever eta_p and alpha_p; likewise tr F under Assumptions 1 + 2.",
+    "Above eta_s = x^2 tau^2/(4(x+x')) collapse is certain from every initial value: s <= s(0) "
+    "exp(-2 (eta_s - critical) t), whatever eta_p and alpha_p; likewise tr F under Assumptions 1 "
+    "+ 2.",
     "Tian 2021, Sec. 3, Obs. #5",
     ("tau <= its largest value in `critical`", "Assumptions 1 + 2"),
     {
@@ -99,12 +136,14 @@ Q = sympy.MatrixSymbol("Q", n2, n2)
         "the square completed at p = x tau/(x+x')": {"centre": 1},
     },
 )
-def critical_decay(share: int = 4, decay: Any = eta_s, centre: Any = sympy.Rational(1, 2)) -> Iterator[Step]:
+def critical_decay(share: int = 4, decay: Any = eta_s, centre: Any = HALF) -> Iterator[Step]:
     """Completing the square: p D = critical - v (p - x tau/(2 v))^2, for one mode and for matrices."""
     D = modes.drive(p, tau, x, x_aug)
     critical = x**2 * tau**2 / (share * v)
     excess = v * (p - centre * x * tau / v) ** 2
-    yield ScalarIdentity("growth = critical - eta_s - v (p - x tau/(2v))^2", modes.growth(p, D, eta_s), critical - decay - excess)
+    yield ScalarIdentity(
+        "growth = critical - eta_s - v (p - x tau/(2v))^2", modes.growth(p, D, eta_s), critical - decay - excess
+    )
     yield ScalarIdentity("the discriminant of p_+- vanishes at eta_s = critical", (x * tau) ** 2 - 4 * v * critical, 0)
     rates = correlation_rates(eta_p, eta_s)
     trace = Along(sympy.Trace(F), rates)
@@ -123,13 +162,16 @@ S, R, P1 = (sympy.MatrixSymbol(name, n1, n1) for name in ("Sigma_s", "Sigma_s^-1
 
 @statement(
     "tian.critical_decay_full",
-    "Full flow, target online, any X, X': collapse is certain when eta_s > lambda_max(X (X+X')^-1 X)/4, from every initial value and for any predictor.",
+    "Full flow, target online, any X, X': collapse is certain when eta_s > lambda_max(X "
+    "(X+X')^-1 X)/4, from every initial value and for any predictor.",
     "Tian 2021, Obs. #5 carried to Lemma 1 (no Assumption 1, 2 or 3)",
     ("W_a = W", "stop-gradient kept", "X + X' > 0"),
     {
         "a target that is not the online network": {"online": False},
         "a share of 1/8": {"share": 8},
-        "the inverse of X' in place of X + X'": {"inverse": Algebra(rules=((X_aug * R, sympy.Identity(n1)), (R * X_aug, sympy.Identity(n1))))},
+        "the inverse of X' in place of X + X'": {
+            "inverse": Algebra(rules=((X_aug * R, sympy.Identity(n1)), (R * X_aug, sympy.Identity(n1))))
+        },
     },
     beyond=True,
 )
@@ -141,11 +183,15 @@ def critical_decay_full(online: bool = True, share: int = 4, inverse: Algebra | 
     rest = sympy.Trace(shifted * (X + X_aug) * shifted.T)
     bound = sympy.Trace(W * X * R * X * W.T)
     yield Identity(
-        "d/dt ||W||^2 = -2 eta_s ||W||^2 + (1/2) tr(W X Sigma_s^-1 X W^T) - 2 tr(Z Sigma_s Z^T), Z = W_p W - W X Sigma_s^-1 / 2",
-        Along(sympy.Trace(W.T * W), rates), -2 * eta_s * sympy.Trace(W.T * W) + 2 * bound / share - 2 * rest, algebra, numeric=inverse is None,
+        "d/dt ||W||^2 = -2 eta_s ||W||^2 + (1/2) tr(W X Sigma_s^-1 X W^T) - 2 tr(Z Sigma_s Z^T), "
+            "Z = W_p W - W X Sigma_s^-1 / 2",
+        Along(sympy.Trace(W.T * W), rates), -2 * eta_s * sympy.Trace(W.T * W) + 2 * bound / share - 2 * rest,
+        algebra, numeric=inverse is None,
     )  # fmt: skip
     Z = sympy.MatrixSymbol("Z", n2, n1)
-    yield Positivity("tr(Z Sigma_s Z^T) is a square", sympy.Trace(Z * S * Z.T), ((1, (Z * P1).T),), Algebra(rules=((S, P1 * P1.T),)))
+    yield Positivity(
+        "tr(Z Sigma_s Z^T) is a square", sympy.Trace(Z * S * Z.T), ((1, (Z * P1).T),), Algebra(rules=((S, P1 * P1.T),))
+    )
     yield lemmas.groenwall("u = ||W||^2 with u' <= -2 (eta_s - lambda_max/4) u", 2, 2)
 
 
@@ -158,7 +204,9 @@ INVERSE_S = Algebra(
 
 @statement(
     "tian.critical_decay_ema",
-    "The same with a moving target: when eta_s > lambda_max(X (X+X')^-1 X)/4 the larger of ||W||, ||W_a|| falls at all times, so collapse is certain for target ema (beta > 0) although tau may pass 1 on the way; a frozen target escapes it.",
+    "The same with a moving target: when eta_s > lambda_max(X (X+X')^-1 X)/4 the larger of "
+    "||W||, ||W_a|| falls at all times, so collapse is certain for target ema (beta > 0) "
+    "although tau may pass 1 on the way; a frozen target escapes it.",
     "Tian 2021, Obs. #5 carried to Lemma 1 with EMA",
     ("beta > 0", "stop-gradient kept", "X + X' > 0"),
     {
@@ -175,7 +223,8 @@ def critical_decay_ema(target: str = "ema", share: int = 4, source: Any = W_a) -
     rest = sympy.Trace(shifted * S * shifted.T)
     pull = sympy.Trace(source * X * R * X * source.T)
     yield Identity(
-        "d/dt ||W||^2 = -2 eta_s ||W||^2 + (1/2) tr(W_a X Sigma_s^-1 X W_a^T) - 2 tr(Z Sigma_s Z^T), Z = W_p W - W_a X Sigma_s^-1 / 2",
+        "d/dt ||W||^2 = -2 eta_s ||W||^2 + (1/2) tr(W_a X Sigma_s^-1 X W_a^T) - 2 tr(Z Sigma_s "
+            "Z^T), Z = W_p W - W_a X Sigma_s^-1 / 2",
         Along(sympy.Trace(W.T * W), rates), -2 * eta_s * sympy.Trace(W.T * W) + 2 * pull / share - 2 * rest, INVERSE_S,
     )  # fmt: skip
     yield Identity(
@@ -185,7 +234,8 @@ def critical_decay_ema(target: str = "ema", share: int = 4, source: Any = W_a) -
     small, spare, critical, excess, rate = sympy.symbols("A g c d b", positive=True)
     yield ScalarSign(
         "with ||W||^2 = A + g >= ||W_a||^2 = A: -2 (c + d)(A + g) + 2 c A < 0",
-        -2 * (critical * spare + excess * (small + spare)), -2 * (critical + excess) * (small + spare) + 2 * critical * small, "negative",
+        -2 * (critical * spare + excess * (small + spare)),
+        -2 * (critical + excess) * (small + spare) + 2 * critical * small, "negative",
     )  # fmt: skip
     yield ScalarSign(
         "with ||W_a|| = ||W|| + g: <W, W_a> - ||W_a||^2 <= -g ||W_a|| < 0 by Cauchy-Schwarz",
@@ -201,7 +251,9 @@ def _inverse(M: Any) -> Any:
 
 @statement(
     "tian.branches_eta_0",
-    "At eta = 0 and fixed tau every point of s = 0 (p any) and of p = x tau/(x+x') (s any) rests; s = 0 is repelling for 0 < p < x tau/(x+x'), attracting outside; the other branch attracts at alpha_p (x+x') s.",
+    "At eta = 0 and fixed tau every point of s = 0 (p any) and of p = x tau/(x+x') (s any) "
+    "rests; s = 0 is repelling for 0 < p < x tau/(x+x'), attracting outside; the other branch "
+    "attracts at alpha_p (x+x') s.",
     "Tian 2021, Sec. 3, Fig. 3 (left)",
     ("eta = 0", "tau fixed"),
     {
@@ -232,7 +284,11 @@ def branches_eta_0(decay: Any = 0, alive: Any = x * tau / v, rate: Any = alpha_p
     "Obs. #4, #10: p_- rises with eta and falls with tau (strictly for eta > 0; at eta = 0, p_- = 0 for every tau).",
     "Tian 2021, Sec. 3, Obs. #4 and #10",
     ("0 < eta < critical",),
-    {"p_- falls with eta": {"signs": ("negative", "negative")}, "p_- rises with tau": {"signs": ("positive", "positive")}, "p_+ in place of p_-": {"branch": 1}},
+    {
+        "p_- falls with eta": {"signs": ("negative", "negative")},
+        "p_- rises with tau": {"signs": ("positive", "positive")},
+        "p_+ in place of p_-": {"branch": 1},
+    },
 )
 def p_minus_monotone(signs: tuple[str, str] = ("positive", "negative"), branch: int = -1) -> Iterator[Step]:
     """Derivatives of the branch, written in the roots."""
@@ -246,4 +302,12 @@ def p_minus_monotone(signs: tuple[str, str] = ("positive", "negative"), branch: 
     yield ScalarIdentity("at eta = 0 it is 0 for every tau", root.subs(eta, 0), 0 if branch < 0 else c / scale)
 
 
-STATEMENTS = (fixed_points, stability, critical_decay, critical_decay_full, critical_decay_ema, branches_eta_0, p_minus_monotone)
+STATEMENTS = (
+    fixed_points,
+    stability,
+    critical_decay,
+    critical_decay_full,
+    critical_decay_ema,
+    branches_eta_0,
+    p_minus_monotone,
+)

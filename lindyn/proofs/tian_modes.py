@@ -6,14 +6,39 @@ from typing import Any
 import sympy
 
 from lindyn.equations import modes, parabola, target
-from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import CommutingValue, Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
-    F, W, W_a, W_p, X, X_aug, a, alpha_p, beta, correlation_rates, eta, eta_p, eta_s, mode_rates, mode_weight_rates, n1, n2,
-    p, parabola_rates, rate_of, s, t, tau, w, weight_rates, x, x_aug,
-)  # fmt: skip
+    HALF,
+    F,
+    W,
+    W_a,
+    W_p,
+    X,
+    X_aug,
+    a,
+    alpha_p,
+    beta,
+    correlation_rates,
+    eta,
+    eta_p,
+    eta_s,
+    mode_rates,
+    mode_weight_rates,
+    n1,
+    n2,
+    p,
+    parabola_rates,
+    rate_of,
+    s,
+    t,
+    tau,
+    w,
+    weight_rates,
+    x,
+    x_aug,
+)
 from lindyn.proofs.tian_alignment import BOTH_SYMMETRIC, COMMUTING
 from lindyn.proofs.words import Rates
 
@@ -31,7 +56,8 @@ FRAMES = Algebra(
 
 @statement(
     "tian.decoupled_modes",
-    "Eqs. 11-13: for commuting W_p and F every eigen-direction obeys its own (p, s, tau) equations, and the eigenvectors stand still.",
+    "Eqs. 11-13: for commuting W_p and F every eigen-direction obeys its own (p, s, tau) "
+    "equations, and the eigenvectors stand still.",
     "Tian 2021, Eqs. 11-13",
     ("Assumptions 1 + 2 + 3", "[F, W_p] = 0"),
     {
@@ -40,7 +66,7 @@ FRAMES = Algebra(
         "Assumption 1 with tau, not tau/2, before ds/dt": {"share": 1},
     },
 )
-def decoupled_modes(scalar: Any = None, algebra: Algebra = COMMUTING, share: Any = sympy.Rational(1, 2)) -> Iterator[Step]:
+def decoupled_modes(scalar: Any = None, algebra: Algebra = COMMUTING, share: Any = HALF) -> Iterator[Step]:
     """The (W_p, F) flow as functions of commuting letters, and tau from Assumption 1."""
     matrix, mode = correlation_rates(eta_p, eta_s, predictor="symmetrised"), mode_rates(eta_p, eta_s)
     for letter, name in ((W_p, "dW_p/dt"), (F, "dF/dt")):
@@ -49,16 +75,23 @@ def decoupled_modes(scalar: Any = None, algebra: Algebra = COMMUTING, share: Any
     values = {W_p: p, F: s}
     yield CommutingValue("dp/dt", matrix[W_p], values, mode[p], algebra)
     yield CommutingValue("ds/dt", matrix[F], values, mode[s] if scalar is None else scalar, algebra)
-    yield ScalarIdentity("Eq. 13: s dtau/dt = beta (1 - tau) s - (tau/2) ds/dt", s * mode[tau], beta * (1 - tau) * s - share * tau * mode[s])
+    yield ScalarIdentity(
+        "Eq. 13: s dtau/dt = beta (1 - tau) s - (tau/2) ds/dt",
+        s * mode[tau],
+        beta * (1 - tau) * s - share * tau * mode[s],
+    )
 
 
 @statement(
     "tian.modes_without_assumption_1",
-    "Exact per-mode reduction: for commuting X, X' and decoupled initial values Lemma 1 splits into (p, w, a) systems with no Assumption 1; s = w^2, tau = a/w obey Eqs. 11-13.",
+    "Exact per-mode reduction: for commuting X, X' and decoupled initial values Lemma 1 splits "
+    "into (p, w, a) systems with no Assumption 1; s = w^2, tau = a/w obey Eqs. 11-13.",
     "Tian 2021, Appendix D, generalised (any decays, any alpha_p, beta)",
     ("X, X' commute", "W = U diag(w) V^T, W_a = U diag(a) V^T, W_p = U diag(p) U^T at the start"),
     {
-        "X and X' without common eigenvectors": {"algebra": Algebra(FRAMES.symmetric, FRAMES.rules[:4] + FRAMES.rules[5:])},
+        "X and X' without common eigenvectors": {
+            "algebra": Algebra(FRAMES.symmetric, FRAMES.rules[:4] + FRAMES.rules[5:])
+        },
         "x' left out of the drive": {"values": {P_: p, w_: w, a_: a, x_: x, y_: 0}},
         "tau = w/a": {"ratio": w / a},
         "U not orthogonal": {"algebra": Algebra(FRAMES.symmetric, FRAMES.rules[2:])},
@@ -71,7 +104,9 @@ def modes_without_assumption_1(algebra: Algebra = FRAMES, values: Any = None, ra
     values = values or {P_: p, w_: w, a_: a, x_: x, y_: x_aug}
     for letter, symbol, right in ((W, w, V), (W_p, p, U), (W_a, a, V)):
         inner = U.T * rates[letter] * right
-        yield Identity(f"d{letter.name}/dt stays in the frames", rates[letter], U * inner * right.T, algebra, numeric=False)
+        yield Identity(
+            f"d{letter.name}/dt stays in the frames", rates[letter], U * inner * right.T, algebra, numeric=False
+        )
         yield CommutingValue(f"its entry is d{symbol}/dt of one mode", inner, values, scalar[symbol], algebra)
     mode = mode_rates(eta_p, eta_s)
     at = {s: w**2, tau: ratio}
@@ -117,7 +152,9 @@ def eq_16(claimed: Any = None, curve: Any = p**2 / alpha_p) -> Iterator[Step]:
     yield ScalarIdentity("dp/dt there", rates[p].subs(on), line[p] if claimed is None else claimed)
     yield ScalarIdentity("ds/dt there is that of p^2/alpha_p", rates[s].subs(on), rate_of(p**2 / alpha_p, line))
     yield ScalarIdentity("dtau/dt there", rates[tau].subs(on), line[tau])
-    yield ScalarIdentity("as the equations folder has it", line[p], parabola.dp(p, modes.growth(p, modes.drive(p, tau, x, x_aug), eta)))
+    yield ScalarIdentity(
+        "as the equations folder has it", line[p], parabola.dp(p, modes.growth(p, modes.drive(p, tau, x, x_aug), eta))
+    )
 
 
 @statement(
@@ -132,23 +169,30 @@ def eq_16(claimed: Any = None, curve: Any = p**2 / alpha_p) -> Iterator[Step]:
     },
 )
 def eq_15(start: Any = None, sign: int = 1, growth_of: Rates | None = None) -> Iterator[Step]:
-    """tau p obeys a linear equation; its solution by variation of constants; the same with sqrt(s) off the parabola."""
+    """Tau p obeys a linear equation; its solution by variation of constants; the same with sqrt(s) off the parabola."""
     line = growth_of or parabola_rates()
     yield ScalarIdentity("d(tau p)/dt = beta (p - tau p)", rate_of(tau * p, line), beta * (p - tau * p))
     full = mode_rates(eta_p, eta_s)
-    yield ScalarIdentity("off the parabola: d(tau sqrt s)/dt = beta (sqrt s - tau sqrt s)", rate_of(tau * sympy.sqrt(s), full), beta * sympy.sqrt(s) * (1 - tau))
+    yield ScalarIdentity(
+        "off the parabola: d(tau sqrt s)/dt = beta (sqrt s - tau sqrt s)",
+        rate_of(tau * sympy.sqrt(s), full),
+        beta * sympy.sqrt(s) * (1 - tau),
+    )
     tau0, p0 = sympy.symbols("tau_0 p_0", positive=True)
     r, path = sympy.Symbol("r", nonnegative=True), sympy.Function("p")
     first = tau0 * p0 if start is None else start
     y = sympy.exp(-beta * t) * (first + beta * sympy.Integral(path(r) * sympy.exp(sign * beta * r), (r, 0, t)))
     yield ScalarIdentity("the printed integral solves it", sympy.diff(y, t).doit(), beta * (path(t) - y))
     yield ScalarIdentity("and starts at tau(0) p(0)", y.subs(t, 0).doit(), tau0 * p0)
-    yield ScalarIdentity("p = 0 stays 0, where the ratio tau = (tau p)/p has no value", parabola_rates()[p].subs(p, 0), 0)
+    yield ScalarIdentity(
+        "p = 0 stays 0, where the ratio tau = (tau p)/p has no value", parabola_rates()[p].subs(p, 0), 0
+    )
 
 
 @statement(
     "tian.tau_bounds",
-    "Obs. #8: with tau(0) = 0, tau(t) <= 1 - exp(-beta t) while p does not fall (the curriculum), and >= while it does not rise.",
+    "Obs. #8: with tau(0) = 0, tau(t) <= 1 - exp(-beta t) while p does not fall (the "
+    "curriculum), and >= while it does not rise.",
     "Tian 2021, Eq. 15 and Obs. #8",
     ("on the parabola or with sqrt(s) for p", "p monotone so far"),
     {
@@ -157,13 +201,18 @@ def eq_15(start: Any = None, sign: int = 1, growth_of: Rates | None = None) -> I
     },
 )
 def tau_bounds(always: bool = False, factor: int = 1) -> Iterator[Step]:
-    """u = tau - (1 - exp(-beta t)) obeys u' = -beta u - tau g: it cannot become positive while the growth g >= 0."""
+    """U = tau - (1 - exp(-beta t)) obeys u' = -beta u - tau g: it cannot become positive while the growth g >= 0."""
     g, past = sympy.symbols("g h", nonnegative=True)  # past: exp(beta t) - 1
     bound, u = 1 - sympy.exp(-factor * beta * t), sympy.Symbol("u", real=True)
     rate = target.dtau(u + bound, g, beta) - sympy.diff(bound, t)
     yield ScalarIdentity("u' = -beta u - (u + bound) g", rate, -beta * u - (u + bound) * g)
     at_bound = rate.subs(u, 0).subs(sympy.exp(-beta * t), 1 / (1 + past))
-    yield ScalarSign("at u = 0 the rate is <= 0: the bound is a barrier (g <= 0: a barrier from below)", -g * past / (1 + past), at_bound, "nonpositive")
+    yield ScalarSign(
+        "at u = 0 the rate is <= 0: the bound is a barrier (g <= 0: a barrier from below)",
+        -g * past / (1 + past),
+        at_bound,
+        "nonpositive",
+    )
     if always:
         moving = target.dtau(tau, g, beta)
         yield ScalarSign("dtau/dt >= 0 for every g >= 0", moving, moving, "nonnegative")

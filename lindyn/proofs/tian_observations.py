@@ -9,12 +9,13 @@ from lindyn.equations import modes, target
 from lindyn.proofs import lemmas
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.symbols import alpha_p, beta, eta, eta_p, eta_s, mode_rates, p, s, t, tau, x, x_aug
+from lindyn.proofs.symbols import HALF, alpha_p, eta, eta_p, eta_s, mode_rates, p, s, t, tau, x, x_aug
 from lindyn.proofs.tian_fixed_points import at_roots, gap, low, p_branch, scale, v
-from lindyn.proofs.words import Rates
 
 u = sympy.Symbol("u", nonnegative=True)  # alpha_p s
 c = sympy.Symbol("c", real=True)
+BELOW = sympy.Symbol("d", nonnegative=True)  # how far p lies below x tau/(x+x'), times x + x'
+THREE_HALVES = sympy.Rational(3, 2)
 
 
 def _k(decay: Any = eta) -> Any:
@@ -23,7 +24,8 @@ def _k(decay: Any = eta) -> Any:
 
 @statement(
     "tian.obs_1",
-    "Obs. #1: in (p, alpha_p s) the flow does not know alpha_p, and for p <= x tau/(x+x') more s never hurts: a larger alpha_p shrinks the basin of collapse there.",
+    "Obs. #1: in (p, alpha_p s) the flow does not know alpha_p, and for p <= x tau/(x+x') more s "
+    "never hurts: a larger alpha_p shrinks the basin of collapse there.",
     "Tian 2021, Table 4, Obs. #1",
     ("eta_p = eta_s for the comparison", "p(0) <= x tau/(x+x')", "tau fixed"),
     {
@@ -31,22 +33,32 @@ def _k(decay: Any = eta) -> Any:
         "more s never hurts, for every p": {"below": sympy.Symbol("d", real=True)},
     },
 )
-def obs_1(scaled: Any = u / alpha_p, below: Any = sympy.Symbol("d", nonnegative=True)) -> Iterator[Step]:
+def obs_1(scaled: Any = u / alpha_p, below: Any = BELOW) -> Iterator[Step]:
     """The scaling alpha_p s = u; the comparison of two solutions with c_1 <= c_2."""
     rates = mode_rates(eta_p, eta_s, tau="constant")
-    yield ScalarIdentity("dp/dt in (p, u = alpha_p s) is free of alpha_p", sympy.diff(rates[p].subs(s, scaled), alpha_p), 0)
+    yield ScalarIdentity(
+        "dp/dt in (p, u = alpha_p s) is free of alpha_p", sympy.diff(rates[p].subs(s, scaled), alpha_p), 0
+    )
     yield ScalarIdentity("du/dt is free of alpha_p", sympy.diff((alpha_p * rates[s]).subs(s, scaled), alpha_p), 0)
     memory = sympy.Symbol("m", nonnegative=True)  # exp(-2 eta t)
     line = mode_rates(tau="constant")[p].subs(s, (p**2 + c * memory) / alpha_p)
     at = {p: (x * tau - below) / v}
-    yield ScalarSign("d/dc of dp/dt >= 0 for p <= x tau/(x+x'): solutions keep their order", memory * below, sympy.diff(line, c).subs(at), "nonnegative")
+    yield ScalarSign(
+        "d/dc of dp/dt >= 0 for p <= x tau/(x+x'): solutions keep their order",
+        memory * below,
+        sympy.diff(line, c).subs(at),
+        "nonnegative",
+    )
     edge = rates[p].subs(p, x * tau / v).subs(x_aug, scale - x)
-    yield ScalarSign("p cannot cross x tau/(x+x') upwards: there dp/dt = -eta_p p", -eta_p * x * tau / scale, edge, "nonpositive")
+    yield ScalarSign(
+        "p cannot cross x tau/(x+x') upwards: there dp/dt = -eta_p p", -eta_p * x * tau / scale, edge, "nonpositive"
+    )
 
 
 @statement(
     "tian.obs_2",
-    "Obs. #2: at the living fixed point s = (eta_p/eta_s) p_+^2/alpha_p with p_+ free of alpha_p: s falls as 1/alpha_p.",
+    "Obs. #2: at the living fixed point s = (eta_p/eta_s) p_+^2/alpha_p with p_+ free of "
+    "alpha_p: s falls as 1/alpha_p.",
     "Tian 2021, Table 4, Obs. #2",
     ("eta_s > 0",),
     {"p_+ depends on alpha_p": {"root": p_branch(1) * alpha_p}, "s rises": {"sign": "positive"}},
@@ -81,7 +93,8 @@ def obs_3(limit_value: Any = 0, rate: Any = 2 * eta) -> Iterator[Step]:
 
 @statement(
     "tian.obs_6",
-    "Obs. #6: at a given (p, s, tau) a larger alpha_p loosens Eq. 17; on the parabola s = p^2/alpha_p, where the flow ends, it changes nothing.",
+    "Obs. #6: at a given (p, s, tau) a larger alpha_p loosens Eq. 17; on the parabola s = "
+    "p^2/alpha_p, where the flow ends, it changes nothing.",
     "Tian 2021, Table 4, Obs. #6",
     ("at given (p, s, tau)",),
     {"it tightens": {"sign": "nonpositive"}, "it loosens Eq. 17 on the parabola too": {"on_parabola": v * p**2 / 2}},
@@ -89,17 +102,23 @@ def obs_3(limit_value: Any = 0, rate: Any = 2 * eta) -> Iterator[Step]:
 def obs_6(sign: str = "nonnegative", on_parabola: Any = 0) -> Iterator[Step]:
     """The derivative of K's eigenvalue by alpha_p, at a state and on the parabola."""
     yield ScalarSign("d k/d alpha_p at given (p, s, tau)", v * s / 2, sympy.diff(_k(), alpha_p), sign)
-    yield ScalarIdentity("on the parabola k is free of alpha_p", sympy.diff(_k().subs(s, p**2 / alpha_p), alpha_p), on_parabola)
+    yield ScalarIdentity(
+        "on the parabola k is free of alpha_p", sympy.diff(_k().subs(s, p**2 / alpha_p), alpha_p), on_parabola
+    )
 
 
 @statement(
     "tian.obs_7",
-    "Obs. #7: at a given (p, s, tau) a larger eta loosens Eq. 17 (by 3/2 per unit); at the living fixed point, which moves with eta, it tightens it.",
+    "Obs. #7: at a given (p, s, tau) a larger eta loosens Eq. 17 (by 3/2 per unit); at the "
+    "living fixed point, which moves with eta, it tightens it.",
     "Tian 2021, Table 4, Obs. #7",
     ("at given (p, s, tau)", "reversed at p_+"),
-    {"it loosens at the fixed point": {"sign": "positive"}, "a factor 1/2 at a given state": {"slope": sympy.Rational(1, 2)}},
+    {
+        "it loosens at the fixed point": {"sign": "positive"},
+        "a factor 1/2 at a given state": {"slope": HALF},
+    },
 )
-def obs_7(sign: str = "negative", slope: Any = sympy.Rational(3, 2)) -> Iterator[Step]:
+def obs_7(sign: str = "negative", slope: Any = THREE_HALVES) -> Iterator[Step]:
     """The derivative of K's eigenvalue by eta, at a state and along p_+(eta)."""
     yield ScalarIdentity("d k/d eta at given (p, s, tau)", sympy.diff(_k(), eta), slope)
     root, drive = p_branch(1, eta, scale, sympy.Symbol("c", positive=True)), sympy.Symbol("c", positive=True)
@@ -108,15 +127,22 @@ def obs_7(sign: str = "negative", slope: Any = sympy.Rational(3, 2)) -> Iterator
     slope_at = sympy.simplify(sympy.diff(k_at, eta).subs(back))
     yield ScalarSign("d k(p_+)/d eta = -(p_+ + p_-)/(2 (p_+ - p_-))", -(2 * low + gap) / (2 * gap), slope_at, sign)
     value = sympy.factor(at_roots(_k().subs(s, p**2 / alpha_p)).subs(p, low + gap))
-    yield ScalarSign("k(p_+) itself stays positive: (v p_+^2 + eta)/2", scale * (low + gap) * (2 * low + gap) / 2, value, "positive")
+    yield ScalarSign(
+        "k(p_+) itself stays positive: (v p_+^2 + eta)/2", scale * (low + gap) * (2 * low + gap) / 2, value, "positive"
+    )
 
 
 @statement(
     "tian.obs_9",
-    "Obs. #9: from tau(0) = 0 no growth starts before t = log(1 + k theta/beta)/k, theta = 2 sqrt(eta (x+x'))/x, k = (x+x') p(0)^2 + eta: later for smaller beta; until then p falls.",
+    "Obs. #9: from tau(0) = 0 no growth starts before t = log(1 + k theta/beta)/k, theta = 2 "
+    "sqrt(eta (x+x'))/x, k = (x+x') p(0)^2 + eta: later for smaller beta; until then p falls.",
     "Tian 2021, Table 4, Obs. #9",
     ("on the parabola", "eta > 0", "tau(0) = 0", "0 <= p <= p(0) while nothing grows"),
-    {"the start comes later for larger beta": {"sign": "positive"}, "k without decay": {"rate": "short"}, "theta halved": {"share": 1}},
+    {
+        "the start comes later for larger beta": {"sign": "positive"},
+        "k without decay": {"rate": "short"},
+        "theta halved": {"share": 1},
+    },
 )
 def obs_9(sign: str = "negative", rate: str = "full", share: int = 2) -> Iterator[Step]:
     """Growth needs tau >= theta; tau rises no faster than tau' = beta + k tau."""

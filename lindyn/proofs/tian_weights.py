@@ -11,9 +11,31 @@ from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, Step
 from lindyn.proofs.symbols import (
-    F, GRAM, I1, I2, ISOTROPIC, MOMENTS_SYMMETRIC, PROPORTIONAL, SYMMETRIC_PREDICTOR, W, W_a, W_p, X, X_aug,
-    alpha_p, beta, correlation_rates, eta, eta_p, eta_s, n1, n2, tau, weight_rates,
-)  # fmt: skip
+    GRAM,
+    HALF,
+    I1,
+    I2,
+    ISOTROPIC,
+    MOMENTS_SYMMETRIC,
+    PROPORTIONAL,
+    SYMMETRIC_PREDICTOR,
+    F,
+    W,
+    W_a,
+    W_p,
+    X,
+    X_aug,
+    alpha_p,
+    beta,
+    correlation_rates,
+    eta,
+    eta_p,
+    eta_s,
+    n1,
+    n2,
+    tau,
+    weight_rates,
+)
 from lindyn.proofs.words import Along, Rates
 
 dW, dW_p = sympy.MatrixSymbol("delta_W", n2, n1), sympy.MatrixSymbol("delta_Wp", n2, n2)
@@ -40,15 +62,17 @@ def _loss(target: Any = W_a) -> Any:
         "the gradient runs through the target too": {"stopped": False},
         "the sign of the gradient": {"sign": 1},
         "the predictor's order of products is W_p^T, not W_p, in dW/dt": {
-            "rates": weight_rates(eta_p, eta_s).changed(W=W_p * weights.residual_moment(W, W_p, W_a, X, X_aug) - eta_s * W)
+            "rates": weight_rates(eta_p, eta_s).changed(
+                W=W_p * weights.residual_moment(W, W_p, W_a, X, X_aug) - eta_s * W
+            )
         },
-        "the noise of the augmentation is left out": {"views": Algebra(rules=((x1 * x1.T, X), (x2 * x2.T, X), (x1 * x2.T, X)))},
+        "the noise of the augmentation is left out": {
+            "views": Algebra(rules=((x1 * x1.T, X), (x2 * x2.T, X), (x1 * x2.T, X)))
+        },
         "the predictor's decay is multiplied by alpha_p": {"rates": weight_rates(alpha_p * eta_p, eta_s)},
     },
 )
-def lemma_1(
-    stopped: bool = True, sign: int = -1, rates: Rates | None = None, views: Algebra = VIEWS
-) -> Iterator[Step]:
+def lemma_1(stopped: bool = True, sign: int = -1, rates: Rates | None = None, views: Algebra = VIEWS) -> Iterator[Step]:
     """Expectation over views, then the two gradients as variations, then the target's moving average."""
     rates = rates or weight_rates(eta_p, eta_s)
     r = W_p * W * x1 - W_a * x2
@@ -64,7 +88,8 @@ def lemma_1(
     )  # fmt: skip
     yield Identity(
         "varying W_p, alpha_p delta J = -tr[(dW_p/dt + eta_p W_p)^T delta W_p]",
-        Along(alpha_p * _loss(), Rates({"W_p": dW_p}), "delta"), sign * sympy.Trace((rates[W_p] + eta_p * W_p).T * dW_p),
+        Along(alpha_p * _loss(), Rates({"W_p": dW_p}), "delta"),
+        sign * sympy.Trace((rates[W_p] + eta_p * W_p).T * dW_p),
         MOMENTS_SYMMETRIC,
     )  # fmt: skip
     step = sympy.Symbol("alpha", positive=True)
@@ -100,7 +125,10 @@ def theorem_1(rate: Any = 2 * eta, balance: Any = None, rates: Rates | None = No
     factor = sympy.Symbol("E", positive=True)  # exp(2 eta t)
     grown = Rates({"W": rates[W], "W_p": rates[W_p]}, {factor: rate * factor})
     yield Identity(
-        "exp(2 eta t) times the balance does not move, so it is C", Along(factor * balance, grown), 0 * balance, MOMENTS_SYMMETRIC
+        "exp(2 eta t) times the balance does not move, so it is C",
+        Along(factor * balance, grown),
+        0 * balance,
+        MOMENTS_SYMMETRIC,
     )
 
 
@@ -137,7 +165,11 @@ def theorem_2(
     on_aug, on_mean = matrices.H_factors(W_p, I2)
     action = matrices.H_action(W, W_p, X, X_aug, eta_s, I2)
     if first is not None or second is not None:
-        action = (on_aug if first is None else first) * W * X_aug + (on_mean if second is None else second) * W * X + eta_s * W
+        action = (
+            (on_aug if first is None else first) * W * X_aug
+            + (on_mean if second is None else second) * W * X
+            + eta_s * W
+        )
     yield Identity(
         "varying W in both branches, delta J = -tr[(dW/dt + eta_s W)^T delta W]",
         Along(_loss(W), Rates({"W": dW}), "delta"), -sympy.Trace((rates[W] + eta_s * W).T * dW), MOMENTS_SYMMETRIC,
@@ -156,7 +188,10 @@ def theorem_2(
         ((1, W_p * W * B), (1, W * B), (1, (W_p - I2) * W * A), (lowest, W_p * W)), above,
     )  # fmt: skip
     yield Identity(
-        "d/dt ||W||^2 = -2 vec(W)^T H vec(W)", Along(sympy.Trace(W.T * W), rates), -2 * sympy.Trace(W.T * action), MOMENTS_SYMMETRIC
+        "d/dt ||W||^2 = -2 vec(W)^T H vec(W)",
+        Along(sympy.Trace(W.T * W), rates),
+        -2 * sympy.Trace(W.T * action),
+        MOMENTS_SYMMETRIC,
     )
     yield lemmas.groenwall("u = ||W||^2 with u' <= -2 lambda_0 u gives ||W|| <= exp(-lambda_0 t) ||W(0)||", 2, exponent)
 
@@ -167,7 +202,8 @@ def _no_predictor_rates(stop_gradient: bool) -> Rates:
 
 @statement(
     "tian.no_predictor",
-    "Without predictor and with W_a = W, dW/dt = -W (c X' + eta), c = 1 with and 2 without stop-gradient: W -> 0 on the range of X' + eta.",
+    "Without predictor and with W_a = W, dW/dt = -W (c X' + eta), c = 1 with and 2 without "
+    "stop-gradient: W -> 0 on the range of X' + eta.",
     "Tian 2021, remark after Theorem 2",
     ("target online", "W_p = I", "W -> 0 in full only when eta > 0 or X' > 0"),
     {
@@ -182,13 +218,22 @@ def no_predictor(factors: tuple[int, int] = (1, 2), algebra: Algebra | None = No
     for stopped, factor in zip((True, False), factors, strict=True):
         rates = _no_predictor_rates(stopped)
         word = "with" if stopped else "without"
-        yield Identity(f"{word} stop-gradient dW/dt = -{factor} W X' - eta_s W", rates[W], -factor * W * X_aug - eta_s * W, algebra + ONLINE)
+        yield Identity(
+            f"{word} stop-gradient dW/dt = -{factor} W X' - eta_s W",
+            rates[W],
+            -factor * W * X_aug - eta_s * W,
+            algebra + ONLINE,
+        )
         yield Positivity(
             f"{word} stop-gradient -d/dt ||W||^2 is a sum of squares (X' = B B^T)",
             -sympy.Trace(rates[W].T * W) * 2, ((2 * factor, W * B), (2 * eta_s, W)),
             algebra + ONLINE + Algebra(rules=((X_aug, B * B.T),)),
         )  # fmt: skip
-    still = NO_PREDICTOR + ONLINE + Algebra(symmetric=(X, X_aug), rules=((W * X_aug, sympy.ZeroMatrix(n2, n1)),), scalars={eta_s: 0})
+    still = (
+        NO_PREDICTOR
+        + ONLINE
+        + Algebra(symmetric=(X, X_aug), rules=((W * X_aug, sympy.ZeroMatrix(n2, n1)),), scalars={eta_s: 0})
+    )
     yield Identity(
         "rows of W in the kernel of X' stand still at eta_s = 0: they do not collapse",
         _no_predictor_rates(True)[W], -kernel * W, still, numeric=False,
@@ -208,7 +253,9 @@ _REDUCED = PROPORTIONAL + ISOTROPIC + GRAM
         "Assumption 1 dropped": {"algebra": ISOTROPIC + GRAM},
         "Assumption 2 dropped": {"algebra": PROPORTIONAL + GRAM + MOMENTS_SYMMETRIC},
         "one decay eta_p for both": {"reduced": correlation_rates(eta_p, eta_p)},
-        "the predictor symmetrised on one side only": {"reduced": correlation_rates(eta_p, eta_s, predictor="symmetrised")},
+        "the predictor symmetrised on one side only": {
+            "reduced": correlation_rates(eta_p, eta_s, predictor="symmetrised")
+        },
     },
 )
 def reduction_12(algebra: Algebra = _REDUCED, reduced: Rates | None = None) -> Iterator[Step]:
@@ -220,7 +267,8 @@ def reduction_12(algebra: Algebra = _REDUCED, reduced: Rates | None = None) -> I
 
 @statement(
     "tian.symmetrised_flow",
-    "Eq. 7: with W_p symmetric and its flow symmetrised, dW_p/dt = -(alpha_p/2)(1+sigma^2){W_p, F} + alpha_p tau F - eta W_p, symmetric for all time.",
+    "Eq. 7: with W_p symmetric and its flow symmetrised, dW_p/dt = -(alpha_p/2)(1+sigma^2){W_p, "
+    "F} + alpha_p tau F - eta W_p, symmetric for all time.",
     "Tian 2021, Assumption 3, Eq. 7",
     ("Assumptions 1 + 2 + 3",),
     {
@@ -231,7 +279,7 @@ def reduction_12(algebra: Algebra = _REDUCED, reduced: Rates | None = None) -> I
     },
 )
 def symmetrised_flow(
-    half: Any = sympy.Rational(1, 2), braces: Any = None, rates: Rates | None = None, algebra: Algebra | None = None
+    half: Any = HALF, braces: Any = None, rates: Rates | None = None, algebra: Algebra | None = None
 ) -> Iterator[Step]:
     """The symmetric part of the flow, that it stays symmetric, and that it is the gradient among symmetric W_p."""
     from lindyn.proofs.printed import eq_7
@@ -245,7 +293,8 @@ def symmetrised_flow(
     plain, S = weight_rates(eta_p, eta_s), sympy.MatrixSymbol("S", n2, n2)
     part = weight_rates(eta_p, eta_s, predictor="symmetrised")
     yield Identity(
-        "for a symmetric variation S, tr(dW_p/dt S) is that of the unsymmetrised flow: the gradient among symmetric W_p",
+        "for a symmetric variation S, tr(dW_p/dt S) is that of the unsymmetrised flow: the "
+            "gradient among symmetric W_p",
         sympy.Trace(part[W_p] * S), sympy.Trace(plain[W_p] * S), MOMENTS_SYMMETRIC + Algebra(symmetric=(S,)),
     )  # fmt: skip
 
@@ -255,7 +304,8 @@ c0, R = sympy.Symbol("c0", positive=True), sympy.MatrixSymbol("R", n2, n2)
 
 @statement(
     "tian.predictor_fixed_point_symmetric",
-    "At fixed F the predictor's only fixed point is W_p = alpha_p x tau F (alpha_p (x+x') F + eta_p I)^-1: symmetric, commuting with F; deviations decay at lambda_min.",
+    "At fixed F the predictor's only fixed point is W_p = alpha_p x tau F (alpha_p (x+x') F + "
+    "eta_p I)^-1: symmetric, commuting with F; deviations decay at lambda_min.",
     "Tian 2021, appendix (symmetry of W_p), Fig. 8",
     ("Assumptions 1 + 2", "F held", "eta_p > 0 or F > 0"),
     {
@@ -272,7 +322,9 @@ def predictor_fixed_point(symmetric: bool = True, decay: Any = eta_p, ratio: Any
     inverse = Algebra(
         symmetric=(F, R) if symmetric else (),
         rules=((F * R, (I2 - decay * R) / v), (R * F, (I2 - decay * R) / v)),
-        samples={"R": lambda m, n: _inverse(n[alpha_p] * (n[x] + n[x_aug]) * m["F"], float(decay.subs(n)) if decay else 0.0)},
+        samples={
+            "R": lambda m, n: _inverse(n[alpha_p] * (n[x] + n[x_aug]) * m["F"], float(decay.subs(n)) if decay else 0.0)
+        },
     )
     fixed = alpha_p * x * ratio * F * R
     rates = correlation_rates(eta_p, eta_s)

@@ -14,9 +14,33 @@ from lindyn.proofs.counterexamples import counter_example
 from lindyn.proofs.settings import COLUMNS, EXCESS, ISOTROPIC_V, LOWEST, POSITIVE_ETA, Setting
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
-    F, GRAM, I2, ISOTROPIC, PROPORTIONAL, W, W_a, W_p, X, X_aug, a, alpha_p, beta, correlation_rates, eta, eta_s,
-    mode_weight_rates, n1, n2, p, rate_of, tau, w, weight_rates, x, x_aug,
-)  # fmt: skip
+    GRAM,
+    I2,
+    ISOTROPIC,
+    PROPORTIONAL,
+    F,
+    W,
+    W_a,
+    W_p,
+    X,
+    X_aug,
+    a,
+    alpha_p,
+    beta,
+    correlation_rates,
+    eta,
+    eta_s,
+    mode_weight_rates,
+    n1,
+    n2,
+    p,
+    rate_of,
+    tau,
+    w,
+    weight_rates,
+    x,
+    x_aug,
+)
 from lindyn.proofs.tian_appendix_d import R, S
 from lindyn.proofs.words import Along
 
@@ -114,7 +138,9 @@ def _no_stop(at: Setting) -> str:
 def _theorem_2(at: Setting) -> list[Step]:
     rates = at.rates(stop_gradient=False)
     if at.level == "full":
-        return [Identity("dW/dt = -(H vec W)", rates[W], -matrices.H_action(W, W_p, X, X_aug, at.decay_s, I2), at.algebra)]
+        return [
+            Identity("dW/dt = -(H vec W)", rates[W], -matrices.H_action(W, W_p, X, X_aug, at.decay_s, I2), at.algebra)
+        ]
     on_aug, on_mean = matrices.H_factors(W_p, I2)
     H = x_aug * on_aug + x * on_mean + at.decay_s * I2
     return [Identity("dF/dt = -(H F + F H)", rates[F], -(H * F + F * H), at.algebra)]
@@ -122,7 +148,9 @@ def _theorem_2(at: Setting) -> list[Step]:
 
 def _lowest(at: Setting) -> Any:
     """The certain lower bound of the decay: lambda_min(X') + eta_s, with X' positive semi-definite."""
-    decay = at.decay_s.subs({symbol: sympy.Symbol(symbol.name, positive=True) for symbol in sympy.sympify(at.decay_s).free_symbols})
+    decay = at.decay_s.subs(
+        {symbol: sympy.Symbol(symbol.name, positive=True) for symbol in sympy.sympify(at.decay_s).free_symbols}
+    )
     return (0 if at.singular else LOWEST) + decay
 
 
@@ -178,7 +206,13 @@ def _eye(M: Any) -> Any:
 def _integral(at: Setting) -> list[Step]:
     rates, _, size, _ = at.on_parabola()
     quantity = size - p**2 / alpha_p
-    return [ScalarIdentity("d/dt (s - p^2/alpha_p) = -2 eta x it", rate_of(quantity, rates).subs(at.scalars), -2 * at.decay_s * quantity)]
+    return [
+        ScalarIdentity(
+            "d/dt (s - p^2/alpha_p) = -2 eta x it",
+            rate_of(quantity, rates).subs(at.scalars),
+            -2 * at.decay_s * quantity,
+        )
+    ]
 
 
 def _parabola_kept(at: Setting) -> Step:
@@ -233,7 +267,7 @@ def _above_critical(at: Setting) -> str:
 
 
 def _living_rest_of_frozen(at: Setting) -> list[Step]:
-    """A frozen target a feeds its mode for ever: it rests at w = k p, k^2 = eta_p/(alpha_p eta_s), with p^2 as below."""
+    """A frozen target a feeds its mode for ever: it rests at w = k p, k^2 = eta_p/(alpha_p eta_s)."""
     k = sympy.sqrt(at.decay_p / (alpha_p * at.decay_s))
     frozen = mode_weight_rates(at.decay_p, at.decay_s, target="frozen").scalars
     p2 = (x * a - at.decay_s * k) / (ISOTROPIC_V * k)
@@ -258,7 +292,13 @@ def _critical(at: Setting) -> list[Step]:
     growth = modes.growth(q, drive, c**2 / (4 * v) + EXCESS)
     square = v * (q - c * held / (2 * v)) ** 2
     spare = sympy.S.Zero if at.target == "online" else c**2 / (4 * v) * g * (2 + g) / (1 + g) ** 2
-    out: list[Step] = [ScalarIdentity("while tau <= 1, (ds/dt)/(2s) = -(eta_s - critical) - a square - critical (1 - tau^2)", growth, -EXCESS - spare - square)]
+    out: list[Step] = [
+        ScalarIdentity(
+            "while tau <= 1, (ds/dt)/(2s) = -(eta_s - critical) - a square - critical (1 - tau^2)",
+            growth,
+            -EXCESS - spare - square,
+        )
+    ]
     if at.target == "ema":
         moved = modes.da(q, q * (1 + shift), b)
         out.append(ScalarSign("while tau > 1 the target itself falls", sympy.expand(moved), moved, "negative"))
@@ -270,7 +310,11 @@ def _p_minus(at: Setting) -> list[Step]:
     decay = POSITIVE_ETA if at.decay_s != 0 else sympy.S.Zero
     root = fixed.p_branch(-1, decay, v, c)
     low, gap = fixed.low, fixed.gap
-    slope = sympy.simplify(sympy.diff(root, c).subs({decay: v * low * (low + gap), c: v * (2 * low + gap)})) if decay != 0 else sympy.simplify(sympy.diff(root, c))
+    slope = (
+        sympy.simplify(sympy.diff(root, c).subs({decay: v * low * (low + gap), c: v * (2 * low + gap)}))
+        if decay != 0
+        else sympy.simplify(sympy.diff(root, c))
+    )
     shown = -low / (v * gap) if decay != 0 else slope
     return [ScalarSign("d p_-/d tau < 0", shown, slope, "negative")]
 
@@ -279,13 +323,21 @@ def _manifold(at: Setting) -> list[Step]:
     zero = sympy.ZeroMatrix
     if at.level != "full":
         ratio = x / ISOTROPIC_V
-        solved = at.algebra + Algebra(rules=((W_p * F, ratio * F),), scalars={tau: 1}, samples={"W_p": lambda m, n: n[x] / (n[x] + n[x_aug]) * _eye(m["F"])})
+        solved = at.algebra + Algebra(
+            rules=((W_p * F, ratio * F),),
+            scalars={tau: 1},
+            samples={"W_p": lambda m, n: n[x] / (n[x] + n[x_aug]) * _eye(m["F"])},
+        )
         return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], zero(n2, n2), solved) for letter in (W_p, F)]
     one = sympy.Identity(n1)
     solved = Algebra(
         symmetric=(X, S, R),
         rules=((X_aug, S - X), (S * R, one), (R * S, one), (W_p * W, W * X * R), (W_a, W)),
-        samples={"X": lambda m, n: 0.5 * m["Sigma_s"], "Sigma_s^-1": _inverted, "W_p": lambda m, n: 0.5 * _eye(m["W_p"])},
+        samples={
+            "X": lambda m, n: 0.5 * m["Sigma_s"],
+            "Sigma_s^-1": _inverted,
+            "W_p": lambda m, n: 0.5 * _eye(m["W_p"]),
+        },
     )
     return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], 0 * letter, solved) for letter in (W, W_p, W_a)]
 

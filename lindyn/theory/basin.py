@@ -7,9 +7,7 @@ import numpy as np
 from lindyn import _checks
 
 
-def collapses_without_decay(
-    p: Any, s: Any, alpha_p: Any = 1.0, tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25
-) -> Any:
+def collapses_without_decay(p: Any, s: Any, alpha_p: Any = 1.0, tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25) -> Any:
     """Return whether a mode starting at (p, s) ends with s = 0 at eta = 0 and fixed tau; exact.
 
     alpha_p s - p^2 = -q^2 is conserved there, which leaves dp/dt = (p^2 - q^2)(x tau - (x+x') p). So a mode
@@ -29,9 +27,18 @@ def collapses_without_decay(
     Raises:
         ValueError: a value out of its range.
     """
-    arrays = [_checks.as_array(n, u) for n, u in (("p", p), ("s", s), ("alpha_p", alpha_p), ("tau", tau), ("x", x), ("x_aug", x_aug))]
+    arrays = [
+        _checks.as_array(n, u)
+        for n, u in (("p", p), ("s", s), ("alpha_p", alpha_p), ("tau", tau), ("x", x), ("x_aug", x_aug))
+    ]
     p, s, alpha_p, tau, x, x_aug = np.broadcast_arrays(*arrays)
-    for name, array, strict in (("s", s, False), ("alpha_p", alpha_p, True), ("tau", tau, True), ("x", x, True), ("x_aug", x_aug, False)):
+    for name, array, strict in (
+        ("s", s, False),
+        ("alpha_p", alpha_p, True),
+        ("tau", tau, True),
+        ("x", x, True),
+        ("x_aug", x_aug, False),
+    ):
         if np.any(array < 0) or (strict and np.any(array == 0)):
             raise ValueError(f"{name} must be {'>' if strict else '>='} 0; got {array.min():g}.")
     q2 = p**2 - alpha_p * s

@@ -10,7 +10,16 @@ POINTS = ("zero", "alive", "dead_branch", "alive_branch")
 
 
 def characteristic(
-    point: str, p: Any, eta_p: Any, eta_s: Any, x: Any, x_aug: Any, tau: Any = 1, alpha_p: Any = 1, s: Any = 0, beta: Any = None
+    point: str,
+    p: Any,
+    eta_p: Any,
+    eta_s: Any,
+    x: Any,
+    x_aug: Any,
+    tau: Any = 1,
+    alpha_p: Any = 1,
+    s: Any = 0,
+    beta: Any = None,
 ) -> list[Any]:
     """Return the coefficients (leading first) of det(lambda - J) at a fixed point of the mode flow.
 

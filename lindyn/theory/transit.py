@@ -55,7 +55,9 @@ def antiderivative(kind: str, p: Any, eta: Any, c: Any, v: Any, f: Any = np) -> 
         low = eta / (v * high)
         gap = root / v
         return (
-            -f.log(p**2) / (2 * eta) + f.log((p - low) ** 2) / (2 * v * low * gap) - f.log((p - high) ** 2) / (2 * v * high * gap)
+            -f.log(p**2) / (2 * eta)
+            + f.log((p - low) ** 2) / (2 * v * low * gap)
+            - f.log((p - high) ** 2) / (2 * v * high * gap)
         )
     width = f.sqrt(4 * eta * v - c**2)
     return -(f.log(p**2 / (v * p**2 - c * p + eta)) / 2 + c / width * f.arctan((2 * v * p - c) / width)) / eta

@@ -1,10 +1,10 @@
 """The statements of the papers measured along a trajectory.
 
-    checks    which statement applies to which flow, and what is measured of it
-    bounds    decay bounds against the measured decay
-    record    the answer: verdicts, residuals, premises, sharpness; as text and as a picture
-    external  trajectories made elsewhere (.npz)
-    run       verify
+checks    which statement applies to which flow, and what is measured of it
+bounds    decay bounds against the measured decay
+record    the answer: verdicts, residuals, premises, sharpness; as text and as a picture
+external  trajectories made elsewhere (.npz)
+run       verify
 """
 
 from lindyn.verification.external import trajectory_from_arrays

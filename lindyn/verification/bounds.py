@@ -8,7 +8,13 @@ SMALL = 1e-12  # share of its largest value below which a decaying quantity is r
 
 
 def against_bound(
-    name: str, title: str, ts: np.ndarray, size: np.ndarray, rate: np.ndarray, premise: np.ndarray, tolerance: float = 1e-6
+    name: str,
+    title: str,
+    ts: np.ndarray,
+    size: np.ndarray,
+    rate: np.ndarray,
+    premise: np.ndarray,
+    tolerance: float = 1e-6,
 ) -> Any:
     """Return the row of a statement `d log(size)/dt <= -rate` at every time.
 

@@ -86,7 +86,9 @@ def _trace_balance(traj: Trajectory) -> Row:
     parts = np.trace(F, axis1=-2, axis2=-1), np.sum(W_p**2, axis=(-2, -1)) / hp.alpha_p
     value = parts[0] - parts[1]
     left = np.abs(value - np.exp(-2 * hp.eta * (traj.ts - traj.ts[0])) * value[0])
-    return _identity("beyond.symmetrised_balance", "trace of the balance", left / np.maximum(sum(parts), 1e-300), tolerance(traj))
+    return _identity(
+        "beyond.symmetrised_balance", "trace of the balance", left / np.maximum(sum(parts), 1e-300), tolerance(traj)
+    )
 
 
 def _theorem_2_applies(traj: Trajectory) -> str:
@@ -118,7 +120,9 @@ def _no_predictor(traj: Trajectory) -> Row:
     lowest = np.linalg.eigvalsh(np.asarray(flow.data.X_aug))[0] * (1 if flow.stop_gradient else 2) + flow.hp.eta_s
     size = np.linalg.norm(np.asarray(traj.states.W), axis=(-2, -1))
     rate = np.full(len(traj), lowest)
-    return against_bound("tian.no_predictor", "||W|| against exp(-(c lambda_min(X') + eta) t)", traj.ts, size, rate, rate > 1e-12)
+    return against_bound(
+        "tian.no_predictor", "||W|| against exp(-(c lambda_min(X') + eta) t)", traj.ts, size, rate, rate > 1e-12
+    )
 
 
 def _theorem_3_applies(traj: Trajectory) -> str:
@@ -134,14 +138,20 @@ def _commutator_rows(traj: Trajectory) -> tuple[np.ndarray, np.ndarray, np.ndarr
     K = observables.K_matrix(traj)
     values = np.linalg.eigvalsh((K + np.swapaxes(K, -1, -2)) / 2)
     size = observables.commutator_norm(traj)
-    floor = 1e-13 * np.linalg.norm(observables.correlation(traj), axis=(-2, -1)) * np.linalg.norm(observables.predictor(traj), axis=(-2, -1))
+    floor = (
+        1e-13
+        * np.linalg.norm(observables.correlation(traj), axis=(-2, -1))
+        * np.linalg.norm(observables.predictor(traj), axis=(-2, -1))
+    )
     return values, np.where(size > floor, size, 0.0), K
 
 
 def _theorem_3(traj: Trajectory) -> Row:
     values, size, _ = _commutator_rows(traj)
     lowest = values[:, 0]
-    return against_bound("tian.theorem_3", "||[F, W_p]|| against exp(-2 lambda_min(K) t)", traj.ts, size, 2 * lowest, lowest > 0)
+    return against_bound(
+        "tian.theorem_3", "||[F, W_p]|| against exp(-2 lambda_min(K) t)", traj.ts, size, 2 * lowest, lowest > 0
+    )
 
 
 def _theorem_3_sharp(traj: Trajectory) -> Row:
@@ -149,7 +159,14 @@ def _theorem_3_sharp(traj: Trajectory) -> Row:
     if values.shape[1] < 2:
         return Row("tian.theorem_3_sharp", "pair sum of K", "not applicable", "one mode has no commutator")
     pair = values[:, 0] + values[:, 1]
-    return against_bound("tian.theorem_3_sharp", "||[F, W_p]|| against exp(-(k_1 + k_2) t)", traj.ts, size, pair, np.ones(len(pair), bool))
+    return against_bound(
+        "tian.theorem_3_sharp",
+        "||[F, W_p]|| against exp(-(k_1 + k_2) t)",
+        traj.ts,
+        size,
+        pair,
+        np.ones(len(pair), bool),
+    )
 
 
 def _commutator_identity(traj: Trajectory) -> Row:
@@ -162,7 +179,12 @@ def _commutator_identity(traj: Trajectory) -> Row:
     right = -(L @ K + K @ L)
     norm = lambda M: np.linalg.norm(M, axis=(-2, -1))  # noqa: E731
     scale = norm(dF) * norm(W_p) + norm(F) * norm(dW_p) + norm(L) * norm(K)
-    return _identity("tian.theorem_3 (identity)", "d[F, W_p]/dt = -(L K + K L)", norm(moved - right) / np.maximum(scale, 1e-300), 1e-10)
+    return _identity(
+        "tian.theorem_3 (identity)",
+        "d[F, W_p]/dt = -(L K + K L)",
+        norm(moved - right) / np.maximum(scale, 1e-300),
+        1e-10,
+    )
 
 
 def _proportional_applies(traj: Trajectory) -> str:
@@ -179,7 +201,14 @@ def _proportional(traj: Trajectory) -> Row:
     limit = 1e-6
     verdict = "premise not fulfilled" if not known.any() or np.nanmax(off) > limit else "holds"
     reason = f"|<W_a, W>| / (||W_a|| ||W||) >= {1 - np.nanmax(off):.4f}" if known.any() else "W_a = 0"
-    return Row("assumption_1", "W_a proportional to W (an assumption, not a theorem)", verdict, reason, np.where(known, off, np.nan), tolerance=limit)
+    return Row(
+        "assumption_1",
+        "W_a proportional to W (an assumption, not a theorem)",
+        verdict,
+        reason,
+        np.where(known, off, np.nan),
+        tolerance=limit,
+    )
 
 
 def _curriculum_applies(traj: Trajectory) -> str:
@@ -200,7 +229,9 @@ def _curriculum(traj: Trajectory) -> Row:
     premise = np.concatenate([np.zeros((1, size.shape[1]), bool), ~np.logical_or.accumulate(falls, axis=0)])
     bound = 1 - np.exp(-float(traj.flow.hp.beta) * (traj.ts - traj.ts[0]))[:, None]
     over = np.where(premise, np.maximum(tau - bound, 0.0), 0.0).max(axis=1)
-    return _identity("tian.tau_bounds", "tau <= 1 - exp(-beta t) while nothing shrinks", over, 1e-7, premise.any(axis=1))
+    return _identity(
+        "tian.tau_bounds", "tau <= 1 - exp(-beta t) while nothing shrinks", over, 1e-7, premise.any(axis=1)
+    )
 
 
 def _decay_applies(traj: Trajectory) -> str:
@@ -221,7 +252,11 @@ def _critical(traj: Trajectory) -> Row:
     if isinstance(flow, CorrelationFlow):
         size = np.trace(np.asarray(states.F), axis1=-2, axis2=-1)
     else:
-        size = (np.asarray(states.s) if isinstance(flow, ModeFlow) else np.asarray(states.p) ** 2).reshape(len(traj), -1).sum(axis=1)
+        size = (
+            (np.asarray(states.s) if isinstance(flow, ModeFlow) else np.asarray(states.p) ** 2)
+            .reshape(len(traj), -1)
+            .sum(axis=1)
+        )
     return against_bound("tian.critical_decay", "s against exp(-2 (eta_s - critical) t)", traj.ts, size, rate, rate > 0)
 
 
@@ -240,26 +275,42 @@ def _critical_full(traj: Trajectory) -> Row:
     top = float(np.linalg.eigvalsh(X @ np.linalg.pinv(S) @ X)[-1])
     rate = np.full(len(traj), 2 * (float(traj.flow.hp.eta_s) - top / 4))
     size = np.sum(np.asarray(traj.states.W) ** 2, axis=(-2, -1))
-    return against_bound("tian.critical_decay_full", "||W||^2 against exp(-2 (eta - lambda_max/4) t)", traj.ts, size, rate, rate > 0)
+    return against_bound(
+        "tian.critical_decay_full", "||W||^2 against exp(-2 (eta - lambda_max/4) t)", traj.ts, size, rate, rate > 0
+    )
 
 
 def _pairs_applies(traj: Trajectory) -> str:
-    return _first((not isinstance(traj.flow, ModeFlow), "it speaks of decoupled modes"), (not _stopped(traj.flow), "it needs stop-gradient"))
+    return _first(
+        (not isinstance(traj.flow, ModeFlow), "it speaks of decoupled modes"),
+        (not _stopped(traj.flow), "it needs stop-gradient"),
+    )
 
 
 def _pairs(traj: Trajectory) -> Row:
     k = np.sort(np.asarray(observables.lambda_min_K(traj)).reshape(len(traj), -1), axis=1)
     single = k[:, 0] > 0
     pair = k[:, 0] + k[:, 1] > 0 if k.shape[1] > 1 else single
-    reason = f"pair sums positive at {100 * pair.mean():.0f} % of times, every single k_j at {100 * single.mean():.0f} %"
-    return Row("tian.eq_17_pairs", "alignment of the modes is restored", "holds" if pair.all() else "premise not fulfilled", reason, premise=pair)
+    reason = (
+        f"pair sums positive at {100 * pair.mean():.0f} % of times, every single k_j at {100 * single.mean():.0f} %"
+    )
+    return Row(
+        "tian.eq_17_pairs",
+        "alignment of the modes is restored",
+        "holds" if pair.all() else "premise not fulfilled",
+        reason,
+        premise=pair,
+    )
 
 
 def _rest_applies(traj: Trajectory) -> str:
     flow = traj.flow
     return _first(
         (not isinstance(flow, ModeFlow), "it speaks of modes"),
-        (not _stopped(flow) or _predictor(flow) == "identity" or flow.target == "frozen", "another flow than Eqs. 11-13"),
+        (
+            not _stopped(flow) or _predictor(flow) == "identity" or flow.target == "frozen",
+            "another flow than Eqs. 11-13",
+        ),
         (float(flow.hp.eta_s) == 0 or float(flow.hp.eta_p) == 0, "it needs eta > 0"),
     )
 
@@ -282,9 +333,24 @@ def _rest(traj: Trajectory) -> Row:
 
 CHECKS: tuple[Check, ...] = (
     Check("tian.lemma_1", "the states follow Lemma 1", integrals.lemma_1_applies, integrals.lemma_1),
-    Check("tian.theorem_1", "balancing", _balance_applies(MATRIX, ("trained",)), _balance("tian.theorem_1", "balancing (Eq. 5)")),
-    Check("beyond.symmetrised_balance", "trace of the balance", _balance_applies(MATRIX, ("trained", "symmetrised")), _trace_balance),
-    Check("tian.integral_of_motion", "Eq. 14", _balance_applies(MODES, ("trained",)), _balance("tian.integral_of_motion", "s - p^2/alpha_p (Eq. 14)")),
+    Check(
+        "tian.theorem_1",
+        "balancing",
+        _balance_applies(MATRIX, ("trained",)),
+        _balance("tian.theorem_1", "balancing (Eq. 5)"),
+    ),
+    Check(
+        "beyond.symmetrised_balance",
+        "trace of the balance",
+        _balance_applies(MATRIX, ("trained", "symmetrised")),
+        _trace_balance,
+    ),
+    Check(
+        "tian.integral_of_motion",
+        "Eq. 14",
+        _balance_applies(MODES, ("trained",)),
+        _balance("tian.integral_of_motion", "s - p^2/alpha_p (Eq. 14)"),
+    ),
     Check("tian.theorem_2", "decay without stop-gradient", _theorem_2_applies, _theorem_2),
     Check("tian.no_predictor", "decay without predictor", _no_predictor_applies, _no_predictor),
     Check("tian.theorem_3 (identity)", "the commutator's equation", _theorem_3_applies, _commutator_identity),

@@ -18,7 +18,13 @@ RATES = ("alpha_p", "beta", "eta", "eta_p", "eta_s")
 CHOICES = ("target", "stop_gradient", "predictor")
 
 
-def trajectory_from_arrays(source: Any, hp: Hyperparameters | None = None, data: Moments | None = None, **choices: Any) -> Trajectory:
+def trajectory_from_arrays(
+    source: Any,
+    hp: Hyperparameters | None = None,
+    data: Moments | None = None,
+    rates: Mapping[str, float] | None = None,
+    **choices: Any,
+) -> Trajectory:
     """Return a `Trajectory` of the full flow from arrays over time.
 
     Args:
@@ -27,6 +33,7 @@ def trajectory_from_arrays(source: Any, hp: Hyperparameters | None = None, data:
             rates alpha_p, beta, eta (or eta_p, eta_s), and target, stop_gradient, predictor.
         hp: the rates, when the file does not hold them.
         data: the moments, when the file does not hold them.
+        rates: single rates, over those of the file.
         **choices: target, stop_gradient, predictor, over what the file says.
 
     Returns:
@@ -40,7 +47,10 @@ def trajectory_from_arrays(source: Any, hp: Hyperparameters | None = None, data:
     t = next((arrays[name] for name in TIME_NAMES if name in arrays), None)
     missing = [name for name in ("W", "W_p") if name not in arrays] + ([] if t is not None else ["t"])
     if missing:
-        raise ValueError(f"The trajectory has no {', '.join(missing)}; got {', '.join(sorted(arrays)) or 'nothing'}. Save W, W_p, W_a and t over time.")
+        raise ValueError(
+            f"The trajectory has no {', '.join(missing)}; got "
+            f"{', '.join(sorted(arrays)) or 'nothing'}. Save W, W_p, W_a and t over time."
+        )
     ts = _checks.as_times("t", t)
     W = _checks.as_array("W", arrays["W"], ndim=3)
     times, n2, n1 = W.shape
@@ -51,7 +61,7 @@ def trajectory_from_arrays(source: Any, hp: Hyperparameters | None = None, data:
     W_a = W if online else _checks.as_array("W_a", arrays["W_a"], shape=(times, n2, n1))
     given = {name: _plain(arrays[name]) for name in CHOICES if name in arrays} | choices
     given.setdefault("target", "online" if online else "ema")
-    flow = WeightFlow(_rates(arrays, hp), _moments(arrays, data), **given)
+    flow = WeightFlow(_rates({**arrays, **(rates or {})}, hp), _moments(arrays, data), **given)
     flow.check_state(WeightState(W=W[0], W_p=W_p[0], W_a=W_a[0]))
     states = WeightState._unchecked(W=W, W_p=W_p, W_a=W_a)
     return Trajectory(ts, states, 0, {}, flow, ts[-1], notes={"engine": "elsewhere", "reduction": "none"})
@@ -82,9 +92,14 @@ def _rates(arrays: Mapping[str, Any], hp: Hyperparameters | None) -> Hyperparame
         return hp
     known = {name: float(arrays[name]) for name in RATES if name in arrays}
     decays = "eta" in known or {"eta_p", "eta_s"} <= set(known)
-    lacking = [name for name in ("alpha_p", "beta") if name not in known] + ([] if decays else ["eta (or eta_p and eta_s)"])
+    lacking = [name for name in ("alpha_p", "beta") if name not in known] + (
+        [] if decays else ["eta (or eta_p and eta_s)"]
+    )
     if lacking:
-        raise ValueError(f"The rates are not known: {', '.join(lacking)} missing. Give hp=Hyperparameters(...), or save them in the file.")
+        raise ValueError(
+            f"The rates are not known: {', '.join(lacking)} missing. Give "
+            "hp=Hyperparameters(...), or save them in the file."
+        )
     return Hyperparameters(**known)
 
 
@@ -93,5 +108,8 @@ def _moments(arrays: Mapping[str, Any], data: Moments | None) -> Moments:
         return data
     lacking = [name for name in ("X", "X_aug") if name not in arrays]
     if lacking:
-        raise ValueError(f"The moments are not known: {', '.join(lacking)} missing. Give data=Moments(X, X_aug), or save them in the file.")
+        raise ValueError(
+            f"The moments are not known: {', '.join(lacking)} missing. Give data=Moments(X, "
+            "X_aug), or save them in the file."
+        )
     return Moments(arrays["X"], arrays["X_aug"])

@@ -42,7 +42,11 @@ class Row:
     @property
     def worst(self) -> float:
         """The largest residual, NaN where nothing was measured."""
-        return float(np.nanmax(self.residual)) if self.residual is not None and np.any(np.isfinite(self.residual)) else np.nan
+        return (
+            float(np.nanmax(self.residual))
+            if self.residual is not None and np.any(np.isfinite(self.residual))
+            else np.nan
+        )
 
     @property
     def premise_share(self) -> float:

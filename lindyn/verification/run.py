@@ -1,5 +1,6 @@
 """`verify`: every statement against one run."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from lindyn.verification.external import trajectory_from_arrays
 from lindyn.verification.record import Row, Verification
 
 
-def verify(run: Any, hp: Hyperparameters | None = None, data: Moments | None = None, **choices: Any) -> Verification:
+def verify(
+    run: Any,
+    hp: Hyperparameters | None = None,
+    data: Moments | None = None,
+    rates: Mapping[str, float] | None = None,
+    **choices: Any,
+) -> Verification:
     """Test every statement along a run: residual, bound against decay, premise, sharpness.
 
     A statement that does not apply to the run's flow is reported as not applicable, never as holding.
@@ -21,6 +28,7 @@ def verify(run: Any, hp: Hyperparameters | None = None, data: Moments | None = N
             of such arrays (see `trajectory_from_arrays`).
         hp: the rates of a run made elsewhere.
         data: the moments of a run made elsewhere.
+        rates: single rates (alpha_p, beta, eta, eta_p, eta_s) of a run made elsewhere, over those of its file.
         **choices: target, stop_gradient, predictor of a run made elsewhere.
 
     Returns:
@@ -29,7 +37,7 @@ def verify(run: Any, hp: Hyperparameters | None = None, data: Moments | None = N
     Raises:
         ValueError: a file or arrays that are no trajectory; a run with fewer than two times.
     """
-    trajectory = _as_trajectory(run, hp, data, choices)
+    trajectory = _as_trajectory(run, hp, data, rates, choices)
     if len(trajectory) < 2:
         raise ValueError(f"A run needs at least two times to be verified; got {len(trajectory)}.")
     rows = []
@@ -41,11 +49,11 @@ def verify(run: Any, hp: Hyperparameters | None = None, data: Moments | None = N
     return Verification(trajectory.ts, f"{type(flow).__name__} ({chosen})", tuple(rows))
 
 
-def _as_trajectory(run: Any, hp: Any, data: Any, choices: dict[str, Any]) -> Trajectory:
+def _as_trajectory(run: Any, hp: Any, data: Any, rates: Any, choices: dict[str, Any]) -> Trajectory:
     if isinstance(run, Trajectory):
         return run
     if isinstance(run, str | Path) and Path(run).suffix != ".npz":
         from lindyn.solve.files import load
 
         return load(run)
-    return trajectory_from_arrays(run, hp, data, **choices)
+    return trajectory_from_arrays(run, hp, data, rates, **choices)

@@ -1,0 +1,95 @@
+"""`lindyn prove`: run the proofs, compare with the print, print the theorem x assumption table."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """\
+Run the proof of every statement of the papers, on the very equations that lindyn integrates.
+
+  lindyn prove                           all statements, one line each
+  lindyn prove tian.theorem_3            one statement, step by step
+  lindyn prove --audit                   every difference from the print, and the table theorem x assumptions
+  lindyn prove --damaged                 run every damaged version too: each must be rejected
+  lindyn prove --latex proofs.tex        the statements and their steps as LaTeX
+  lindyn prove --reports                 run every claim and rewrite papers_repro/*/REPORT.md
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "prove",
+        help="run the proofs and the audit of the print",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="statements (default all)")
+    parser.add_argument("--audit", action="store_true", help="compare with the print; theorem x assumption table")
+    parser.add_argument("--damaged", action="store_true", help="show that every damaged version is rejected")
+    parser.add_argument("--latex", metavar="FILE", help="write the statements and steps as LaTeX")
+    parser.add_argument("--reports", action="store_true", help="run every claim of the ledger and rewrite the reports")
+    parser.set_defaults(func=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run what was asked for; 0 if everything was proved (and every damage rejected), 1 otherwise.
+
+    Raises:
+        ValueError: an unknown statement, or a LaTeX file whose folder does not exist.
+    """
+    if args.audit:
+        return _audit()
+    if args.reports:
+        return _reports()
+    from lindyn.proofs import as_latex_document, as_table, as_text, prove, statement_named
+    from lindyn.proofs.catalogue import STATEMENTS
+
+    chosen = [statement_named(name) for name in args.names] or list(STATEMENTS)
+    if args.latex is not None:
+        path = Path(args.latex)
+        if not path.parent.is_dir():
+            raise ValueError(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
+        path.write_text(as_latex_document(chosen), encoding="utf-8")
+        print(f"Wrote {len(chosen)} statements to {path}.")
+        return 0
+    proofs = prove([statement.name for statement in chosen])
+    if args.names:
+        print("\n\n".join(as_text(proof) for proof in proofs))
+    else:
+        print(as_table(proofs))
+    rejected = _damaged(chosen) if args.damaged else True
+    return 0 if rejected and all(proof.holds for proof in proofs) else 1
+
+
+def _damaged(chosen: list[Any]) -> bool:
+    from lindyn.proofs import rejections
+
+    accepted, count = [], 0
+    for statement in chosen:
+        for proof in rejections(statement):
+            count += 1
+            if proof.holds:
+                accepted.append(f"{statement.name}: {proof.damage.text if proof.damage else ''}")
+    print(f"{count - len(accepted)} of {count} damaged statements rejected.")
+    for line in accepted:
+        print(f"  NOT REJECTED  {line}")
+    return not accepted
+
+
+def _audit() -> int:
+    from lindyn.proofs import comparison, validity
+
+    differences = comparison.audit()
+    print("DIFFERENCES FROM THE PRINT\n\n" + comparison.as_text(differences))
+    print("\nTHEOREM x SET OF ASSUMPTIONS\n\n" + validity.as_text(validity.table()))
+    return 1 if any(found.kind == "undecided" for found in differences) else 0
+
+
+def _reports() -> int:
+    from lindyn import claims
+
+    for paper in claims.PAPERS:
+        print(f"Wrote {claims.write_report(paper)}.")
+    return 0

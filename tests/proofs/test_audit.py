@@ -1,0 +1,112 @@
+"""The audit of the print and the theorem x assumption table."""
+
+import functools
+
+import pytest
+
+from lindyn.proofs import comparison, validity
+from lindyn.proofs.comparison import Printed, compare
+from lindyn.proofs.steps import ScalarIdentity
+from lindyn.proofs.symbols import p, s
+
+
+@functools.cache
+def audit():
+    return {found.entry.name: found for found in comparison.audit()}
+
+
+@functools.cache
+def table():
+    return {(cell.row, cell.column): cell for cell in validity.table()}
+
+
+def test_every_difference_has_a_correction_that_is_proved_and_numbers():
+    for found in audit().values():
+        assert found.kind in comparison.KINDS and found.kind != "undecided", found
+        if found.kind != "agrees":
+            assert found.entry.corrected and found.counter_example, found.entry.name
+
+
+KNOWN = {
+    "Lemma 1": "agrees",
+    "Theorem 1": "other assumptions",
+    "No predictor": "missing condition",
+    "Eqs. 8-9": "agrees",
+    "Eq. 9, unequal decays": "missing condition",
+    "Theorem 3, bound": "not sharp",
+    "Eq. 15": "missing condition",
+    "Fixed points": "other assumptions",
+    "Stability at the edge": "missing condition",
+    "Eq. 17, 'iff'": "not necessary",
+    "Obs. #6": "other assumptions",
+    "Obs. #7": "other assumptions",
+    "Obs. #8": "missing condition",
+    "Multiplicative scrambling": "missing condition",
+    "Visser's iteration": "missing condition",
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_kind_of_difference(name):
+    assert audit()[name].kind == KNOWN[name]
+
+
+def test_the_kind_follows_from_what_runs():
+    true, false = (lambda: [ScalarIdentity("", p, p)]), (lambda: [ScalarIdentity("p = s", p, s)])
+    entry = functools.partial(Printed, "n", "s", "p")
+    assert compare(entry(true)).kind == "agrees"
+    assert compare(entry(false)).kind == "misprint"
+    assert "against" in compare(entry(false)).counter_example
+    assert compare(entry(false, with_condition=true)).kind == "missing condition"
+    assert compare(entry(true, elsewhere=false)).kind == "other assumptions"
+    assert compare(entry(true, weaker=true)).kind == "not sharp"
+    assert compare(entry(true, correct=false)).kind == "undecided"
+
+
+def test_table_is_complete_and_every_failing_cell_has_numbers():
+    assert len(table()) == len(validity.THEOREMS) * len(validity.COLUMNS)
+    for cell in table().values():
+        assert cell.verdict in ("holds", "fails", "n/a") and cell.evidence
+        assert cell.verdict != "fails" or any(letter.isdigit() for letter in cell.evidence)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "verdict"),
+    [
+        ("Theorem 1 (balancing)", "full flow", "holds"),
+        ("Theorem 1 (balancing)", "1+2+3", "fails"),
+        ("trace of the balance", "1+2+3", "holds"),
+        ("Theorem 2 (dW = -HW)", "target ema", "n/a"),
+        ("Theorem 2 (certain decay)", "eta = 0", "fails"),
+        ("Theorem 3 (printed 3 eta/2)", "eta_p != eta_s", "fails"),
+        ("Theorem 3 (eta_s + eta_p/2)", "eta_p != eta_s", "holds"),
+        ("Theorem 3 (eta_s + eta_p/2)", "1+2", "fails"),
+        ("Eq. 14 (integral)", "eta_p != eta_s", "fails"),
+        ("collapse above critical", "target frozen", "fails"),
+        ("collapse above critical", "eta = 0", "n/a"),
+        ("Appendix D fixed points", "eta = 0", "holds"),
+    ],
+)
+def test_cells(row, column, verdict):
+    assert table()[row, column].verdict == verdict, table()[row, column].evidence
+
+
+def test_a_gap_in_the_machinery_is_not_passed_over():
+    class Stuck:
+        text = "stuck"
+
+        def run(self):
+            return type("Outcome", (), {"passed": False})()
+
+    with pytest.raises(RuntimeError, match="neither proved nor refuted"):
+        validity.decide(validity.Theorem("t", lambda setting: [Stuck()]), "full flow", {})
+
+
+def test_prints():
+    text = comparison.as_text(tuple(audit().values()))
+    assert "printed:" in text and "Agree with the derivation" in text
+    cells = tuple(table().values())
+    assert (
+        "Where it fails:" in validity.as_text(cells)
+        and validity.as_markdown(cells).count("\n") == len(validity.THEOREMS) + 1
+    )

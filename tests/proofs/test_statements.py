@@ -1,0 +1,51 @@
+"""Every statement is proved, quickly; every damaged version of it is rejected; every identity holds in numbers."""
+
+import pytest
+
+from lindyn.proofs import STATEMENTS, as_latex, as_text, prove, rejections, statement_named
+from lindyn.proofs.steps import NUMERIC, Identity
+
+NAMES = [statement.name for statement in STATEMENTS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_statement_is_proved(name):
+    (proof,) = prove(name)
+    assert proof.holds, as_text(proof)
+    assert proof.seconds < 15
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_damaged_version_is_rejected(name):
+    proofs = rejections(statement_named(name))
+    assert len(proofs) >= 2
+    assert [proof.damage.text for proof in proofs if proof.holds] == []
+    for proof in proofs:
+        assert all(outcome.remainder != "0" or (outcome.numeric or 0) > NUMERIC for outcome in proof.failed)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_identities_hold_at_several_random_states(name):
+    identities = [step for step in statement_named(name).steps() if isinstance(step, Identity) and step.numeric]
+    for step in identities:
+        assert max(step.residual(seed) for seed in range(3)) <= 1e-10, step.text
+
+
+def test_names_are_unique_and_sources_given():
+    assert len(set(NAMES)) == len(NAMES)
+    assert all(statement.source and statement.text.endswith(".") for statement in STATEMENTS)
+
+
+def test_unknown_name_suggests_the_near_one():
+    with pytest.raises(ValueError, match=r"Did you mean 'tian.theorem_1'\?"):
+        prove("tian.theorm_1")
+
+
+def test_renders_to_text_and_latex():
+    statement = statement_named("tian.theorem_1")
+    text = as_text(statement.prove())
+    assert text.startswith("proved") and "1. d/dt of the balance" in text and "Eq. 5" in text
+    latex = as_latex(statement)
+    assert r"\frac{d}{dt}\left[" in latex and r"\begin{multline*}" in latex and r"tian.theorem\_1" in latex
+    broken = as_text(statement.prove(statement.damages[0]))
+    assert broken.startswith("NOT PROVED") and "left over:" in broken and "damaged on purpose" in broken

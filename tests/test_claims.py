@@ -1,0 +1,59 @@
+"""The ledger: rows are well formed, statuses follow from what runs, committed reports are fresh."""
+
+import pytest
+
+from lindyn import claims
+from lindyn.proofs import STATEMENTS
+
+ROWS = [(paper, claim) for paper in claims.PAPERS for claim in claims.load(paper)]
+
+
+@pytest.mark.parametrize("paper", claims.PAPERS)
+def test_committed_report_is_fresh(paper):
+    assert not claims.is_stale(paper), f"run: lindyn prove --reports  (papers_repro/{paper}/REPORT.md is stale)"
+
+
+def test_every_row_is_decided_or_says_what_it_needs():
+    for paper, claim in ROWS:
+        assert claim.proof or claim.audit or claim.measure or claim.needs, (paper, claim.id)
+        assert claim.kind == "training" or not claim.printed
+        if claim.kind == "training":
+            assert not (claim.proof or claim.audit or claim.measure)
+            assert claims.judge(claim).status == "not run"
+
+
+def test_every_statement_of_the_print_is_in_the_ledger():
+    named = {claim.proof for _, claim in ROWS}
+    assert {statement.name for statement in STATEMENTS} <= named
+
+
+def row(**fields):
+    return claims.Claim(**{"id": "x", "text": "t", "source": "s", "kind": "identity"} | fields)
+
+
+def test_status_follows_from_what_ran(monkeypatch):
+    assert claims.judge(row()).status == "not run"
+    assert claims.judge(row(proof="tian.eq_16")).status == "proved"
+    assert claims.judge(row(measure="training_units", expected=1e-9)).status == "holds (numbers)"
+    assert claims.judge(row(measure="training_units", expected=-1.0)).status == "fails (counter-example)"
+    assert claims.judge(row(proof="tian.eq_15", audit="Eq. 15")).status == "holds with a correction"
+    assert claims.judge(row(audit="Stiefel predictor, scale")).status == "fails (counter-example)"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"proof": "tian.eq_160"}, "Did you mean 'tian.eq_16'"),
+        ({"measure": "training_unit", "expected": 1.0}, "Did you mean 'training_units'"),
+        ({"measure": "training_units"}, "without saying what is expected"),
+        ({"audit": "Eq. 155"}, "Did you mean"),
+    ],
+)
+def test_a_row_that_names_nothing_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        claims.judge(row(**fields))
+
+
+def test_unknown_paper():
+    with pytest.raises(ValueError, match="Did you mean 'tian2021'"):
+        claims.load("tian2020")
