@@ -22,3 +22,13 @@ def nested_eigh(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def ratio(part: float, whole: float) -> float:
     """Return part / whole, and 0 for 0 / 0."""
     return part / whole if whole > 0 else 0.0
+
+
+def clip_negative(M: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the nearest PSD matrix in Frobenius norm and the norm of what was cut away."""
+    values, vectors = np.linalg.eigh(M)
+    negative = values[values < 0]
+    if len(negative) == 0:
+        return M, 0.0
+    kept = np.maximum(values, 0.0)
+    return (vectors * kept) @ vectors.T, float(np.linalg.norm(negative))

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.integrate import DOP853, RK45, OdeSolution, Radau
 
 from lindyn import _checks
+from lindyn._threads import one_thread
 from lindyn.solve.ode import Settings, Solution
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"
@@ -66,7 +67,8 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
     rate = packing.rate(flow)
     name = _choose(flow, packing, settings) if settings.solver == "auto" else settings.solver
     ts, vector = np.asarray(settings.ts, dtype=np.float64), packing.vector
-    with np.errstate(over="ignore", invalid="ignore"):
+    side = max((max(shape, default=1) for shape in packing.shapes), default=1)
+    with np.errstate(over="ignore", invalid="ignore"), one_thread(side):
         solver = _start(name, rate, ts, vector, packing, settings)
         times, states, outcome, steps, pieces = _march(solver, rate, ts, packing, settings)
     interpolation = None
