@@ -32,7 +32,7 @@ class _Packing:
         self.shares = np.concatenate([np.full(block.size, np.sqrt(block.size)) for block in blocks]) / self.dilution
 
     def settle(self, vector: np.ndarray) -> None:
-        """Take the round-off asymmetry out of symmetric blocks: it outlives a collapsing block and feeds back into it."""
+        """Take the round-off asymmetry out of symmetric blocks: it outlives a collapsing block and feeds back."""
         for name, part, shape in zip(self.names, self.slices, self.shapes, strict=True):
             if name in getattr(self.template, "symmetric", ()):
                 block = vector[part].reshape(shape)
@@ -96,7 +96,7 @@ def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packin
 
 
 def _set_tolerance(solver: Any, packing: _Packing, settings: Settings) -> None:
-    """Give each entry all of the tolerance of its block: a share of the block's level, or of where it is going from 0."""
+    """Give each entry all of its block's tolerance: a share of the level, or of where it goes from 0."""
     level = np.maximum(packing.levels(solver.y), solver.h_abs * packing.levels(solver.f))
     solver.rtol, solver.atol = 0.0, packing.shares * (settings.atol + max(settings.rtol, 3e-14) * level) + _TINY
 
