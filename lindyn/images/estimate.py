@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from lindyn._threads import one_thread
 from lindyn.images.arrays import ViewArrays
 from lindyn.images.augment import Augmentation, Augmenter
 from lindyn.images.direction_errors import DirectionErrors, DirectionSums
-from lindyn.images.optional import one_thread
 from lindyn.images.sources import open_source
-from lindyn.images.view_sums import ViewSums
 from lindyn.moments import Moments, SamplingError
+from lindyn.view_sums import ViewSums
 
 BATCH_BYTES = 4 * 2**20  # of views at a time; small enough to stay in the cache
 ROUND_OFF = 1e-13

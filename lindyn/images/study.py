@@ -7,11 +7,11 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._linalg import ratio
+from lindyn._threads import one_thread
 from lindyn.flows.full import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.images.augment import Augmentation
 from lindyn.images.estimate import ImageMoments, image_moments
-from lindyn.images.optional import one_thread
 from lindyn.images.outcome import Outcome, run_flow
 from lindyn.images.prediction import Prediction, predict
 from lindyn.moments import Moments

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.integrate import DOP853, RK45, OdeSolution, Radau
 
 from lindyn import _checks
+from lindyn._threads import one_thread
 from lindyn.solve.ode import Settings, Solution
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"
@@ -31,7 +32,7 @@ class _Packing:
         self.shares = np.concatenate([np.full(block.size, np.sqrt(block.size)) for block in blocks]) / self.dilution
 
     def settle(self, vector: np.ndarray) -> None:
-        """Take the round-off asymmetry out of symmetric blocks: it outlives a collapsing block and feeds back into it."""
+        """Take the round-off asymmetry out of symmetric blocks: it outlives a collapsing block and feeds back."""
         for name, part, shape in zip(self.names, self.slices, self.shapes, strict=True):
             if name in getattr(self.template, "symmetric", ()):
                 block = vector[part].reshape(shape)
@@ -66,7 +67,8 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
     rate = packing.rate(flow)
     name = _choose(flow, packing, settings) if settings.solver == "auto" else settings.solver
     ts, vector = np.asarray(settings.ts, dtype=np.float64), packing.vector
-    with np.errstate(over="ignore", invalid="ignore"):
+    side = max((max(shape, default=1) for shape in packing.shapes), default=1)
+    with np.errstate(over="ignore", invalid="ignore"), one_thread(side):
         solver = _start(name, rate, ts, vector, packing, settings)
         times, states, outcome, steps, pieces = _march(solver, rate, ts, packing, settings)
     interpolation = None
@@ -94,7 +96,7 @@ def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packin
 
 
 def _set_tolerance(solver: Any, packing: _Packing, settings: Settings) -> None:
-    """Give each entry all of the tolerance of its block: a share of the block's level, or of where it is going from 0."""
+    """Give each entry all of its block's tolerance: a share of the level, or of where it goes from 0."""
     level = np.maximum(packing.levels(solver.y), solver.h_abs * packing.levels(solver.f))
     solver.rtol, solver.atol = 0.0, packing.shares * (settings.atol + max(settings.rtol, 3e-14) * level) + _TINY
 
