@@ -8,7 +8,6 @@
     (none of them)                not run; `needs` says what it takes
 """
 
-import functools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,7 +112,6 @@ def load(paper: str) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
-@functools.cache
 def _differences() -> dict[str, Any]:
     from lindyn.proofs.comparison import audit
 

@@ -1,5 +1,6 @@
 """The audit: what is printed against what is derived. The kind of every difference follows from what ran."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -107,6 +108,7 @@ def compare(entry: Printed) -> Difference:
     return Difference(entry, "agrees", "")
 
 
+@functools.cache
 def audit() -> tuple[Difference, ...]:
     """Compare everything that is transcribed.
 

@@ -137,9 +137,23 @@ class Identity:
 def vanishes(expr: Any) -> bool:
     """Return whether a scalar expression simplifies to zero."""
     expr = sympy.sympify(expr)
-    if expr.is_zero:
+    if expr.is_zero or _vanishes_with_one_root(expr):
         return True
     return bool(sympy.simplify(sympy.cancel(sympy.together(sympy.expand(expr)))) == 0)
+
+
+def _vanishes_with_one_root(expr: sympy.Expr) -> bool:
+    """Return whether an expression in one square root sqrt(q) is zero, as a polynomial in it modulo root^2 = q."""
+    powers = {power for power in expr.atoms(sympy.Pow) if power.exp.is_Rational and not power.exp.is_Integer}
+    bases = {power.base for power in powers}
+    if len(bases) != 1 or any(power.exp.q != 2 for power in powers):
+        return False
+    (square,), root = bases, sympy.Dummy("root")
+    numerator = sympy.fraction(sympy.together(expr.xreplace({power: root**power.exp.p for power in powers})))[0]
+    if not numerator.is_polynomial(root):
+        return False
+    rest = sympy.rem(sympy.Poly(numerator, root), sympy.Poly(root**2 - square, root))
+    return bool(sympy.expand(sympy.fraction(sympy.together(rest.as_expr()))[0]) == 0)
 
 
 @dataclass(frozen=True)

@@ -242,17 +242,20 @@ def _fixed_points(printed: bool) -> Callable[[Setting], list[Step]]:
         rates, _, size, _ = at.on_parabola()
         rest_tau = tau if at.target == "frozen" else 1
         ratio = 1 if printed or at.decay_s == 0 else at.decay_p / at.decay_s
+        k, m = sympy.symbols("k m", positive=True)  # alpha_p = 1/k^2, eta_p/eta_s = m^2: no roots but the one of p_+-
+        units = {alpha_p: 1 / k**2} | ({} if ratio in (0, 1) else {at.decay_p: m**2 * at.decay_s})
+        strength = k if ratio == 1 else k * m
         out: list[Step] = []
         for sign, name in ((1, "p_+"), (-1, "p_-")):
             root = fixed.p_branch(sign, at.decay_s, ISOTROPIC_V, x * rest_tau)
-            strength = sympy.sqrt(ratio / alpha_p)
             for symbol, rate in rates.scalars.items():
                 if at.level == "full":
-                    value = rate.subs({_letter(rates, "a"): rest_tau * strength * p, _letter(rates, "w"): strength * p})
+                    rest = {_letter(rates, "a"): rest_tau * strength * p, _letter(rates, "w"): strength * p}
                 else:
-                    value = rate.subs({size: strength**2 * p**2, tau: rest_tau})
+                    rest = {size: strength**2 * p**2, tau: rest_tau}
+                value = sympy.sympify(rate).subs(units).subs(rest).subs(p, root).subs(at.scalars)
                 text = f"d{symbol}/dt = 0 at {name}, s = {'' if ratio == 1 else 'eta_p/eta_s '}p^2/alpha_p"
-                out.append(ScalarIdentity(text, sympy.expand(value.subs(p, root).subs(at.scalars)), 0))
+                out.append(ScalarIdentity(text, value, 0))
         return out
 
     return steps
