@@ -53,8 +53,10 @@ def marks(axes: Axes, t: Any, curves: Any, every: int = 1, **marker: Any) -> Axe
     curves = np.asarray(curves)
     for k, (curve, color) in enumerate(zip(curves, shades(len(curves)), strict=True)):
         thin = slice((k * every) // max(len(curves), 1), None, every)
-        look: dict[str, Any] = {"marker": "o", "markersize": 2.6, "markerfacecolor": "white", "markeredgewidth": 0.8} | marker
-        axes.plot(np.asarray(t)[thin], curve[thin], linestyle="none", markeredgecolor=color, **look)
+        look: dict[str, Any] = {"marker": "o", "markersize": 2.6, "markerfacecolor": "white"} | marker
+        axes.plot(
+            np.asarray(t)[thin], curve[thin], linestyle="none", markeredgewidth=0.8, markeredgecolor=color, **look
+        )
     return axes
 
 
