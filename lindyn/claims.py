@@ -5,10 +5,12 @@
     proof = "tian.theorem_1"      a statement of `lindyn.proofs`; its proof must go through
     audit = "Theorem 1"           the entry of the audit; a difference from the print makes it "holds with a correction"
     measure = "name"              a function of `lindyn.measurements`; must be at most `expected`
+    figure = 4                    a figure of `lindyn reproduce`, where its results are given
     (none of them)                not run; `needs` says what it takes
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ class Claim:
         audit: entry of the audit that compares it with the print.
         measure: function of `lindyn.measurements` that measures it.
         expected: what the measure may be at most.
+        figure: number of the figure whose script decides it.
         printed: the paper's own numbers, never measured ones.
         needs: what it takes to run it.
         test: the test that guards it.
@@ -49,6 +52,7 @@ class Claim:
     audit: str = ""
     measure: str = ""
     expected: float | None = None
+    figure: int | None = None
     printed: dict[str, Any] = field(default_factory=dict)
     needs: str = ""
     test: str = ""
@@ -118,11 +122,12 @@ def _differences() -> dict[str, Any]:
     return {found.entry.name: found for found in audit()}
 
 
-def judge(claim: Claim) -> Judged:
+def judge(claim: Claim, figures: Mapping[int, Any] | None = None) -> Judged:
     """Run what decides a claim and return its status.
 
     Args:
         claim: a row.
+        figures: number -> `FigureResult` of the figures that were run.
 
     Returns:
         The claim with its status and the evidence.
@@ -148,6 +153,9 @@ def judge(claim: Claim) -> Judged:
         held = value <= claim.expected
         status = FAILS if not held or status == FAILS else PROVED if status == PROVED else HOLDS
         evidence.append(f"{claim.measure}: {small(value)} (at most {claim.expected:g})")
+    if claim.figure is not None and claim.figure in (figures or {}):
+        status, words = _of_figure((figures or {})[claim.figure])
+        evidence.append(words)
     if claim.audit:
         found = _differences()[_checks.one_of("audit entry", claim.audit, _differences())]
         status = _after_audit(status, found.kind)
@@ -159,6 +167,18 @@ def judge(claim: Claim) -> Judged:
     return Judged(claim, status, ". ".join(evidence) or (f"needs {claim.needs}" if claim.needs else ""))
 
 
+def _of_figure(result: Any) -> tuple[str, str]:
+    """Return status and evidence of a figure that was run: all its claims as expected, or not."""
+    if result.error:
+        return NOT_RUN, f"it did not run: {result.error}"
+    wrong = [claim.text for claim in result.claims if not claim.as_expected]
+    corrected = [claim.instead for claim in result.claims if claim.fails_as_printed]
+    if wrong:
+        return FAILS, "not as expected: " + "; ".join(wrong)
+    words = f"{len(result.claims)} claims of its caption checked"
+    return (CORRECTED, f"{words}; corrected: {'; '.join(corrected)}") if corrected else (HOLDS, words)
+
+
 def _after_audit(status: str, kind: str) -> str:
     if kind in ("misprint", "undecided"):
         return FAILS
@@ -167,11 +187,12 @@ def _after_audit(status: str, kind: str) -> str:
     return status if status == FAILS else CORRECTED
 
 
-def report(paper: str) -> str:
+def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
     """Return the report of a paper in Markdown, made by running everything that decides its claims.
 
     Args:
         paper: one of `PAPERS`.
+        figures: number -> `FigureResult` of the figures that were run for it; the committed report has none.
 
     Returns:
         The text; the same on every run.
@@ -181,7 +202,7 @@ def report(paper: str) -> str:
     """
     from lindyn.proofs import validity
 
-    judged = [judge(claim) for claim in load(paper)]
+    judged = [judge(claim, figures) for claim in load(paper)]
     lines = [
         f"# {paper}: claims and what came of them",
         "",
@@ -253,18 +274,19 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def write_report(paper: str, path: Any = None) -> Path:
+def write_report(paper: str, path: Any = None, figures: Mapping[int, Any] | None = None) -> Path:
     """Write the report of a paper.
 
     Args:
         paper: one of `PAPERS`.
         path: where to; default papers_repro/PAPER/REPORT.md.
+        figures: number -> `FigureResult` of the figures that were run for it.
 
     Returns:
         The path.
     """
     path = folder(paper) / "REPORT.md" if path is None else Path(path)
-    path.write_text(report(paper), encoding="utf-8")
+    path.write_text(report(paper, figures), encoding="utf-8")
     return path
 
 

@@ -56,9 +56,14 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1; got {args.workers}.")
+    from lindyn import claims
     from lindyn.reproduction import reproduce, scripts, table
 
     out = Path("lindyn-out") / args.paper if args.out is None else args.out
+    if args.paper in claims.PAPERS and args.paper not in scripts.papers() and args.figure is None:
+        out.mkdir(parents=True, exist_ok=True)
+        print(f"{args.paper} has no simulation figures; wrote {claims.write_report(args.paper, out / 'REPORT.md')}.")
+        return 0
     numbers = scripts.find(args.paper, args.figure)
     print(f"{args.paper}: {len(numbers)} figure{'s' * (len(numbers) > 1)} into {out}", flush=True)
     display = Display(len(numbers))
@@ -67,6 +72,9 @@ def run(args: argparse.Namespace) -> int:
     finally:
         display.wipe()
     print("\n" + table.report(results))
+    if args.figure is None and args.paper in claims.PAPERS:
+        figures = {result.number: result for result in results}
+        print(f"Wrote {claims.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper.")
     print(f"{sum(len(result.files) for result in results)} files in {out}; {display.elapsed():.0f} s.")
     if getattr(args, "debug", False):
         print("".join(result.trace for result in results), end="", file=sys.stderr)
