@@ -56,11 +56,12 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1; got {args.workers}.")
-    from lindyn import claims
+    from lindyn import _checks, claims
     from lindyn.reproduction import reproduce, scripts, table
 
     out = Path("lindyn-out") / args.paper if args.out is None else args.out
-    if args.paper in claims.PAPERS and args.paper not in scripts.papers() and args.figure is None:
+    _checks.one_of("paper", args.paper, claims.PAPERS)
+    if args.paper not in scripts.papers() and args.figure is None:
         out.mkdir(parents=True, exist_ok=True)
         print(f"{args.paper} has no simulation figures; wrote {claims.write_report(args.paper, out / 'REPORT.md')}.")
         return 0
@@ -72,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     finally:
         display.wipe()
     print("\n" + table.report(results))
-    if args.figure is None and args.paper in claims.PAPERS:
+    if args.figure is None:
         figures = {result.number: result for result in results}
         print(f"Wrote {claims.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper.")
     print(f"{sum(len(result.files) for result in results)} files in {out}; {display.elapsed():.0f} s.")

@@ -8,18 +8,22 @@ from lindyn.proofs import (
     richemond,
     tian_alignment,
     tian_appendix_d,
+    tian_critical,
     tian_fixed_points,
     tian_modes,
     tian_observations,
+    tian_reductions,
     tian_weights,
 )
 from lindyn.proofs.statement import Proof, Statement, find
 
 STATEMENTS: tuple[Statement, ...] = (
     *tian_weights.STATEMENTS,
+    *tian_reductions.STATEMENTS,
     *tian_alignment.STATEMENTS,
     *tian_modes.STATEMENTS,
     *tian_fixed_points.STATEMENTS,
+    *tian_critical.STATEMENTS,
     *tian_observations.STATEMENTS,
     *tian_appendix_d.STATEMENTS,
     *richemond.STATEMENTS,

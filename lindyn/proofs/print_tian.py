@@ -1,12 +1,9 @@
 """Tian et al. 2021 as printed, entry by entry, each with the steps that decide it."""
 
-from typing import Any
-
 import sympy
 
-from lindyn.equations import matrices
-from lindyn.hyperparameters import Hyperparameters
 from lindyn.proofs import numbers_tian as numbers
+from lindyn.proofs import print_tian_steps as of
 from lindyn.proofs import (
     printed,
     tian_alignment,
@@ -14,21 +11,15 @@ from lindyn.proofs import (
     tian_fixed_points,
     tian_modes,
     tian_observations,
+    tian_reductions,
     tian_weights,
 )
-from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.comparison import Printed, first_steps
-from lindyn.proofs.lemmas import counted
+from lindyn.proofs.print_tian_steps import UNITS
 from lindyn.proofs.settings import LOWEST
-from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
+from lindyn.proofs.steps import ScalarIdentity
 from lindyn.proofs.symbols import (
-    MOMENTS_SYMMETRIC,
-    F,
-    W,
-    W_a,
-    W_p,
     alpha_p,
-    correlation_rates,
     eta,
     eta_p,
     eta_s,
@@ -36,122 +27,13 @@ from lindyn.proofs.symbols import (
     p,
     parabola_rates,
     s,
-    tau,
     weight_rates,
     x,
     x_aug,
 )
-from lindyn.proofs.words import Along
-
-PAPER_UNITS = Algebra(scalars={x: 1, x_aug: printed.sigma2})
-UNITS = {x: 1, x_aug: printed.sigma2}
-
-
-def _lemma_1() -> list[Step]:
-    rates = weight_rates()
-    return [Identity(f"d{q.name}/dt", rates[q], printed.lemma_1()[q], MOMENTS_SYMMETRIC) for q in (W, W_p, W_a)]
-
-
-def _appendix_flow() -> list[Step]:
-    rates = correlation_rates()
-    return [
-        Identity(f"d{q.name}/dt", rates[q], printed.appendix_flow()[q], Algebra(symmetric=(F,)) + PAPER_UNITS)
-        for q in (W_p, F)
-    ]
-
-
-def _theorem_3(decay_p: Any, decay_s: Any, one: Any, K: Any) -> list[Step]:
-    """The commutator with the printed K; `one` is what the print's eta becomes."""
-    rates = correlation_rates(decay_p, decay_s, predictor="symmetrised")
-    L = matrices.commutator(F, W_p)
-    algebra = tian_alignment.BOTH_SYMMETRIC + Algebra(scalars=UNITS | {eta: one})
-    return [Identity("dL/dt = -(L K + K L)", Along(L, rates), -(L * K + K * L), algebra)]
-
-
-def _modes() -> list[Step]:
-    rates = mode_rates()
-    found = {q: sympy.sympify(rates[q]).subs(UNITS) for q in (p, s, tau)}
-    return [ScalarIdentity(f"d{q}/dt", found[q], printed.eqs_11_to_13()[q]) for q in (p, s, tau)]
-
-
-def _points(decay_p: Any, decay_s: Any) -> list[Step]:
-    rates = mode_rates(decay_p, decay_s, tau="constant")
-    out: list[Step] = []
-    for sign, name in ((1, "p_+"), (-1, "p_-")):
-        root = printed.p_branch(sign).subs(eta, decay_s)
-        at = {s: root**2 / alpha_p, p: root}
-        out += [
-            ScalarIdentity(f"d{q}/dt at {name}", sympy.expand(sympy.sympify(rates[q]).subs(UNITS).subs(at)), 0)
-            for q in (p, s)
-        ]
-    return out
-
-
-def _slopes(gap_sign: str) -> list[Step]:
-    """Stability of p_+ with p_+ - p_- > 0 ("positive") or >= 0 ("nonnegative", the printed range)."""
-    low, gap = sympy.Symbol("r", positive=True), sympy.Symbol("h", **{gap_sign: True})
-    line = tian_fixed_points.at_roots(parabola_rates(tau="constant")[p]).subs(
-        {tian_fixed_points.low: low, tian_fixed_points.gap: gap}
-    )
-    v = tian_fixed_points.scale
-    plus = sympy.diff(line, p).subs(p, low + gap)
-    minus = sympy.diff(line, p).subs(p, low)
-    return [
-        ScalarSign("slope at p_+ < 0", -v * (low + gap) * gap, plus, "negative"),
-        ScalarSign("slope at p_- > 0", v * low * gap, minus, "positive"),
-    ]
-
-
-def _remark(lowest: Any, decay: Any) -> list[Step]:
-    return [ScalarSign("the rate lambda_min(X') + eta is positive", lowest + decay, lowest + decay, "positive")]
-
-
-def _eq_17_iff() -> list[Step]:
-    return [counted("unstable whenever Eq. 17 fails for a mode", numbers.stable_although_eq_17_fails, 0.0)]
-
-
-def _obs_7(at_rest: bool) -> list[Step]:
-    steps = list(tian_observations.obs_7.steps(sign="positive" if at_rest else "negative"))
-    return steps[1:2] if at_rest else steps[:1]
-
-
-def _obs_8_always() -> list[Step]:
-    return [counted("tau never falls while p rises from tau(0) = 0", numbers.deepest_fall_of_tau, 0.0)]
-
-
-def _scrambling(condition: bool) -> list[Step]:
-    changes = {} if condition else {"commutes": Algebra()}
-    return [list(tian_appendix_d.multiplicative_scrambling.steps(**changes))[2]]
-
-
-def _assumption_1(one_mode: bool) -> list[Step]:
-    return [
-        counted(
-            "dW/dt is a multiple of W where W_a = tau W", lambda: numbers.bend_of_growth(1 if one_mode else 3), 1e-12
-        )
-    ]
-
-
-def _per_step() -> list[Step]:
-    hp = Hyperparameters.from_training(0.03, weight_decay=4e-4, decay="per_step")
-    return [
-        _same_number("alpha eta = etabar when each step takes etabar of the weights away", 0.03 * float(hp.eta_s), 4e-4)
-    ]
-
-
-def _sgd(decay: str) -> list[Step]:
-    """The flow's eta for the paper's training numbers, against what one SGD step takes away."""
-    hp = Hyperparameters.from_training(0.03, weight_decay=4e-4, decay=decay)
-    text = "alpha eta is the share of W that one step of SGD (lr 0.03, weight decay 4e-4) takes away"
-    return [_same_number(text, 0.03 * float(hp.eta_s), numbers.share_taken_by_sgd_step(0.03, 4e-4))]
-
-
-def _same_number(text: str, a: float, b: float) -> Step:
-    return ScalarIdentity(text, sympy.nsimplify(round(a, 12)), sympy.nsimplify(round(b, 12)))
-
 
 ENTRIES: tuple[Printed, ...] = (
-    Printed("Lemma 1", "Tian 2021, Eqs. 2-4", "the three equations", _lemma_1),
+    Printed("Lemma 1", "Tian 2021, Eqs. 2-4", "the three equations", of.lemma_1),
     Printed(
         "Theorem 1",
         "Tian 2021, Eq. 5",
@@ -171,40 +53,40 @@ ENTRIES: tuple[Printed, ...] = (
         "No predictor",
         "Tian 2021, remark after Theorem 2",
         "W_a = W, W_p = I: W(t) -> 0 with or without stop-gradient",
-        lambda: _remark(LOWEST, eta),
+        lambda: of.remark(LOWEST, eta),
         "W(t) -> 0 when eta > 0 or X' > 0; at eta = 0 rows of W in the kernel of X' never move",
-        with_condition=lambda: _remark(LOWEST, sympy.Symbol("eta", positive=True)),
+        with_condition=lambda: of.remark(LOWEST, sympy.Symbol("eta", positive=True)),
         correct=first_steps(tian_weights.no_predictor),
         numbers=numbers.surviving_row,
     ),
-    Printed("Flow under 1+2", "Tian 2021, appendix", "dW_p/dt and dF/dt of the appendix", _appendix_flow),
+    Printed("Flow under 1+2", "Tian 2021, appendix", "dW_p/dt and dF/dt of the appendix", of.appendix_flow),
     Printed(
         "Assumption 1",
         "Tian 2021, Assumption 1",
         "W_a(t) = tau(t) W(t) with one number tau, along the flow",
-        lambda: _assumption_1(False),
+        lambda: of.assumption_1(False),
         "Lemma 1 keeps W_a = tau W only where W_p^T (x tau - (x+x') W_p) acts on the range of W "
         "as a number, e.g. for one mode; else each mode has its own tau_j",
-        with_condition=lambda: _assumption_1(True),
+        with_condition=lambda: of.assumption_1(True),
         numbers=lambda: (
             "at random states with W_a = tau W, dW/dt leaves the line of W by "
             f"{numbers.bend_of_growth(3):.2g} of its size"
         ),
     ),
-    Printed("Eq. 7", "Tian 2021, Eq. 7", "the symmetrised flow", first_steps(tian_weights.symmetrised_flow)),
+    Printed("Eq. 7", "Tian 2021, Eq. 7", "the symmetrised flow", first_steps(tian_reductions.symmetrised_flow)),
     Printed(
         "Eqs. 8-9",
         "Tian 2021, Eqs. 8-9",
         "dL/dt = -(L K + K L), K with (3/2) eta I",
-        lambda: _theorem_3(eta, eta, eta, printed.eq_9()),
+        lambda: of.theorem_3(eta, eta, eta, printed.eq_9()),
     ),
     Printed(
         "Eq. 9, unequal decays",
         "Tian 2021, Eq. 9 with Table 5",
         "K = (1+sigma^2)[...] + (3/2) eta I, also used with eta_p != eta_s",
-        lambda: _theorem_3(eta_p, eta_s, eta_s, printed.eq_9()),
+        lambda: of.theorem_3(eta_p, eta_s, eta_s, printed.eq_9()),
         "the last term is (eta_s + eta_p/2) I",
-        with_condition=lambda: _theorem_3(eta_s, eta_s, eta_s, printed.eq_9()),
+        with_condition=lambda: of.theorem_3(eta_s, eta_s, eta_s, printed.eq_9()),
         correct=first_steps(tian_alignment.theorem_3),
     ),
     Printed(
@@ -216,7 +98,7 @@ ENTRIES: tuple[Printed, ...] = (
         weaker=first_steps(tian_alignment.theorem_3_sharp),
         numbers=numbers.aligns_with_negative_eigenvalue,
     ),
-    Printed("Eqs. 11-13", "Tian 2021, Eqs. 11-13", "the decoupled modes", _modes),
+    Printed("Eqs. 11-13", "Tian 2021, Eqs. 11-13", "the decoupled modes", of.modes),
     Printed(
         "Eq. 14",
         "Tian 2021, Eq. 14 with Table 5",
@@ -245,25 +127,25 @@ ENTRIES: tuple[Printed, ...] = (
         "Fixed points",
         "Tian 2021, Sec. 3 with Table 5",
         "p_+- with s = p^2/alpha_p",
-        lambda: _points(eta, eta),
+        lambda: of.points(eta, eta),
         "with unequal decays p_+- has eta_s under the root, and s = (eta_p/eta_s) p^2/alpha_p",
-        elsewhere=lambda: _points(eta_p, eta_s),
+        elsewhere=lambda: of.points(eta_p, eta_s),
         correct=first_steps(tian_fixed_points.fixed_points),
     ),
     Printed(
         "Stability at the edge",
         "Tian 2021, Sec. 3",
         "for 0 < eta <= tau^2/(4(1+sigma^2)): p_- unstable, p_+ stable",
-        lambda: _slopes("nonnegative"),
+        lambda: of.slopes("nonnegative"),
         "strictly below the critical decay; at it p_- = p_+ is one half-stable point, dp/dt = -v p (p - p_-)^2",
-        with_condition=lambda: _slopes("positive"),
+        with_condition=lambda: of.slopes("positive"),
         correct=first_steps(tian_fixed_points.stability),
     ),
     Printed(
         "Eq. 17, 'iff'",
         "Tian 2021, Eq. 17",
         "alignment stays stable iff Delta_j < [alpha_p (1+sigma^2) s_j + eta]/2 for the modes",
-        _eq_17_iff,
+        of.eq_17_iff,
         "sufficient; necessary and sufficient is k_i + k_j > 0 for every pair, k_j = [alpha_p "
         "(1+sigma^2) s_j + eta]/2 - Delta_j",
         weaker=first_steps(tian_alignment.eq_17_pairs),
@@ -300,17 +182,17 @@ ENTRIES: tuple[Printed, ...] = (
         "Obs. #7",
         "Tian 2021, Table 4",
         "larger eta loosens Eq. 17",
-        lambda: _obs_7(False),
+        lambda: of.obs_7(False),
         "at a given (p, s, tau), by 3/2 per unit; at the living fixed point, which moves with "
         "eta, the margin falls: -(p_+ + p_-)/(2(p_+ - p_-))",
-        elsewhere=lambda: _obs_7(True),
+        elsewhere=lambda: of.obs_7(True),
         correct=first_steps(tian_observations.obs_7),
     ),
     Printed(
         "Obs. #8",
         "Tian 2021, Table 4",
         "EMA is an automatic curriculum: tau small first, then rising",
-        _obs_8_always,
+        of.obs_8_always,
         "tau <= 1 - exp(-beta t) while p does not fall; tau itself may fall again when p grows "
         "fast, and passes 1 when p falls",
         with_condition=first_steps(tian_modes.tau_bounds),
@@ -320,9 +202,9 @@ ENTRIES: tuple[Printed, ...] = (
         "Multiplicative scrambling",
         "Tian 2021, Appendix D",
         "Sigma^s = Sigma^x",
-        lambda: _scrambling(False),
+        lambda: of.scrambling(False),
         "Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P), equal to Sigma^x when P commutes with Sigma^x (and zero mean)",
-        with_condition=lambda: _scrambling(True),
+        with_condition=lambda: of.scrambling(True),
         correct=first_steps(tian_appendix_d.multiplicative_scrambling),
         numbers=numbers.scrambling_example,
     ),
@@ -348,10 +230,10 @@ ENTRIES: tuple[Printed, ...] = (
         "Training decay",
         "Tian 2021, Sec. 3 and experiments",
         "training decay etabar = alpha eta (4e-4 at alpha 0.03)",
-        _per_step,
+        of.per_step,
         "for decay added to the gradient (torch SGD) etabar = eta_s itself, eta_p = alpha_p "
         "etabar: the flow's eta is 4e-4, not 4e-4/0.03",
-        elsewhere=lambda: _sgd("per_step"),
-        correct=lambda: _sgd("sgd"),
+        elsewhere=lambda: of.sgd("per_step"),
+        correct=lambda: of.sgd("sgd"),
     ),
 )

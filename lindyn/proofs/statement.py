@@ -1,11 +1,11 @@
 """A statement of a paper as an object, and its proof."""
 
+import difflib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lindyn import _checks
 from lindyn.proofs.steps import Outcome, Step
 
 
@@ -117,4 +117,8 @@ def find(name: str, statements: Iterable[Statement]) -> Statement:
         ValueError: there is none; the message suggests the near one.
     """
     known = {one.name: one for one in statements}
-    return known[_checks.one_of("statement", name, known)]
+    if name not in known:
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else "`lindyn prove` lists them."
+        raise ValueError(f"statement must be one of the {len(known)} names; got {name!r}. {hint}")
+    return known[name]

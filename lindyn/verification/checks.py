@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lindyn import observables
-from lindyn.equations import matrices, modes
+from lindyn.equations import modes
 from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
 from lindyn.theory import critical_decay
-from lindyn.verification import integrals
+from lindyn.verification import common, integrals, matrix_checks
 from lindyn.verification.bounds import against_bound
 from lindyn.verification.record import Row
 
@@ -36,48 +35,22 @@ class Check:
     measure: Callable[[Trajectory], Row]
 
 
-def tolerance(traj: Trajectory) -> float:
-    """Return the residual an identity may show on this run: its integration error, or its learning rate."""
-    notes = traj.notes
-    if notes.get("engine") == "descent":
-        return 20.0 * float(notes["learning_rate"]) / (1 - float(notes.get("momentum", 0.0)))
-    return max(1e-7, 1e4 * float(notes.get("rtol", 1e-9)))
-
-
-def _first(*reasons: tuple[bool, str]) -> str:
-    return next((reason for bad, reason in reasons if bad), "")
-
-
-def _stopped(flow: Any) -> bool:
-    return bool(getattr(flow, "stop_gradient", True))
-
-
-def _predictor(flow: Any) -> str:
-    return str(getattr(flow, "predictor", "trained"))
-
-
 def _balance_applies(kinds: tuple[type, ...], allowed: tuple[str, ...]) -> Callable[[Trajectory], str]:
     def applies(traj: Trajectory) -> str:
         flow, hp = traj.flow, traj.flow.hp
-        return _first(
+        return common.first(
             (not isinstance(flow, kinds), f"it speaks of {' or '.join(kind.__name__ for kind in kinds)}"),
             (not hp.equal_decays, "it needs eta_p = eta_s"),
             (hp.alpha_p == 0, "it needs alpha_p > 0"),
-            (_predictor(flow) not in allowed, f"the predictor is {_predictor(flow)}"),
-            (not _stopped(flow), "it needs stop-gradient"),
+            (common.predictor(flow) not in allowed, f"the predictor is {common.predictor(flow)}"),
+            (not common.stopped(flow), "it needs stop-gradient"),
         )
 
     return applies
 
 
-def _identity(name: str, title: str, residual: np.ndarray, limit: float, premise: Any = None) -> Row:
-    used = residual if premise is None else residual[premise]
-    verdict = "premise not fulfilled" if used.size == 0 else "holds" if np.nanmax(used) <= limit else "fails"
-    return Row(name, title, verdict, "", residual, premise, tolerance=limit)
-
-
 def _balance(name: str, title: str) -> Callable[[Trajectory], Row]:
-    return lambda traj: _identity(name, title, observables.balance_residual(traj), tolerance(traj))
+    return lambda traj: common.identity(name, title, observables.balance_residual(traj), common.tolerance(traj))
 
 
 def _trace_balance(traj: Trajectory) -> Row:
@@ -86,110 +59,17 @@ def _trace_balance(traj: Trajectory) -> Row:
     parts = np.trace(F, axis1=-2, axis2=-1), np.sum(W_p**2, axis=(-2, -1)) / hp.alpha_p
     value = parts[0] - parts[1]
     left = np.abs(value - np.exp(-2 * hp.eta * (traj.ts - traj.ts[0])) * value[0])
-    return _identity(
-        "beyond.symmetrised_balance", "trace of the balance", left / np.maximum(sum(parts), 1e-300), tolerance(traj)
-    )
-
-
-def _theorem_2_applies(traj: Trajectory) -> str:
-    flow = traj.flow
-    return _first(
-        (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
-        (_stopped(flow), "it needs the gradient through both branches"),
-    )
-
-
-def _theorem_2(traj: Trajectory) -> Row:
-    flow = traj.flow
-    lowest = np.asarray(observables.lambda_min_H(traj, flow.data.X, flow.data.X_aug, flow.hp.eta_s))
-    size = np.linalg.norm(np.asarray(traj.states.W), axis=(-2, -1))
-    return against_bound("tian.theorem_2", "||W|| against exp(-lambda_min(H) t)", traj.ts, size, lowest, lowest > 0)
-
-
-def _no_predictor_applies(traj: Trajectory) -> str:
-    flow = traj.flow
-    return _first(
-        (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
-        (_predictor(flow) != "identity", f"the predictor is {_predictor(flow)}"),
-        (flow.target != "online", f"the target is {flow.target}"),
-    )
-
-
-def _no_predictor(traj: Trajectory) -> Row:
-    flow = traj.flow
-    lowest = np.linalg.eigvalsh(np.asarray(flow.data.X_aug))[0] * (1 if flow.stop_gradient else 2) + flow.hp.eta_s
-    size = np.linalg.norm(np.asarray(traj.states.W), axis=(-2, -1))
-    rate = np.full(len(traj), lowest)
-    return against_bound(
-        "tian.no_predictor", "||W|| against exp(-(c lambda_min(X') + eta) t)", traj.ts, size, rate, rate > 1e-12
-    )
-
-
-def _theorem_3_applies(traj: Trajectory) -> str:
-    flow = traj.flow
-    return _first(
-        (not isinstance(flow, CorrelationFlow), "it speaks of the (W_p, F) flow under Assumptions 1 + 2 + 3"),
-        (_predictor(flow) != "symmetrised", f"the predictor is {_predictor(flow)}, not symmetrised"),
-        (not _stopped(flow), "it needs stop-gradient"),
-    )
-
-
-def _commutator_rows(traj: Trajectory) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    K = observables.K_matrix(traj)
-    values = np.linalg.eigvalsh((K + np.swapaxes(K, -1, -2)) / 2)
-    size = observables.commutator_norm(traj)
-    floor = (
-        1e-13
-        * np.linalg.norm(observables.correlation(traj), axis=(-2, -1))
-        * np.linalg.norm(observables.predictor(traj), axis=(-2, -1))
-    )
-    return values, np.where(size > floor, size, 0.0), K
-
-
-def _theorem_3(traj: Trajectory) -> Row:
-    values, size, _ = _commutator_rows(traj)
-    lowest = values[:, 0]
-    return against_bound(
-        "tian.theorem_3", "||[F, W_p]|| against exp(-2 lambda_min(K) t)", traj.ts, size, 2 * lowest, lowest > 0
-    )
-
-
-def _theorem_3_sharp(traj: Trajectory) -> Row:
-    values, size, _ = _commutator_rows(traj)
-    if values.shape[1] < 2:
-        return Row("tian.theorem_3_sharp", "pair sum of K", "not applicable", "one mode has no commutator")
-    pair = values[:, 0] + values[:, 1]
-    return against_bound(
-        "tian.theorem_3_sharp",
-        "||[F, W_p]|| against exp(-(k_1 + k_2) t)",
-        traj.ts,
-        size,
-        pair,
-        np.ones(len(pair), bool),
-    )
-
-
-def _commutator_identity(traj: Trajectory) -> Row:
-    _, _, K = _commutator_rows(traj)
-    F, W_p = observables.correlation(traj), observables.predictor(traj)
-    rates = [traj.flow(t, traj[k]) for k, t in enumerate(traj.ts)]
-    dF, dW_p = (np.stack([np.asarray(getattr(rate, name)) for rate in rates]) for name in ("F", "W_p"))
-    L = matrices.commutator(F, W_p)
-    moved = matrices.commutator(dF, W_p) + matrices.commutator(F, dW_p)
-    right = -(L @ K + K @ L)
-    norm = lambda M: np.linalg.norm(M, axis=(-2, -1))  # noqa: E731
-    scale = norm(dF) * norm(W_p) + norm(F) * norm(dW_p) + norm(L) * norm(K)
-    return _identity(
-        "tian.theorem_3 (identity)",
-        "d[F, W_p]/dt = -(L K + K L)",
-        norm(moved - right) / np.maximum(scale, 1e-300),
-        1e-10,
+    return common.identity(
+        "beyond.symmetrised_balance",
+        "trace of the balance",
+        left / np.maximum(sum(parts), 1e-300),
+        common.tolerance(traj),
     )
 
 
 def _proportional_applies(traj: Trajectory) -> str:
     flow = traj.flow
-    return _first(
+    return common.first(
         (not isinstance(flow, WeightFlow | GramFlow), "the flow has Assumption 1 built in"),
         (flow.target == "online", "W_a = W"),
     )
@@ -215,7 +95,7 @@ def _curriculum_applies(traj: Trajectory) -> str:
     flow = traj.flow
     if not isinstance(flow, ModeFlow | ParabolaFlow):
         return "it speaks of modes with tau"
-    return _first(
+    return common.first(
         (getattr(flow, "tau", "") != "dynamic" or flow.target != "ema", "tau is held"),
         (bool(np.any(np.asarray(traj.states.tau[0]) != 0)), "it starts from tau(0) = 0"),
     )
@@ -229,17 +109,17 @@ def _curriculum(traj: Trajectory) -> Row:
     premise = np.concatenate([np.zeros((1, size.shape[1]), bool), ~np.logical_or.accumulate(falls, axis=0)])
     bound = 1 - np.exp(-float(traj.flow.hp.beta) * (traj.ts - traj.ts[0]))[:, None]
     over = np.where(premise, np.maximum(tau - bound, 0.0), 0.0).max(axis=1)
-    return _identity(
+    return common.identity(
         "tian.tau_bounds", "tau <= 1 - exp(-beta t) while nothing shrinks", over, 1e-7, premise.any(axis=1)
     )
 
 
 def _decay_applies(traj: Trajectory) -> str:
     flow = traj.flow
-    return _first(
+    return common.first(
         (not isinstance(flow, CorrelationFlow | ModeFlow | ParabolaFlow), "it speaks of flows with tau"),
-        (not _stopped(flow), "it needs stop-gradient"),
-        (_predictor(flow) == "identity", "it needs a predictor"),
+        (not common.stopped(flow), "it needs stop-gradient"),
+        (common.predictor(flow) == "identity", "it needs a predictor"),
     )
 
 
@@ -262,10 +142,10 @@ def _critical(traj: Trajectory) -> Row:
 
 def _critical_full_applies(traj: Trajectory) -> str:
     flow = traj.flow
-    return _first(
+    return common.first(
         (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
         (flow.target != "online", f"the target is {flow.target}"),
-        (not _stopped(flow), "it needs stop-gradient"),
+        (not common.stopped(flow), "it needs stop-gradient"),
     )
 
 
@@ -281,9 +161,9 @@ def _critical_full(traj: Trajectory) -> Row:
 
 
 def _pairs_applies(traj: Trajectory) -> str:
-    return _first(
+    return common.first(
         (not isinstance(traj.flow, ModeFlow), "it speaks of decoupled modes"),
-        (not _stopped(traj.flow), "it needs stop-gradient"),
+        (not common.stopped(traj.flow), "it needs stop-gradient"),
     )
 
 
@@ -305,10 +185,10 @@ def _pairs(traj: Trajectory) -> Row:
 
 def _rest_applies(traj: Trajectory) -> str:
     flow = traj.flow
-    return _first(
+    return common.first(
         (not isinstance(flow, ModeFlow), "it speaks of modes"),
         (
-            not _stopped(flow) or _predictor(flow) == "identity" or flow.target == "frozen",
+            not common.stopped(flow) or common.predictor(flow) == "identity" or flow.target == "frozen",
             "another flow than Eqs. 11-13",
         ),
         (float(flow.hp.eta_s) == 0 or float(flow.hp.eta_p) == 0, "it needs eta > 0"),
@@ -328,7 +208,7 @@ def _rest(traj: Trajectory) -> Row:
     premise = np.zeros(len(traj), bool)
     premise[-1] = bool(np.all(still | dead))
     over_time[-1] = float(off.max())
-    return _identity("tian.fixed_points", "at rest: s = (eta_p/eta_s) p^2/alpha_p or 0", over_time, 1e-6, premise)
+    return common.identity("tian.fixed_points", "at rest: s = (eta_p/eta_s) p^2/alpha_p or 0", over_time, 1e-6, premise)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -351,11 +231,18 @@ CHECKS: tuple[Check, ...] = (
         _balance_applies(MODES, ("trained",)),
         _balance("tian.integral_of_motion", "s - p^2/alpha_p (Eq. 14)"),
     ),
-    Check("tian.theorem_2", "decay without stop-gradient", _theorem_2_applies, _theorem_2),
-    Check("tian.no_predictor", "decay without predictor", _no_predictor_applies, _no_predictor),
-    Check("tian.theorem_3 (identity)", "the commutator's equation", _theorem_3_applies, _commutator_identity),
-    Check("tian.theorem_3", "alignment", _theorem_3_applies, _theorem_3),
-    Check("tian.theorem_3_sharp", "alignment, sharp", _theorem_3_applies, _theorem_3_sharp),
+    Check("tian.theorem_2", "decay without stop-gradient", matrix_checks.theorem_2_applies, matrix_checks.theorem_2),
+    Check(
+        "tian.no_predictor", "decay without predictor", matrix_checks.no_predictor_applies, matrix_checks.no_predictor
+    ),
+    Check(
+        "tian.theorem_3 (identity)",
+        "the commutator's equation",
+        matrix_checks.theorem_3_applies,
+        matrix_checks.commutator_identity,
+    ),
+    Check("tian.theorem_3", "alignment", matrix_checks.theorem_3_applies, matrix_checks.theorem_3),
+    Check("tian.theorem_3_sharp", "alignment, sharp", matrix_checks.theorem_3_applies, matrix_checks.theorem_3_sharp),
     Check("assumption_1", "W_a proportional to W", _proportional_applies, _proportional),
     Check("tian.eq_15", "tau as an integral", integrals.eq_15_applies, integrals.eq_15),
     Check("tian.tau_bounds", "curriculum of tau", _curriculum_applies, _curriculum),
