@@ -233,30 +233,24 @@ def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
             "",
         ]
         lines += [validity.as_markdown(validity.table())]
-    links = _figures(paper)
+    links = _figures(paper, figures or {})
     lines += ["", "## Figures", "", *links] if links else []
     return "\n".join(lines) + "\n"
 
 
-def _figures(paper: str) -> list[str]:
-    """Return a line for every figure that figures.toml describes."""
+def _figures(paper: str, drawn: Mapping[int, Any]) -> list[str]:
+    """Return a line for every figure of figures.toml: the picture beside the report where drawn, else the script."""
     path = folder(paper) / "figures.toml"
     if not path.is_file():
         return []
     figures = tomllib.loads(path.read_text(encoding="utf-8"))["figure"]
-    lines = [
-        f"`lindyn reproduce {paper}` draws and checks them; what is expected of each is in "
-        "[figures.toml](figures.toml).",
-        "",
-    ]
-    made = (
-        (number, f"{paper}_fig{int(number):02d}", entry["title"])
-        for number, entry in sorted(figures.items(), key=lambda item: int(item[0]))
-    )
-    return lines + [
-        f"- Fig. {number}: [{title}](../../lindyn-out/{paper}/{name}.png), script [{name}.py](../../figures/{name}.py)"
-        for number, name, title in made
-    ]
+    lines = [f"`lindyn reproduce {paper}` draws and checks them; what is expected of each is in figures.toml.", ""]
+    for number in sorted(map(int, figures)):
+        name, title = f"{paper}_fig{number:02d}", figures[str(number)]["title"]
+        pictures = [file.name for file in drawn[number].files if file.suffix == ".png"] if number in drawn else []
+        link = pictures[0] if pictures else f"../../figures/{name}.py"
+        lines.append(f"- Fig. {number}: [{title}]({link})")
+    return lines
 
 
 def _row(one: Judged, kind: bool = True) -> str:
