@@ -57,3 +57,21 @@ def test_a_row_that_names_nothing_is_refused(fields, message):
 def test_unknown_paper():
     with pytest.raises(ValueError, match="Did you mean 'tian2021'"):
         claims.load("tian2020")
+
+
+def test_a_figure_that_was_run_decides_its_row():
+    from lindyn.reproduction.claims import Claim
+    from lindyn.reproduction.scripts import FigureResult
+
+    asked = row(kind="simulation", figure=4, needs="lindyn reproduce")
+    good, bad = Claim("a", "1", "1", True), Claim("b", "2", "1", False)
+    wrong_print = Claim("c", "2", "1", False, fails_as_printed=True, instead="the corrected one")
+    for results, status in (
+        ([good], "holds (numbers)"),
+        ([good, bad], "fails (counter-example)"),
+        ([good, wrong_print], "holds with a correction"),
+    ):
+        judged = claims.judge(asked, {4: FigureResult("tian2021", 4, results)})
+        assert judged.status == status
+    assert claims.judge(asked, {4: FigureResult("tian2021", 4, error="no disk")}).status == "not run"
+    assert claims.judge(asked).status == "not run"
