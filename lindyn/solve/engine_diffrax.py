@@ -165,8 +165,11 @@ def _to_numpy(asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: 
     t = np.array(t)
     reached = np.isfinite(t)
     reached[-1] &= not np.any(t[:-1] == t[-1])
+    states = jax.tree.map(np.array, states)
+    for block in jax.tree.leaves(states):
+        reached &= np.isfinite(block).reshape(len(t), -1).all(axis=1)
     index = np.flatnonzero(reached)
-    states = jax.tree.map(lambda block: np.array(block)[index], states)
+    states = jax.tree.map(lambda block: block[index], states)
     counts = {key: int(value) for key, value in counts.items()}
     return Solution(t[index], states, int(outcome), counts, name, _interpolant(interpolation))
 
