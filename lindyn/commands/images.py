@@ -70,5 +70,6 @@ def check_settings(given: set[str]) -> None:
     wrong = sorted(given.intersection((*_FIXED, *_FIXED_TOO)))
     if wrong:
         raise ValueError(
-            f"--images takes X and X' from the images and runs the full flow; it has no {', '.join(wrong)}. Leave it out."
+            f"--images takes X and X' from the images and runs the full flow; it has no {', '.join(wrong)}. "
+            "Leave it out."
         )

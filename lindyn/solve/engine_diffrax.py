@@ -74,8 +74,9 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
     with contextlib.nullcontext() if traced else jax.enable_x64(True):
         flow, y0, ts = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (flow, y0, settings.ts))
         name = _solver_name(settings)
+        rtol, atol = jnp.asarray(settings.rtol, jnp.float64), jnp.asarray(settings.atol, jnp.float64)
         t, states, outcome, counts, interpolation = _solve(
-            flow, y0, ts, settings.rtol, settings.atol, settings.steady_state, settings.max_steps,
+            flow, y0, ts, rtol, atol, settings.steady_state, settings.max_steps,
             (name, settings.elementwise, settings.dense),
         )  # fmt: skip
         if traced:
@@ -93,7 +94,7 @@ def _solver_name(settings: Settings) -> str:
 
 @eqx.filter_jit
 def _solve(
-    flow: Any, y0: Any, ts: Any, rtol: float, atol: float, steady: float | None, max_steps: int, how: tuple
+    flow: Any, y0: Any, ts: Any, rtol: Any, atol: Any, steady: float | None, max_steps: int, how: tuple
 ) -> tuple:
     name, elementwise, dense = how
     kept = [diffrax.SubSaveAt(ts=ts), diffrax.SubSaveAt(t1=True)]
@@ -116,11 +117,11 @@ def _solve(
     return t, states, _outcome(solution.result, states), counts, solution.interpolation
 
 
-def _controller(ts: Any, rtol: float, atol: float, elementwise: bool) -> Any:
+def _controller(ts: Any, rtol: Any, atol: Any, elementwise: bool) -> Any:
     norm = _worst_entry if elementwise else _worst_block
     tiny = 1e-290  # 0 / 0 for entries that are and stay 0
     pid = diffrax.PIDController(
-        rtol=rtol, atol=max(atol, tiny), pcoeff=0.3, icoeff=0.4, dtmin=1e-15 * ts[-1], norm=norm
+        rtol=rtol, atol=jnp.maximum(atol, tiny), pcoeff=0.3, icoeff=0.4, dtmin=1e-15 * ts[-1], norm=norm
     )
     return pid if elementwise else BlockController.around(pid)
 
@@ -164,8 +165,11 @@ def _to_numpy(asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: 
     t = np.array(t)
     reached = np.isfinite(t)
     reached[-1] &= not np.any(t[:-1] == t[-1])
+    states = jax.tree.map(np.array, states)
+    for block in jax.tree.leaves(states):
+        reached &= np.isfinite(block).reshape(len(t), -1).all(axis=1)
     index = np.flatnonzero(reached)
-    states = jax.tree.map(lambda block: np.array(block)[index], states)
+    states = jax.tree.map(lambda block: block[index], states)
     counts = {key: int(value) for key, value in counts.items()}
     return Solution(t[index], states, int(outcome), counts, name, _interpolant(interpolation))
 

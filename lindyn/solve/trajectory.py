@@ -15,10 +15,11 @@ _WORDS = {
     "reached": "reached the end, t = {t:.6g}",
     "steady": "came to a steady state at t = {t:.6g} and stopped there",
     "max_steps": _SHORT + "the step limit was reached; raise max_steps or use the stiff solver",
-    "not_finite": "blew up: not finite past t = {t:.6g} (asked for t = {t1:.6g}); "
-    "lower the learning rate or check the initial state",
+    "not_finite": "blew up: not finite past t = {t:.6g} (asked for t = {t1:.6g}); {cure}",
     "step_too_small": _SHORT + "the step size fell to zero, the solution has a singularity there",
 }
+
+_POLE = dict.fromkeys(("ModeFlow", "ParabolaFlow"), "tau = a / w has a pole where w changes sign: use ModeWeightFlow")
 
 
 class SimulationError(RuntimeError):
@@ -72,7 +73,12 @@ class Trajectory(Record):
     @property
     def status(self) -> str:
         """How the run ended, in words."""
-        return _WORDS[self.outcome_name].format(t=float(self.ts[-1]), t1=float(self.t1))
+        cure = (
+            "lower the learning rate"
+            if self.notes.get("engine") == "descent"
+            else _POLE.get(type(self.flow).__name__, "check the initial state")
+        )
+        return _WORDS[self.outcome_name].format(t=float(self.ts[-1]), t1=float(self.t1), cure=cure)
 
     @property
     def final(self) -> Any:
