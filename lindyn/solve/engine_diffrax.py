@@ -80,7 +80,7 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
             (name, settings.elementwise, settings.dense),
         )  # fmt: skip
         if traced:
-            return Solution(t, states, outcome, counts, name, None)
+            return Solution(*_filled(t, states), outcome, counts, name, None)
         return _to_numpy(settings.ts, t, states, outcome, counts, name, interpolation)
 
 
@@ -172,6 +172,16 @@ def _to_numpy(asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: 
     states = jax.tree.map(lambda block: block[index], states)
     counts = {key: int(value) for key, value in counts.items()}
     return Solution(t[index], states, int(outcome), counts, name, _interpolant(interpolation))
+
+
+def _filled(t: Any, states: Any) -> tuple[Any, Any]:
+    """Return as many times and states as were asked for; past an early end the last state stands, at its time."""
+    reached = jnp.isfinite(t[:-1])
+
+    def fill(block: Any) -> Any:
+        return jnp.where(reached.reshape(-1, *[1] * (block.ndim - 1)), block[:-1], block[-1])
+
+    return fill(t), jax.tree.map(fill, states)
 
 
 def _interpolant(interpolation: Any) -> Any:
