@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         display.wipe()
     print("\n" + table.report(results))
     if args.figure is None:
+        print("Running the proofs of the paper's statements for the report ...", flush=True)
         figures = {result.number: result for result in results}
         print(f"Wrote {claims.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper.")
     print(f"{sum(len(result.files) for result in results)} files in {out}; {display.elapsed():.0f} s.")
