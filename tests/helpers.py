@@ -51,7 +51,7 @@ def block_difference(one, other) -> float:
 
 
 ABLATIONS = [
-    dict(target=target, stop_gradient=stop, predictor=predictor)
+    {"target": target, "stop_gradient": stop, "predictor": predictor}
     for target in ("ema", "online", "frozen")
     for stop in (True, False)
     for predictor in ("trained", "symmetrised", "identity")

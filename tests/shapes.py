@@ -1,4 +1,4 @@
-"""Run-time shape checks (jaxtyping + beartype): what goes into a flow and what comes out, on every call in the tests."""
+"""Run-time shape checks (jaxtyping + beartype): what goes into a flow and what comes out, on every call in tests."""
 
 import contextlib
 import functools

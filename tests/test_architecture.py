@@ -1,6 +1,7 @@
 """The house: imports go downwards only, heavy packages load late, no module shares a public function's name."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,16 @@ def test_every_public_name_loads_and_none_is_a_module_and_a_function():
         assert value is not None
         if callable(value):
             assert not (ROOT / f"{name}.py").exists() and not (ROOT / name).is_dir(), name
+
+
+def test_no_module_is_hidden_behind_a_function_of_its_name():
+    """`import lindyn.a.b` gives the module b, not a function that a's table of contents took in under the same name."""
+    for path in modules():
+        if path.name not in ("__init__.py", "__main__.py"):
+            name = ".".join(("lindyn", *path.with_suffix("").parts))
+            module = importlib.import_module(name)
+            parent, leaf = name.rsplit(".", 1)
+            assert getattr(sys.modules[parent], leaf) is module, name
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -69,7 +69,7 @@ def test_loss_is_the_mean_square_over_samples():
 
 @pytest.mark.parametrize("stop", [True, False])
 def test_minibatch_rates_are_the_gradient_of_the_sampled_loss(stop):
-    """The sample of X is not symmetric and each branch sees its own view; torch differentiates the layers themselves."""
+    """The sample of X is not symmetric, each branch sees its own view; torch differentiates the layers themselves."""
     v1, v2 = rng(5).normal(size=(2, 4, 7))
     target = "ema" if stop else "online"
     flow = ld.WeightFlow(HP, moments(3), target=target, stop_gradient=stop)
@@ -79,7 +79,7 @@ def test_minibatch_rates_are_the_gradient_of_the_sampled_loss(stop):
     residual = W_p @ W @ torch.tensor(v1) - branch @ torch.tensor(v2)
     (residual.square().sum(0).mean() / 2).backward()
     batch = StructuredMoments(MinibatchCross(v1, v2), MinibatchAugmentation())
-    choices = dict(target=target, predictor="trained")
+    choices = {"target": target, "predictor": "trained"}
     want = rates_from((W.grad.numpy(), W_p.grad.numpy()), y, choices)
     assert block_difference(flow._replace(data=batch)(0.0, y), want) < 1e-13
 

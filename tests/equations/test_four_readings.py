@@ -15,15 +15,12 @@ from lindyn import equations
 
 N2, N1 = 2, 3
 SQUARE, WIDE, DATA = (N2, N2), (N2, N1), (N1, N1)
+SCALARS = "alpha_p beta eta_p eta_s tau x x_aug p s D g w a r growth momentum learning_rate gamma_a"
 SHAPES = (
     dict.fromkeys(("W", "W_a", "G", "v", "rate", "theta"), WIDE)
     | dict.fromkeys(("W_p", "F", "H", "J", "Y", "R", "M", "A", "B", "I"), SQUARE)
     | dict.fromkeys(("X", "X_aug"), DATA)
-    | dict.fromkeys(
-        ("alpha_p", "beta", "eta_p", "eta_s", "tau", "x", "x_aug", "p", "s", "D", "g", "w", "a", "r", "growth")
-        + ("momentum", "learning_rate", "gamma_a"),
-        (),
-    )
+    | dict.fromkeys(SCALARS.split(), ())
 )
 MODULES = [m.name for m in pkgutil.iter_modules(equations.__path__)]
 FUNCTIONS = {

@@ -26,7 +26,12 @@ def test_gram_flow(target, predictor):
     full = isotropic(target=target, predictor=predictor)
     y = start(full, 1)
     dy = full(0.0, y)
-    want = dict(W_p=dy.W_p, F=dF(y, dy), H=dy.W_a @ y.W.T + y.W_a @ dy.W.T, J=dy.W_a @ y.W_a.T + y.W_a @ dy.W_a.T)
+    want = {
+        "W_p": dy.W_p,
+        "F": dF(y, dy),
+        "H": dy.W_a @ y.W.T + y.W_a @ dy.W.T,
+        "J": dy.W_a @ y.W_a.T + y.W_a @ dy.W_a.T,
+    }
     small = ld.GramFlow(HP, sigma2=SIGMA2, x=X, target=target, predictor=predictor)
     got = small(0.0, conversions.weights_to_gram(y).state)
     assert block_difference(got, ld.GramState._unchecked(**want)) < 1e-13
@@ -39,7 +44,7 @@ def test_gram_flow(target, predictor):
 )
 def test_correlation_flow(target, stop_gradient, tau, predictor):
     """Under W_a = tau W; tau' is that of the best scalar tau = tr(W_a W^T) / tr(F)."""
-    choices = dict(target=target, stop_gradient=stop_gradient, predictor=predictor)
+    choices = {"target": target, "stop_gradient": stop_gradient, "predictor": predictor}
     full = isotropic(**choices)
     y = start(full, 2)
     y = ld.WeightState(y.W, y.W_p, tau * y.W)
@@ -59,7 +64,7 @@ def test_correlation_flow(target, stop_gradient, tau, predictor):
 )
 def test_mode_flows(target, stop_gradient, predictor):
     """Commuting X, X' and decoupled weights: the full flow stays decoupled and each mode follows its own system."""
-    choices = dict(target=target, stop_gradient=stop_gradient, predictor=predictor)
+    choices = {"target": target, "stop_gradient": stop_gradient, "predictor": predictor}
     x, x_aug, V, U = np.array([1.5, 0.7, 0.2, 0.9]), np.array([0.1, 0.6, 0.3, 0.0]), orthogonal(1, 4), orthogonal(2, 3)
     w = np.array([0.4, 1.2, 0.7])
     p = np.ones(3) if predictor == "identity" else np.array([0.3, 0.8, -0.5])

@@ -32,7 +32,7 @@ def gauss(stages: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def integrate(rate: Callable[[dict], dict], y0: dict, ts: Any, digits: int, stages: int, refine: int = 1) -> list[dict]:
-    """Return the states at the times ts; steps grow from 1e-5 with time, and are `refine` times as fine as the default."""
+    """Return the states at the times ts; steps grow from 1e-5 with time, `refine` times as fine as the default."""
     with mp.workdps(digits):
         A, b, _ = gauss(stages)
         names, shape = list(y0), np.shape(next(iter(y0.values())))

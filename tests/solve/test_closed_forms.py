@@ -1,4 +1,4 @@
-"""Three routes, one answer, on one grid: closed form, ODE and finite-step descent; t = 0, t -> infinity, composition."""
+"""Three routes, one answer, on one grid: closed form, ODE, finite-step descent; t = 0, t -> infinity, composition."""
 
 import mpmath
 import numpy as np

@@ -139,7 +139,7 @@ def test_unwritable_places(tmp_path):
     if not os.access(locked, os.W_OK):  # root may write anywhere
         with pytest.raises(files.FileError, match="Choose a folder you may write to"):
             run.save(locked / "run.nc")
-    assert not [p for p in tmp_path.rglob("*.part")]
+    assert not list(tmp_path.rglob("*.part"))
 
 
 def test_a_folder_that_refuses(tmp_path, monkeypatch):
@@ -149,7 +149,7 @@ def test_a_folder_that_refuses(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
-    with pytest.raises(files.FileError, match="Permission denied. Choose a folder you may write to"):
+    with pytest.raises(files.FileError, match=r"Permission denied\. Choose a folder you may write to"):
         solved("one mode").save(tmp_path / "run.nc")
 
 

@@ -1,4 +1,4 @@
-"""Exact reductions: right-hand sides equal the equations as printed to 1e-12, trajectories to the tolerance asked for."""
+"""Exact reductions: right-hand sides equal the printed ones to 1e-12, trajectories to the tolerance asked for."""
 
 import numpy as np
 import pytest
