@@ -33,6 +33,8 @@ _HOME = {
     "Trajectory": "lindyn.solve.trajectory",
     "SimulationError": "lindyn.solve.trajectory",
     "load": "lindyn.solve.files",
+    "sweep": "lindyn.sweeps.modes_sweep",
+    "sweep_matrices": "lindyn.sweeps.matrices_sweep",
 }
 _MODULES = ("conversions", "equations", "images", "observables", "theory")
 
