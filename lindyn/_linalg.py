@@ -2,23 +2,62 @@
 
 import numpy as np
 
+_GAP = 1e-9  # eigenvalues closer than this share of their spread count as repeated
+_FLOOR = 1e-14  # a matrix whose eigenvalues spread less than this share of its size is a multiple of the identity
+
 
 def nested_eigh(A: np.ndarray, B: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return eigenvalues (descending) and eigenvectors of A, turned to diagonalise B inside repeated eigenvalues.
 
-    For commuting symmetric A and B the basis diagonalises both.
+    For commuting symmetric A and B the basis diagonalises both, to round-off where either tells directions apart.
     """
+    scale_A, scale_B = (max(float(np.linalg.norm(M)), np.finfo(float).tiny) for M in (A, B))
+    A_1, B_1 = A / scale_A, B / scale_B
+    V = _turn(A_1, B_1)
+    if np.linalg.norm(A_1 @ B_1 - B_1 @ A_1) <= 1e-13 * np.sqrt(len(A)):
+        for _ in range(3):
+            V = _polish(A_1, B_1, V)
+    a = np.einsum("ij,ij->j", V, A @ V)
+    order = np.argsort(-a, kind="stable")
+    return a[order], V[:, order]
+
+
+def _turn(A: np.ndarray, B: np.ndarray, other_is_flat: bool = False) -> np.ndarray:
+    """Return eigenvectors of A; inside repeated eigenvalues those of B; inside what both repeat those of A again."""
+    if len(A) == 1:
+        return np.eye(1)
     a, U = np.linalg.eigh(A)
-    a, U = a[::-1].copy(), U[:, ::-1].copy()
-    tolerance = 1e-9 * max(float(np.max(np.abs(a), initial=0.0)), np.finfo(float).tiny)
-    edges = np.flatnonzero(np.abs(np.diff(a)) > tolerance) + 1
-    for block in np.split(np.arange(len(a)), edges):
+    spread = a[-1] - a[0]
+    if spread <= _FLOOR:
+        return np.eye(len(A)) if other_is_flat else _turn(B, A, other_is_flat=True)
+    for block in np.split(np.arange(len(a)), np.flatnonzero(np.diff(a) > _GAP * spread) + 1):
         if len(block) > 1:
-            _, R = np.linalg.eigh(U[:, block].T @ B @ U[:, block])
-            U[:, block] = U[:, block] @ R
-    return a, U
+            part = U[:, block]
+            U[:, block] = part @ _turn(part.T @ B @ part, part.T @ A @ part)
+    return U
+
+
+def _polish(A: np.ndarray, B: np.ndarray, V: np.ndarray) -> np.ndarray:
+    """Return V after one Newton step towards the basis in which commuting A and B are both diagonal."""
+    A_V, B_V = V.T @ A @ V, V.T @ B @ V
+    gap_A, gap_B = (np.subtract.outer(np.diag(M), np.diag(M)) for M in (A_V, B_V))
+    size = gap_A**2 + gap_B**2
+    angle = -np.divide(gap_A * A_V + gap_B * B_V, size, out=np.zeros_like(size), where=size > _FLOOR**2)
+    angle[np.abs(angle) > 1e-3] = 0.0
+    Q, R = np.linalg.qr(V + V @ angle)
+    return Q * np.sign(np.diag(R))
 
 
 def ratio(part: float, whole: float) -> float:
     """Return part / whole, and 0 for 0 / 0."""
     return part / whole if whole > 0 else 0.0
+
+
+def clip_negative(M: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the nearest PSD matrix in Frobenius norm and the norm of what was cut away."""
+    values, vectors = np.linalg.eigh(M)
+    negative = values[values < 0]
+    if len(negative) == 0:
+        return M, 0.0
+    kept = np.maximum(values, 0.0)
+    return (vectors * kept) @ vectors.T, float(np.linalg.norm(negative))

@@ -78,15 +78,28 @@ class Moments(Record):
 
     @cached_property
     def commute(self) -> bool:
-        """Whether X and X' commute to round-off."""
-        return bool(self.commutation_defect <= 1e-13 * np.sqrt(self.n1))
+        """Whether one basis makes X and X' diagonal to round-off.
+
+        A small commutator is not enough: beside a large entry elsewhere it hides a coupling of two directions whose
+        eigenvalues nearly agree.
+        """
+        small = 1e-13 * np.sqrt(self.n1)
+        if self.commutation_defect > small:
+            return False
+        x, x_aug, V = self.joint_spectrum()
+        pairs = ((_checks.to_numpy(self.X), x), (_checks.to_numpy(self.X_aug), x_aug))
+        return all(np.linalg.norm((V * values) @ V.T - M) <= small * np.linalg.norm(M) for M, values in pairs)
 
     def joint_spectrum(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return (x, x_aug, V): V the eigenbasis of X, with X' diagonal too where it can be; largest x first.
 
         For commuting moments X = V diag(x) V^T and X' = V diag(x_aug) V^T; otherwise x_aug is the diagonal of
-        V^T X' V only.
+        V^T X' V only, and V may mix directions whose x agree to 1e-9.
         """
+        return self._joint_spectrum
+
+    @cached_property
+    def _joint_spectrum(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         X, X_aug = _checks.to_numpy(self.X), _checks.to_numpy(self.X_aug)
         if _is_diagonal(X) and _is_diagonal(X_aug):
             x, V = np.diag(X), np.eye(self.n1)
@@ -94,7 +107,7 @@ class Moments(Record):
             x, V = nested_eigh(X, X_aug)
         order = np.argsort(-x, kind="stable")
         V = V[:, order]
-        return x[order], np.einsum("ij,ik,kj->j", V, X_aug, V), V
+        return x[order], np.einsum("ij,ij->j", V, X_aug @ V), V
 
     @classmethod
     def isotropic(cls, n1: int, sigma2: float, x: float = 1.0) -> Self:

@@ -113,6 +113,8 @@ class CorrelationState(Record):
     F: Any
     tau: Any = 1.0
 
+    symmetric = ("F",)
+
     def _check(self) -> None:
         F = _checks.as_psd("F", self.F)
         W_p = _checks.as_array("W_p", self.W_p, shape=F.shape)
@@ -151,6 +153,8 @@ class GramState(Record):
     F: Any
     H: Any
     J: Any
+
+    symmetric = ("F", "J")
 
     def _check(self) -> None:
         F = _checks.as_psd("F", self.F)

@@ -4,7 +4,18 @@ from pathlib import Path
 from typing import Any
 
 _FIXED = ("n1", "x", "x_aug", "sigma2", "X", "X_aug_file", "system", "scale", "scale_p", "target_start", "p", "s")
-_FIXED_TOO = ("tau0", "stop_gradient", "predictor", "tau", "learning_rate", "momentum", "batch", "points", "rtol", "max_steps")
+_FIXED_TOO = (
+    "tau0",
+    "stop_gradient",
+    "predictor",
+    "tau",
+    "learning_rate",
+    "momentum",
+    "batch",
+    "points",
+    "rtol",
+    "max_steps",
+)
 N2 = 32
 
 
@@ -31,7 +42,10 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
         flip=settings["flip"],
         noise=settings["noise"],
         blur=settings["blur"],
+        views=settings["views"],
         size=settings["size"],
+        patches=settings["patches"],
+        remove_grey=settings["remove_grey"],
         seed=settings["seed"],
         t1=settings["t1"] if "t1" in given else None,
         target=settings["target"],

@@ -80,11 +80,14 @@ OPTIONS = (
     Option(
         _I, "images", "paths", None, "digits, photos, an image folder, or two .npy files of views (comma-separated)"
     ),
-    Option(_I, "crop", float, None, "strength of random crops"),
+    Option(_I, "crop", float, None, "largest share of the side a random crop leaves out"),
     Option(_I, "flip", float, None, "probability of a mirrored image"),
     Option(_I, "noise", float, None, "standard deviation of pixel noise"),
-    Option(_I, "blur", float, None, "strength of random blur"),
-    Option(_I, "size", int, None, "side length images are brought to"),
+    Option(_I, "blur", float, None, "widest Gaussian blur, in pixels"),
+    Option(_I, "views", int, 4, "views of each image"),
+    Option(_I, "size", int, None, "side of the patches of photos, or of a folder's resized images"),
+    Option(_I, "patches", int, None, "number of random patches of the photos"),
+    Option(_I, "remove_grey", bool, False, "subtract its own mean grey from every view"),
 )
 _TITLES = {
     "": "system",

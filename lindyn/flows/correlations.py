@@ -69,7 +69,7 @@ class CorrelationFlow(Record):
         dF = correlation.dF(y.W_p, y.F, Y, hp.eta_s)
         if not self.stop_gradient:
             E = correlation.target_branch(y.W_p, y.F, self.x, self.sigma2)
-            dF = dF + E + E.T
+            dF = dF + (E + E.T)  # in this order the sum stays exactly symmetric
         if self.predictor == "identity":
             dW_p = 0.0 * y.W_p
         else:

@@ -2,7 +2,6 @@
 
     sources      digits and photos that scikit-learn ships, folders, arrays; read in batches
     augment      crop, flip, blur and noise, each with a strength
-    view_sums    X and X' from several views of each image, as streaming sums with their sampling error
     direction_errors  how well each direction's threshold is known, from a second pass
     estimate     source + augmentation -> `ImageMoments`
     prediction   what can live: per direction (commuting), per single mode (not commuting), and bounds
@@ -19,7 +18,7 @@ from lindyn.images.outcome import Outcome
 from lindyn.images.prediction import Prediction, SingleModes, predict, single_modes, survival_threshold
 from lindyn.images.sources import open_source
 from lindyn.images.study import SurvivalStudy, study_images, survival_study
-from lindyn.images.view_sums import ViewSums
+from lindyn.view_sums import ViewSums
 
 __all__ = [
     "Augmentation",

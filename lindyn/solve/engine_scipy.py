@@ -7,6 +7,7 @@ import numpy as np
 from scipy.integrate import DOP853, RK45, OdeSolution, Radau
 
 from lindyn import _checks
+from lindyn._threads import one_thread
 from lindyn.solve.ode import Settings, Solution
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"
@@ -26,6 +27,16 @@ class _Packing:
         ends = np.cumsum([0] + [block.size for block in blocks])
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
         self.vector = np.concatenate([block.ravel() for block in blocks])
+        # scipy takes the root mean square over all unknowns; these shares make it a bound for each block or entry
+        self.dilution = np.sqrt(max(self.vector.size, 1))
+        self.shares = np.concatenate([np.full(block.size, np.sqrt(block.size)) for block in blocks]) / self.dilution
+
+    def settle(self, vector: np.ndarray) -> None:
+        """Take the round-off asymmetry out of symmetric blocks: it outlives a collapsing block and feeds back."""
+        for name, part, shape in zip(self.names, self.slices, self.shapes, strict=True):
+            if name in getattr(self.template, "symmetric", ()):
+                block = vector[part].reshape(shape)
+                vector[part] = ((block + block.T) / 2).ravel()
 
     def state(self, vector: np.ndarray) -> Any:
         """Return the state of one vector, or stacked states of a (times x unknowns) array."""
@@ -56,7 +67,8 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
     rate = packing.rate(flow)
     name = _choose(flow, packing, settings) if settings.solver == "auto" else settings.solver
     ts, vector = np.asarray(settings.ts, dtype=np.float64), packing.vector
-    with np.errstate(over="ignore", invalid="ignore"):
+    side = max((max(shape, default=1) for shape in packing.shapes), default=1)
+    with np.errstate(over="ignore", invalid="ignore"), one_thread(side):
         solver = _start(name, rate, ts, vector, packing, settings)
         times, states, outcome, steps, pieces = _march(solver, rate, ts, packing, settings)
     interpolation = None
@@ -78,7 +90,25 @@ def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packin
     speed, level = packing.levels(rate(ts[0], y)), packing.levels(y)
     moving = (speed > 0) & (level > 0)
     first = min(0.01 * float(np.min(level[moving] / speed[moving])) if moving.any() else np.inf, ts[1] - ts[0])
-    return _SOLVERS[name](rate, ts[0], y, ts[-1], rtol=max(settings.rtol, 3e-14), atol=_TINY, first_step=first)
+    rtol = max(settings.rtol / packing.dilution, 3e-14)
+    atol = settings.atol / packing.dilution + _TINY
+    return _SOLVERS[name](rate, ts[0], y, ts[-1], rtol=rtol, atol=atol, first_step=first)
+
+
+def _set_tolerance(solver: Any, packing: _Packing, settings: Settings) -> None:
+    """Give each entry all of its block's tolerance: a share of the level, or of where it goes from 0."""
+    level = np.maximum(packing.levels(solver.y), solver.h_abs * packing.levels(solver.f))
+    solver.rtol, solver.atol = 0.0, packing.shares * (settings.atol + max(settings.rtol, 3e-14) * level) + _TINY
+
+
+def _step_to(solver: Any, t: float, last: float) -> None:
+    """Take one step that ends at t at the latest; a step cut short for that does not slow down the next one."""
+    proposed, cut = solver.h_abs, solver.h_abs > t - solver.t
+    solver.t_bound = t
+    solver.step()
+    if solver.status == "finished" and t < last:
+        solver.status = "running"
+        solver.h_abs = max(solver.h_abs, proposed) if cut else solver.h_abs
 
 
 def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: Settings) -> tuple:
@@ -86,26 +116,24 @@ def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: 
     pieces: list[Any] = []
     times, states = [ts[0]], [packing.vector]
     start = packing.levels(packing.vector)
-    rtol, outcome, steps = solver.rtol, 0, 0
+    outcome, steps = 0, 0
     while solver.status == "running":
         if steps >= settings.max_steps:
             outcome = 2
             break
-        if not settings.elementwise:  # all of the tolerance from the block, none from the single entry
-            solver.rtol, solver.atol = 0.0, settings.atol + rtol * packing.levels(solver.y) + _TINY
-        solver.step()
+        if not settings.elementwise:
+            _set_tolerance(solver, packing, settings)
+        _step_to(solver, ts[len(times)], ts[-1])
+        packing.settle(solver.y)
         steps += 1
         if solver.status == "failed" or not np.all(np.isfinite(solver.y)):
             outcome = 3 if not np.all(np.abs(solver.y) < 1e6) else 4
             break
-        wanted = settings.dense or (len(times) < len(ts) and ts[len(times)] <= solver.t)
-        piece: Any = solver.dense_output() if wanted else None
         if settings.dense:
-            pieces.append(piece)
-        while len(times) < len(ts) and ts[len(times)] <= solver.t:
-            t = ts[len(times)]
-            times.append(t)
-            states.append(solver.y.copy() if t == solver.t else piece(t))
+            pieces.append(solver.dense_output())
+        if solver.t == ts[len(times)]:
+            times.append(solver.t)
+            states.append(solver.y.copy())
         if settings.progress is not None:
             settings.progress(solver.t)
         if settings.steady_state is not None and _steady(rate, solver, start, packing, settings.steady_state):

@@ -111,7 +111,7 @@ def _commuting(flow: WeightFlow, y0: WeightState) -> Reduction:
 
 
 def _rotated(flow: WeightFlow, y0: WeightState) -> Reduction:
-    x, _, V = flow.data.joint_spectrum()
+    x, V = np.linalg.eigh(_checks.to_numpy(flow.data.X))
     X_aug = V.T @ _checks.to_numpy(flow.data.X_aug) @ V
     data = StructuredMoments(Diagonal(x), (X_aug + X_aug.T) / 2)
     return Reduction("rotated", flow._replace(data=data), _rotate(y0, V), V)

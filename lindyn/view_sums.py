@@ -4,8 +4,8 @@ from typing import Any, Self
 
 import numpy as np
 
+from lindyn._linalg import clip_negative
 from lindyn.moments import Moments, SamplingError
-from lindyn.streaming import clip_negative
 
 
 class ViewSums:
@@ -16,7 +16,7 @@ class ViewSums:
 
     and X, X' are their means over images. Pairs of views of one image are not independent (they share the image, and
     each other), images are: the sampling error is that of a mean of one matrix per image,
-    (E ||xhat_i||_F^2 - ||X||_F^2) / (n - 1). At R = 2 these are the sums of `lindyn.MomentSums`.
+    (E ||xhat_i||_F^2 - ||X||_F^2) / (n - 1). At R = 2, xhat = sym(v_1 v_2^T) and x'hat = (v_1 - v_2)(v_1 - v_2)^T / 2.
 
     Args:
         n1: dimension of a (flattened) view, >= 1.

@@ -1,0 +1,114 @@
+"""One style for every figure: sizes, colours, markers, and how a figure is written.
+
+Colours mean one thing everywhere: stable red, unstable green, flow blue, invariant parabola black dashed. Marker
+shape and fill say the same again, so that a grey print loses nothing; families of curves run from dark to light.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+STABLE, UNSTABLE, FLOW = "#c8102e", "#0b8a3a", "#3b6fb6"
+INK, GREY, PALE = "#1a1a1a", "0.55", "0.85"
+WIDTH = 10.0  # inches; a double column at 70 %
+DPI = 160
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "mathtext.fontset": "cm",
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 10.5,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.edgecolor": INK,
+    "axes.formatter.useoffset": False,
+    "xtick.direction": "out",
+    "ytick.direction": "out",
+    "legend.frameon": False,
+    "legend.fontsize": 8.0,
+    "lines.linewidth": 1.5,
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.w_pad": 0.06,
+    "savefig.facecolor": "white",
+    "pdf.fonttype": 42,
+}
+
+
+def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Return `draw` run under this style, whatever the user's matplotlib settings are."""
+
+    @functools.wraps(draw)
+    def wrapped(*args: Any, **kwargs: Any) -> Figure:
+        settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
+        with matplotlib.rc_context(settings):
+            return draw(*args, **kwargs)
+
+    return wrapped
+
+
+def new_figure(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, np.ndarray]:
+    """Return a figure of the standard width and its Axes as a rows x columns array (no pyplot, so thread-safe)."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
+
+
+def shades(n: int) -> list[Any]:
+    """Return n colours for an ordered family of curves, dark to light; their grey values are ordered too."""
+    return [matplotlib.colormaps["viridis"](0.82 * k / max(n - 1, 1)) for k in range(n)]
+
+
+def frame(figure: Figure, title: str, note: str, key: Sequence[Any] = (), columns: int = 8) -> None:
+    """Write title, legend for all panels and note around the panels, which keep the room between them.
+
+    Args:
+        figure: whose panels are laid out.
+        title: on top.
+        note: at the bottom: the values that the paper does not print.
+        key: legend handles, between title and panels.
+        columns: of the legend.
+    """
+    height = figure.get_figheight()
+    rows = -(-len(key) // columns)
+    top, bottom = (0.32 + 0.21 * rows) / height, 0.27 / height
+    figure.text(0.5, 1 - 0.07 / height, title, ha="center", va="top", fontsize=11.0)
+    figure.text(0.5, 0.07 / height, note, ha="center", va="bottom", fontsize=7.8, color="0.35")
+    if key:
+        figure.legend(
+            handles=key, loc="upper center", bbox_to_anchor=(0.5, 1 - 0.28 / height), ncols=columns, handlelength=2.4,
+            columnspacing=1.4, borderaxespad=0.0,
+        )  # fmt: skip
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, bottom, 1, 1 - top - bottom))  # type: ignore[call-arg]
+
+
+def letters(axes: Any) -> None:
+    """Put (a), (b), ... in front of the panels' titles."""
+    for k, panel in enumerate(np.ravel(axes)):
+        panel.set_title(f"({chr(ord('a') + k)}) {panel.get_title()}")
+
+
+def inset(
+    axes: Axes, bounds: tuple[float, float, float, float], x: tuple[float, float], y: tuple[float, float]
+) -> Axes:
+    """Return a framed inset that magnifies the window x, y; `bounds` are in axes fractions."""
+    panel = axes.inset_axes(bounds, xlim=x, ylim=y)
+    panel.tick_params(labelsize=6.5, length=2, pad=1.5)
+    panel.spines[["top", "right"]].set_visible(True)
+    panel.set_facecolor("white")
+    axes.indicate_inset_zoom(panel, edgecolor=GREY)
+    return panel
+
+
+def write(figure: Figure, file: Any, ending: str) -> None:
+    """Write a figure as "png" or "pdf" to a path or open file; equal figures give equal bytes."""
+    undated: dict[str, Any] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
+    figure.savefig(file, format=ending, dpi=DPI, metadata=undated[ending])
