@@ -1,0 +1,69 @@
+"""How the lanes are compiled: flags, the equations as numba functions, and a disk cache that cannot go stale."""
+
+import functools
+import hashlib
+import types
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching
+
+from lindyn import equations
+from lindyn.equations import modes, target
+
+FASTMATH = {"contract"}  # fused multiply-adds; nothing that would drop NaN or reorder sums
+
+inlined = numba.njit(fastmath=FASTMATH, forceinline=True, error_model="numpy")
+
+EQUATIONS = types.SimpleNamespace(
+    drive=inlined(modes.drive),
+    dp=inlined(modes.dp),
+    growth=inlined(modes.growth),
+    ds=inlined(modes.ds),
+    alignment_rate=inlined(modes.alignment_rate),
+    dtau=inlined(target.dtau),
+)
+"""The very functions of `lindyn.equations`, callable inside compiled loops."""
+
+
+@functools.cache
+def source_stamp() -> str:
+    """Return a hash of the sources that a compiled kernel is made of: the equations and this folder."""
+    digest = hashlib.sha256()
+    for folder in (Path(equations.__file__).parent, Path(__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _StampedCache(caching.FunctionCache):
+    """numba's disk cache, keyed by the variant and the sources instead of by pickled closures.
+
+    numba looks only at the file of the outermost function, so an edited equation would go unnoticed, and it pickles
+    closures, which for compiled functions differ from process to process.
+    """
+
+    def __init__(self, function: Any, variant: tuple) -> None:
+        super().__init__(function)
+        self._variant = variant
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple:
+        return (sig, codegen.magic_tuple(), self._variant, source_stamp())
+
+
+def compile_kernel(function: Any, variant: tuple, cache: bool = True) -> Any:
+    """Return `function` compiled without the interpreter lock, kept on disk under the name of its variant.
+
+    Args:
+        function: the Python function, a closure over compiled functions.
+        variant: what distinguishes it from other closures of the same code.
+        cache: whether to use the disk.
+
+    Returns:
+        The dispatcher.
+    """
+    dispatcher = numba.njit(function, fastmath=FASTMATH, nogil=True, error_model="numpy")
+    if cache:
+        dispatcher._cache = _StampedCache(function, variant)
+    return dispatcher
