@@ -177,7 +177,8 @@ def span(text: str, name: str = "range") -> float | np.ndarray:
             raise IndexError
     except (ValueError, IndexError) as error:
         raise ValueError(
-            f"{name} must be a number, a list 0.1,0.2,0.5 or a range LOW:HIGH:COUNT or log:LOW:HIGH:COUNT; got {text!r}."
+            f"{name} must be a number, a list 0.1,0.2,0.5 or a range LOW:HIGH:COUNT or "
+            f"log:LOW:HIGH:COUNT; got {text!r}."
         ) from error
     return _spread(name, text, low, high, count, log)
 

@@ -8,9 +8,9 @@ from lindyn.sweeps.axes import KNOWN, PRACTICES
 from lindyn.theory.fixed_points import branches, critical_decay
 
 LABELS = {parameter.label: name for name, parameter in KNOWN.items()}
-CRITICAL = r"critical decay $\eta_s = x^2/4(x+x')$"
-BOX = r"start at the saddle's box: $p_0, \sqrt{s_0}, \tau_0\sqrt{s_0}$ all below it"
-P_MINUS = r"$p_0 = p_-(\eta, \tau_0)$, the saddle were $\tau$ held"
+CRITICAL = r"critical decay $x^2/4(x+x^\prime)$"
+BOX = r"start wholly below the saddle: sure collapse"
+P_MINUS = r"$p_0 = p_-(\eta, \tau_0)$ ($\tau$ held)"
 FROZEN = r"frozen target: $x\,a_0 = \sqrt{\eta_p\eta_s/\alpha_p}$"
 
 
@@ -25,7 +25,8 @@ def parameters(ds: Any) -> dict[str, Any]:
     """
     import xarray
 
-    known: dict[str, Any] = {name: ds.attrs[name] for name in KNOWN if isinstance(ds.attrs.get(name), int | float)}
+    fixed = {name: ds.attrs.get(label) for label, name in LABELS.items()}
+    known: dict[str, Any] = {name: value for name, value in fixed.items() if isinstance(value, int | float)}
     for label, name in LABELS.items():
         if label in ds.coords:
             values = ds[label]

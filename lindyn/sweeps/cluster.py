@@ -70,6 +70,19 @@ def compute_blocks(
         client.cancel(list(running.futures))
 
 
+def connect(address: str) -> Any:
+    """Return a Client of the cluster at an address.
+
+    Raises:
+        ImportError: dask.distributed is not installed.
+        OSError: nobody answers there.
+    """
+    try:
+        return _distributed().Client(address, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise OSError(f"No dask scheduler answers at {address}: {error}.") from error
+
+
 def _work(plan: Plan, path: str | None, chunks: tuple[int, ...], block: Block) -> dict[str, np.ndarray]:
     """Compute one block on a worker, and write it where there is a store.
 

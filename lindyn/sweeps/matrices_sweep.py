@@ -99,7 +99,7 @@ def sweep_matrices(
         OSError: the store cannot be written; what was written is kept.
         SweepInterrupted: Ctrl-C; what was written is kept.
     """
-    ax.check_names(unknown, TABLE)
+    ax.check_names(unknown, (*TABLE, "seeds"))
     given = {
         "eta": eta, "eta_p": eta_p, "eta_s": eta_s, "beta": beta, "alpha_p": alpha_p, "x": x, "x_aug": x_aug,
         "tau": tau, "scale": scale, "scale_p": scale_p,

@@ -26,7 +26,9 @@ VARIABLES = (
     Variable("p_max", "f8", "largest eigenvalue of W_p (symmetric part)"),
     Variable("s_max", "f8", "largest eigenvalue of F"),
     Variable("tau", "f8", "target / online ratio <W_a, W> / ||W||^2"),
-    Variable("K_min", "f8", "smallest eigenvalue of K over the run (Eq. 17; correlation systems only)", "1 / flow time"),
+    Variable(
+        "K_min", "f8", "smallest eigenvalue of K over the run (Eq. 17; correlation systems only)", "1 / flow time"
+    ),
     Variable("steps", "i4", "steps taken"),
     Variable("status", "i1", "how the integration ended", flags=STATUSES),
 )
@@ -86,9 +88,7 @@ class MatrixPlan:
         """Return the initial (W_p, F): one draw a seed, the same at every other parameter, then scaled."""
         n, symmetric = self.settings["n2"], self.settings["predictor"] == "symmetrised"
         seeds, where = np.unique(given["seed"], return_inverse=True)
-        drawn = [
-            WeightState.random(n, self.settings["n1"], int(seed), symmetric_predictor=symmetric) for seed in seeds
-        ]
+        drawn = [WeightState.random(n, self.settings["n1"], int(seed), symmetric_predictor=symmetric) for seed in seeds]
         W_p = np.stack([state.W_p for state in drawn])[where]
         F = np.stack([state.W @ state.W.T for state in drawn])[where]
         return given["scale_p"][:, None, None] * W_p, given["scale"][:, None, None] ** 2 * F

@@ -21,7 +21,7 @@ def variables(statuses: tuple[str, ...], events: tuple[str, ...]) -> tuple[Varia
         Variable("s", "f8", "final eigenvalue s(t1) of F = W W^T"),
         Variable("tau", "f8", "final target / online ratio tau(t1)"),
         Variable("outcome", "i1", "what became of the mode", flags=outcome.OUTCOMES),
-        Variable("t_event", "f8", "time since which it has escaped (p past 0.9 p_+) or collapsed (s under 1e-6 of its start)",
+        Variable("t_event", "f8", "since when it has escaped (p past 0.9 p_+) or collapsed (s under 1e-6 of its start)",
                  "flow time"),
         Variable("event", "i1", "which of the two it did", flags=events),
         Variable("K_min", "f8", "smallest eigenvalue of K over the run (Eq. 17: alignment at risk where < 0)",
@@ -84,7 +84,7 @@ class ModePlan:
     def lanes(self, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the nine arrays an engine takes: eta stands for both decays, s may follow p on the parabola."""
         known = dict(given)
-        eta = known.pop("eta", None)
+        eta = known.pop("eta", np.zeros(0))
         for name in ("eta_p", "eta_s"):
             if name not in known:
                 known[name] = eta

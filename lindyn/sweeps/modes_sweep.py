@@ -109,7 +109,7 @@ def sweep(
         "rtol": _checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True),
         "max_steps": whole("max_steps", max_steps),
         "grown": _checks.as_scalar("grown", grown, minimum=0.0, exclusive=True),
-        "s": PARABOLA if isinstance(s, str) else "given",
+        "start": PARABOLA if isinstance(s, str) else "given",
     }
     plan = ModePlan(Grid.of(_parameters(given, settings)), settings)
     return execute(plan, store, client=client, threads=threads, points=points, progress=progress)

@@ -10,6 +10,8 @@ import numpy as np
 import lindyn
 from lindyn.sweeps.grid import Grid
 
+INITIAL = {"p": "p0", "s": "s0", "tau": "tau0"}  # fixed initial values are named like their axes would be
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -47,9 +49,17 @@ class Variable:
 class Plan(Protocol):
     """A sweep that can be computed in blocks; it travels to other processes."""
 
-    grid: Grid
-    settings: dict[str, Any]
-    title: str
+    @property
+    def grid(self) -> Grid:
+        """The grid."""
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything else that decides the numbers."""
+
+    @property
+    def title(self) -> str:
+        """What it is."""
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -76,7 +86,8 @@ def configuration(plan: Plan) -> dict[str, Any]:
 def attributes(plan: Plan) -> dict[str, Any]:
     """Return the attributes of the Dataset: every fixed parameter and setting, and the configuration as JSON."""
     told = configuration(plan)
-    flat = {name: _attribute(value) for name, value in {**plan.grid.fixed, **plan.settings}.items()}
+    fixed = {INITIAL.get(name, name): value for name, value in plan.grid.fixed.items()}
+    flat = {name: _attribute(value) for name, value in {**fixed, **plan.settings}.items()}
     return {
         "title": plan.title,
         "lindyn_version": told["lindyn"],

@@ -35,7 +35,8 @@ def tally(ds: Any) -> dict[str, Any]:
 
     Returns:
         counts (per outcome), at_risk (living runs with K < 0 at some time), escaped (median time of escape of living
-        runs), certain and certain_seen (runs that theory condemns, and those of them whose s fell under 1e-6 of its start),
+        runs), certain and certain_seen (runs that theory condemns, and those of them whose s fell under 1e-6 of its
+        start),
         below and below_collapsed (the rest), share (per axis: share collapsed at each of its values).
     """
     counts, at_risk, times = np.zeros(len(OUTCOMES), int), 0, []
@@ -91,7 +92,11 @@ def paragraph(ds: Any) -> str:
     Returns:
         A few plain sentences.
     """
-    told = tally(ds)
+    return words(ds, tally(ds))
+
+
+def words(ds: Any, told: dict[str, Any]) -> str:
+    """Return the paragraph for what `tally` counted."""
     counts, total = told["counts"], told["total"]
     living = int(counts[ALIVE] + counts[NOT_GROWING])
     text = [f"Of {total:,} runs to t = {ds.attrs['t1']:g}, {_percent(counts[COLLAPSED], total)} collapsed and "
@@ -99,14 +104,17 @@ def paragraph(ds: Any) -> str:
     if counts[NOT_GROWING]:
         text[0] += f" ({_percent(counts[NOT_GROWING], total)} alive without growing)"
     text[0] += "."
-    for code, words in ((UNDECIDED, "not decided by then (a longer t1 would tell)"), (FAILED, "not integrated to the end")):
+    for code, words in (
+        (UNDECIDED, "not decided by then (a longer t1 would tell)"),
+        (FAILED, "not integrated to the end"),
+    ):
         if counts[code]:
             text.append(f"{_percent(counts[code], total)} were {words}.")
     text.append(_theory(ds, told))
     text += [_trend(ds, axis, share) for axis, share in told["share"].items() if len(share) > 1]
     if living:
-        text.append(f"The eigenspaces' alignment was at risk (K < 0 at some time) in {_percent(told['at_risk'], living)} "
-                    "of the living runs.")  # fmt: skip
+        risk = _percent(told["at_risk"], living)
+        text.append(f"The eigenspaces' alignment was at risk (K < 0 at some time) in {risk} of the living runs.")
         if np.isfinite(told["escaped"]):
             text.append(f"Half of the living runs that had to escape did so by t = {told['escaped']:.3g}.")
     return " ".join(part for part in text if part)

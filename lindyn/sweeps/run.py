@@ -139,8 +139,8 @@ def check_memory(plan: Plan) -> None:
     if wanted > SHARE * free:
         shape = " x ".join(map(str, plan.grid.shape))
         raise ValueError(
-            f"The result of {shape} = {plan.grid.size:.3g} points takes {sized(wanted)} and {sized(free)} of memory are "
-            "free; give store=PATH (--out PATH) to stream it to disk, or a coarser grid."
+            f"The result of {shape} = {plan.grid.size:.3g} points takes {sized(wanted)} and {sized(free)} of memory "
+            "are free; give store=PATH (--out PATH) to stream it to disk, or a coarser grid."
         )
 
 
