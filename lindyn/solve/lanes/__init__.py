@@ -1,7 +1,9 @@
 """Lanes: one mode (p, s, tau) each, integrated by the million on the CPU (numba) or with JAX (GPU, gradients).
 
     api          solve_lanes -> LaneResult: checks, chunks, threads
+    problem      what both engines are asked and answer, with the checks
     jax_engine   solve_lanes of the same signature in JAX, and the derivatives of the outcome
+    jax_block    its masked loop
     methods      one step of Tsit5 and of Rodas5P, plain arithmetic shared by both engines
     tableaux     their coefficients
     thresholds   what counts as escape and collapse

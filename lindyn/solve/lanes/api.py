@@ -12,12 +12,11 @@ from lindyn.solve.lanes import layout, problem
 from lindyn.solve.lanes.block import log2_bits
 from lindyn.solve.lanes.kernel import build
 from lindyn.solve.lanes.problem import LaneProblem, LaneResult
-from lindyn.solve.lanes.thresholds import COLLAPSE, ESCAPE, NONE
+from lindyn.solve.lanes.thresholds import STIFF_REACH
 from lindyn.solve.ode import whole
 
 CHUNK = 4096  # lanes a thread takes at a time: 1 MB of work space
 SHARES = 8  # chunks per thread, at least, so that none waits long at the end
-STIFF_REACH = 5000.0  # beta t1 past which the stiff method is cheaper from the start (measured, benchmarks/sweep.py)
 
 
 def solve_lanes(
@@ -125,15 +124,13 @@ def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, size:
             kept[:, row] = task.part(name, lanes)
         kept[:, layout.ESCAPE_P] = task.escape_levels(lanes)
         kernel(kept, ints, work, work_ints, queues, task.t1, log2_bits(task.rtol), task.max_steps, STIFF_REACH)
-        _store(result, lanes, kept, ints)
+        _store(result, lanes, kept, ints, task.part("s", lanes))
 
 
-def _store(result: LaneResult, lanes: slice, kept: np.ndarray, ints: np.ndarray) -> None:
+def _store(result: LaneResult, lanes: slice, kept: np.ndarray, ints: np.ndarray, start_s: Any) -> None:
     p, s = kept[:, layout.P], kept[:, layout.S]
     result.p[lanes], result.s[lanes], result.tau[lanes] = p, s, kept[:, layout.TAU]
     result.status[lanes], result.steps[lanes] = ints[:, layout.STATUS], ints[:, layout.STEPS]
-    collapsed, escaped = s <= kept[:, layout.COLLAPSE_S], p >= kept[:, layout.ESCAPE_P]
-    result.event[lanes] = np.where(collapsed, COLLAPSE, np.where(escaped, ESCAPE, NONE))
-    late = np.where(collapsed, kept[:, layout.T_COLLAPSE], kept[:, layout.T_ESCAPE])
-    result.t_event[lanes] = np.where(collapsed | escaped, late, np.nan)
+    times = kept[:, layout.T_ESCAPE], kept[:, layout.T_COLLAPSE]
+    result.set_events(lanes, start_s, kept[:, layout.ESCAPE_P], *times)
     result.K_min[lanes] = kept[:, layout.K_MIN]

@@ -1,5 +1,6 @@
 """How the lanes are compiled: flags, the equations as numba functions, and a disk cache that cannot go stale."""
 
+import contextlib
 import functools
 import hashlib
 import types
@@ -65,5 +66,6 @@ def compile_kernel(function: Any, variant: tuple, cache: bool = True) -> Any:
     """
     dispatcher = numba.njit(function, fastmath=FASTMATH, nogil=True, error_model="numpy")
     if cache:
-        dispatcher._cache = _StampedCache(function, variant)
+        with contextlib.suppress(RuntimeError):  # no folder can be written: compile anew in every process
+            dispatcher._cache = _StampedCache(function, variant)
     return dispatcher

@@ -8,8 +8,8 @@ import math
 from typing import Any
 
 from lindyn.solve.lanes import layout as at
-
-BISECTIONS = 50
+from lindyn.solve.lanes.methods import make_cubic
+from lindyn.solve.lanes.thresholds import BISECTIONS
 
 
 def make_events(rate: Any, compiled: Any) -> Any:
@@ -17,10 +17,7 @@ def make_events(rate: Any, compiled: Any) -> Any:
     L = at.LANES
     _, _, constants = at.make_views(compiled)
 
-    @compiled
-    def cubic(a, da, b, db, h, u):  # type: ignore[no-untyped-def]
-        v = 1.0 - u
-        return v * v * ((1.0 + 2.0 * u) * a + h * u * da) + u * u * ((3.0 - 2.0 * u) * b - h * v * db)
+    cubic = make_cubic(compiled)
 
     @compiled
     def crossing(a, da, b, db, h):  # type: ignore[no-untyped-def]

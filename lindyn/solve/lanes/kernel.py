@@ -13,9 +13,8 @@ from lindyn.solve.lanes import methods
 from lindyn.solve.lanes.block import make_advance
 from lindyn.solve.lanes.compiled import EQUATIONS, compile_kernel, inlined
 from lindyn.solve.lanes.events import make_events
+from lindyn.solve.lanes.thresholds import COLLAPSED_SHARE, FIRST_STEP
 
-COLLAPSED_SHARE = 1e-6  # collapse: s under this share of its start
-FIRST_STEP = 0.01  # of the time in which the fastest unknown changes by its own size
 HELD_BACK = 2.0  # Tsit5 is stable to h |lambda| of about 3.5
 PARKED = STAYS = -1
 

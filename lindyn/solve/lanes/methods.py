@@ -77,6 +77,17 @@ def make_tools(compiled: Any = as_is) -> tuple[Any, Any]:
     return times, plus
 
 
+def make_cubic(compiled: Any = as_is) -> Any:
+    """Return (a, da, b, db, h, u) -> the cubic with values a, b and slopes da, db at the ends of a step h, at u h."""
+
+    @compiled
+    def cubic(a, da, b, db, h, u):  # type: ignore[no-untyped-def]
+        v = 1.0 - u
+        return v * v * ((1.0 + 2.0 * u) * a + h * u * da) + u * u * ((3.0 - 2.0 * u) * b - h * v * db)
+
+    return cubic
+
+
 def make_tsit5(rate: Any, compiled: Any = as_is) -> Any:
     """Return (y, k1, h, c) -> (y_new, k_new, error): one explicit step; k1, k_new are the velocities at its ends."""
     times, plus = make_tools(compiled)

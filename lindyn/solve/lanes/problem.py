@@ -9,7 +9,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn.flows import choices
 from lindyn.solve.lanes.layout import STATUSES
-from lindyn.solve.lanes.thresholds import EVENTS, escape_level
+from lindyn.solve.lanes.thresholds import COLLAPSE, COLLAPSED_SHARE, ESCAPE, EVENTS, NONE, escape_level
 from lindyn.solve.ode import whole
 
 RTOL = 1e-8  # p99 of the final state's relative error is then under 1e-6
@@ -57,6 +57,13 @@ class LaneResult:
         """Return a result for n lanes to be filled."""
         kinds = {"status": np.int8, "event": np.int8, "steps": np.int32}
         return cls(**{f.name: np.empty(n, kinds.get(f.name, np.float64)) for f in dataclasses.fields(cls)})
+
+    def set_events(self, lanes: Any, start_s: Any, levels: Any, t_escape: Any, t_collapse: Any) -> None:
+        """Judge some lanes by their final state and fill in event and t_event."""
+        collapsed, escaped = self.s[lanes] <= COLLAPSED_SHARE * start_s, self.p[lanes] >= levels
+        self.event[lanes] = np.where(collapsed, COLLAPSE, np.where(escaped, ESCAPE, NONE))
+        times = np.where(collapsed, t_collapse, t_escape)
+        self.t_event[lanes] = np.where(collapsed | escaped, times, np.nan)
 
     def status_names(self) -> np.ndarray:
         """Return the status of each lane in words."""
