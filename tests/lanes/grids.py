@@ -27,11 +27,17 @@ def random_lanes(n: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def reference(
-    lanes: dict[str, Any], i: int, t1: float, ts: Any = None, rtol: float = 1e-12, solver: str = "auto", **choices: str
+    lanes: dict[str, Any],
+    i: int,
+    t1: float,
+    rtol: float = 1e-12,
+    solver: str = "auto",
+    dense: bool = False,
+    **choices: str,
 ) -> Any:
     """Run lane i with `lindyn.simulate`, the independent route; a tight tolerance."""
     one = {name: float(np.broadcast_to(value, len(lanes["beta"]))[i]) for name, value in lanes.items()}
     hp = ld.Hyperparameters(one["alpha_p"], one["beta"], eta_p=one["eta_p"], eta_s=one["eta_s"])
     flow = ld.ModeFlow(hp, x=one["x"], x_aug=one["x_aug"], **choices)
     start = ld.ModeState(p=[one["p"]], s=[one["s"]], tau=[one["tau"]])
-    return ld.simulate(flow, start, ts=[0.0, t1] if ts is None else ts, rtol=rtol, solver=solver, engine="scipy")
+    return ld.simulate(flow, start, ts=[0.0, t1], rtol=rtol, solver=solver, dense=dense, engine="scipy")

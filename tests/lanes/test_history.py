@@ -67,14 +67,10 @@ def test_max_steps(beta):
 
 
 def _dense(lanes, i, t1):
+    run = reference(lanes, i, t1, dense=True)
     ts = np.linspace(0, t1, 4001)
-    states = reference(lanes, i, t1, ts=ts).states
-    return ts, states.p[:, 0], states.s[:, 0], states.tau[:, 0]
-
-
-def _at(lanes, i, t):
-    final = reference(lanes, i, t).final
-    return float(final.p[0]), float(final.s[0])
+    states = run(ts)
+    return run, ts, states.p[:, 0], states.s[:, 0], states.tau[:, 0]
 
 
 def test_K_min_and_event_times_against_dense_runs():
@@ -85,7 +81,7 @@ def test_K_min_and_event_times_against_dense_runs():
     result = solve_lanes(**lanes, t1=t1)
     assert {"escape", "collapse"} <= set(result.event_names())
     for i in range(8):
-        ts, p, s, tau = _dense(lanes, i, t1)
+        run, ts, p, s, tau = _dense(lanes, i, t1)
         c = {name: value[i] for name, value in lanes.items()}
         D = modes.drive(p, tau, c["x"], c["x_aug"])
         K = modes.alignment_rate(p, s, D, c["alpha_p"], c["eta_p"], c["eta_s"], c["x"], c["x_aug"])
@@ -96,9 +92,9 @@ def test_K_min_and_event_times_against_dense_runs():
         assert result.event_names()[i] == ("collapse" if collapsed else "escape" if escaped else "none")
         if collapsed or escaped:
 
-            def gap(t, i=i, c=c, level=level, collapsed=collapsed):
-                p_t, s_t = _at(lanes, i, t) if t > 0 else (c["p"], c["s"])
-                return np.log(s_t / (1e-6 * c["s"])) if collapsed else p_t - 0.9 * level.p_plus
+            def gap(t, c=c, run=run, level=level, collapsed=collapsed):
+                state = run(t)
+                return np.log(state.s[0] / (1e-6 * c["s"])) if collapsed else state.p[0] - 0.9 * level.p_plus
 
             signs = np.sign(s - 1e-6 * s[0] if collapsed else p - 0.9 * level.p_plus)
             last = np.flatnonzero(np.diff(signs))
