@@ -39,7 +39,7 @@ _HOME = {
     "sweep": "lindyn.sweeps.modes_sweep",
     "sweep_matrices": "lindyn.sweeps.matrices_sweep",
 }
-_MODULES = ("conversions", "equations", "images", "observables", "theory")
+_MODULES = ("conversions", "equations", "images", "observables", "phase", "theory")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

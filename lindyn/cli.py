@@ -1,4 +1,4 @@
-"""The command line: `lindyn simulate | reproduce | sweep`. Parsing loads nothing heavy; each command loads what it runs."""
+"""The command line: `lindyn simulate | reproduce | sweep | phase`. Parsing loads nothing heavy."""
 
 import argparse
 import difflib
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import lindyn
-from lindyn.commands import reproduce, simulate, sweep
+from lindyn.commands import phase, reproduce, simulate, sweep
 
 DESCRIPTION = """\
 The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
@@ -16,6 +16,7 @@ The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, Di
   lindyn simulate                    run one system from flags or a TOML file; save trajectory and picture
   lindyn simulate --images digits    the same on real images: which data directions survive
   lindyn sweep                       map what becomes of a mode over weight decay, EMA rate, ...
+  lindyn phase                       phase portrait, bifurcation diagram, basin of collapse of a mode
 """
 EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the call was not understood."
 
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"lindyn {lindyn.__version__}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (reproduce, simulate, sweep):
+    for module in (reproduce, simulate, sweep, phase):
         module.add_parser(commands)
     return top
 

@@ -194,7 +194,7 @@ def _clusters(limits: np.ndarray) -> list[np.ndarray]:
 
 
 def _near(a: np.ndarray, b: np.ndarray) -> bool:
-    size = max(np.linalg.norm(a[:2]), np.linalg.norm(b[:2]))
+    size = max(float(np.linalg.norm(a[:2])), float(np.linalg.norm(b[:2])))
     return bool(np.linalg.norm(a[:2] - b[:2]) <= SAME * size and np.all(np.abs(a[2:] - b[2:]) <= SAME))
 
 
