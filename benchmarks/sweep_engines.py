@@ -145,7 +145,7 @@ def lsoda(rtol: float, lanes: int) -> Solve:
     return run
 
 
-def diffrax_vmap(rtol: float, lanes: int) -> Solve:
+def diffrax_vmap(rtol: float, lanes: int, solver: str = "Tsit5") -> Solve:
     import diffrax
     import jax
     import jax.numpy as jnp
@@ -156,7 +156,7 @@ def diffrax_vmap(rtol: float, lanes: int) -> Solve:
         term = diffrax.ODETerm(lambda t, y, args: jnp.stack(_rates(eta, beta)(t, y)))
         controller = diffrax.PIDController(rtol=rtol, atol=1e-300, pcoeff=0.3, icoeff=0.4)
         end = diffrax.diffeqsolve(
-            term, diffrax.Tsit5(), 0.0, T1, 0.01, jnp.array([P0, S0, TAU0]),
+            term, getattr(diffrax, solver)(), 0.0, T1, 0.01, jnp.array([P0, S0, TAU0]),
             stepsize_controller=controller, saveat=diffrax.SaveAt(t1=True), max_steps=100_000,
         )  # fmt: skip
         return end.ys[0]
@@ -166,9 +166,13 @@ def diffrax_vmap(rtol: float, lanes: int) -> Solve:
     return lambda: np.asarray(solve(eta, beta)).T
 
 
+def diffrax_vmap_8(rtol: float, lanes: int) -> Solve:
+    return diffrax_vmap(rtol, lanes, "Dopri8")
+
+
 ENGINES = {
     "lanes": kernel, "C": in_c, "C, 512-bit": in_c_512, "numba, one lane": one_lane, "RK45 loop": rk45,
-    "LSODA log": lsoda, "diffrax vmap": diffrax_vmap, "lanes in JAX": jax_engine,
+    "LSODA log": lsoda, "diffrax vmap": diffrax_vmap, "diffrax vmap, Dopri8": diffrax_vmap_8, "lanes in JAX": jax_engine,
 }  # fmt: skip
 
 

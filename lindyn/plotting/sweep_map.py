@@ -62,18 +62,31 @@ def _maps(ds: Any, shown: list[str]) -> tuple[Figure, list[Any]]:
         drawn |= boundaries(panel, ds, shown)
         panel.set_xlabel(f"${SYMBOLS[shown[0]]}$")
     axes[0, 0].set_ylabel(f"${SYMBOLS[shown[1]]}$")
-    there = np.unique(ds["outcome"].values)
-    handles = [Patch(facecolor=COLOURS[k], edgecolor=style.GREY, label=WORDS[word])
-               for k, word in enumerate(OUTCOMES) if k in there]  # fmt: skip
-    return figure, handles + list(drawn.values())
+    codes = ds["outcome"].values
+    handles = [Patch(facecolor=c, edgecolor=style.GREY, label=words) for c, words in outcome_key(codes)]
+    return figure, [*handles, *drawn.values()]
 
 
 def outcome_map(panel: Axes, ds: Any, shown: list[str]) -> None:
     """Fill a panel with what became of each run."""
     panel.set_title("what became of the mode")
-    colours = BoundaryNorm(np.arange(len(OUTCOMES) + 1) - 0.5, len(OUTCOMES))
-    panel.pcolormesh(*_grid(ds, shown), ds["outcome"].transpose(*reversed(shown)).values, cmap=ListedColormap(COLOURS),
-                     norm=colours, shading="nearest", rasterized=True)  # fmt: skip
+    fill_outcomes(panel, *_grid(ds, shown), ds["outcome"].transpose(*reversed(shown)).values)
+
+
+def fill_outcomes(panel: Axes, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> None:
+    """Fill a panel with outcome codes, (y, x)."""
+    norm = BoundaryNorm(np.arange(len(OUTCOMES) + 1) - 0.5, len(OUTCOMES))
+    panel.pcolormesh(x, y, codes, cmap=ListedColormap(COLOURS), norm=norm, shading="nearest", rasterized=True)
+
+
+def outcome_key(codes: np.ndarray) -> list[tuple[str, str]]:
+    """Return (colour, words) of the outcomes that occur."""
+    return [(COLOURS[k], WORDS[word]) for k, word in enumerate(OUTCOMES) if np.any(codes == k)]
+
+
+def line(dashes: Any, colour: Any, label: str) -> Line2D:
+    """Return a legend entry for a line."""
+    return Line2D([], [], color=colour, linestyle=dashes, linewidth=1.6, label=label)
 
 
 def boundaries(panel: Axes, ds: Any, shown: list[str]) -> dict[str, Any]:
@@ -86,10 +99,10 @@ def boundaries(panel: Axes, ds: Any, shown: list[str]) -> dict[str, Any]:
         values = full.transpose(*reversed(shown)).values
         if not (np.nanmin(values, initial=np.inf) < 0 < np.nanmax(values, initial=-np.inf)):
             continue
-        line, colour = LINES[name]
+        dashes, colour = LINES[name]
         for width, shade in ((2.6, "white"), (1.4, colour)):
-            panel.contour(*_grid(ds, shown), values, levels=[0.0], colors=[shade], linestyles=[line], linewidths=width)
-        drawn[name] = Line2D([], [], color=colour, linestyle=line, linewidth=1.4, label=name)
+            panel.contour(*_grid(ds, shown), values, levels=[0.0], colors=[shade], linestyles=[dashes], linewidths=width)
+        drawn[name] = line(dashes, colour, name)
     return drawn
 
 

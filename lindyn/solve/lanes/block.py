@@ -25,23 +25,29 @@ LARGEST, SMALLEST = log2_bits(6.0), log2_bits(0.2)
 ERROR_FLOOR = log2_bits(1e-4)  # Hairer and Wanner's floor for the remembered error
 
 
-def make_controller(compiled: Any) -> tuple[Any, Any]:
+def make_controller(order: int, compiled: Any) -> tuple[Any, Any]:
     """Return the error measure and the step factor.
 
-    measure(error, before, after) is log2(|error| / max(|before|, |after|, S_FLOOR)) in bits;
-    factor(r, last) is 0.95 err^-0.172 err_last^0.039, clipped to 0.2 .. 6, from r = log2 err of this step and the last.
+    measure(e, d, before, after) is log2 of |e|^2 / max(|e|, |d|), relative to max(|before|, |after|, S_FLOOR), in bits;
+    factor(r, last), from r = log2 err of this step and the last, is 0.95 err^-1/8 for order 8 and
+    0.95 err^-0.172 err_last^0.039 for order 5, clipped to 0.2 .. 6.
     """
+    eighth = order == 8
 
     @compiled
-    def measure(error, before, after):  # type: ignore[no-untyped-def]
+    def measure(e, d, before, after):  # type: ignore[no-untyped-def]
         a, b = abs(before), abs(after)
         size = a if a > b else b
         size = size if size > at.S_FLOOR else at.S_FLOOR
-        return np.float64(abs(error)).view(np.int64) - np.float64(size).view(np.int64)
+        size_e, size_d = np.float64(abs(e)).view(np.int64), np.float64(abs(d)).view(np.int64)
+        larger = size_e if size_e > size_d else size_d
+        return 2 * size_e - larger - np.float64(size).view(np.int64)
 
     @compiled
     def factor(r, last):  # type: ignore[no-untyped-def]
-        f = SAFETY - (r >> 3) - (r >> 5) - (r >> 6) + (last >> 5) + (last >> 7)
+        f = SAFETY - (r >> 3)
+        if not eighth:
+            f += (last >> 5) + (last >> 7) - (r >> 5) - (r >> 6)
         f = f if f < LARGEST else LARGEST
         f = f if f > SMALLEST else SMALLEST
         return np.int64(f + ONE).view(np.float64)
@@ -49,11 +55,12 @@ def make_controller(compiled: Any) -> tuple[Any, Any]:
     return measure, factor
 
 
-def make_advance(step: Any, alignment: Any, slope: Any, compiled: Any) -> Any:
+def make_advance(step: Any, order: int, alignment: Any, slope: Any, compiled: Any) -> Any:
     """Return (w, wi, t1, log_tolerance, limit) -> flags of all lanes together: every lane tries one step.
 
     Args:
-        step: (y, k, h, c) -> (y_new, k_new, error), from `methods`.
+        step: (y, k, h, c) -> (y_new, k_new, e, d), from `methods`.
+        order: of the method, 5 or 8.
         alignment: (y, c) -> K.
         slope: (y, k, c) -> dK/dt.
         compiled: decorator that inlines.
@@ -61,7 +68,7 @@ def make_advance(step: Any, alignment: Any, slope: Any, compiled: Any) -> Any:
     Returns:
         The function.
     """
-    measure, factor = make_controller(compiled)
+    measure, factor = make_controller(order, compiled)
     L = at.LANES
     state, velocity, constants = at.make_views(compiled)
 
@@ -79,8 +86,9 @@ def make_advance(step: Any, alignment: Any, slope: Any, compiled: Any) -> Any:
             left = t1 - t
             final = wish >= left
             h = left if final else wish
-            z, v, e = step(y, k, h, c)
-            r, rs, rt = measure(e[0], y[0], z[0]), measure(e[1], y[1], z[1]), measure(e[2], y[2], z[2])
+            z, v, e, d = step(y, k, h, c)
+            r, rs = measure(e[0], d[0], y[0], z[0]), measure(e[1], d[1], y[1], z[1])
+            rt = measure(e[2], d[2], y[2], z[2])
             r = r if r > rs else rs
             r = (r if r > rt else rt) - log_tolerance
             ok = r <= 0

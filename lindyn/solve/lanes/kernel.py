@@ -15,7 +15,7 @@ from lindyn.solve.lanes.compiled import EQUATIONS, compile_kernel, inlined
 from lindyn.solve.lanes.events import make_events
 from lindyn.solve.lanes.thresholds import COLLAPSED_SHARE, FIRST_STEP
 
-HELD_BACK = 2.0  # Tsit5 is stable to h |lambda| of about 3.5
+HELD_BACK = 4.0  # DOP853 is stable to h |lambda| of about 6
 PARKED = STAYS = -1
 
 
@@ -162,9 +162,9 @@ def build(fixed_p: bool, fixed_tau: bool, cache: bool = True) -> Any:
     alignment, slope = methods.make_alignment(EQUATIONS, inlined)
     prepare = make_prepare(rate, alignment, slope, inlined)
     attend, review = make_events(rate, inlined), make_review(rate, inlined)
-    tsit5, rodas5p = methods.make_tsit5(rate, inlined), methods.make_rodas5p(rate, inlined)
-    explicit = make_march(make_advance(tsit5, alignment, slope, inlined), attend, review, inlined)
-    stiff = make_march(make_advance(rodas5p, alignment, slope, inlined), attend, review, inlined)
+    dop853, rodas5p = methods.make_dop853(rate, inlined), methods.make_rodas5p(rate, inlined)
+    explicit = make_march(make_advance(dop853, 8, alignment, slope, inlined), attend, review, inlined)
+    stiff = make_march(make_advance(rodas5p, 5, alignment, slope, inlined), attend, review, inlined)
 
     def solve_chunk(kept, ints, work, work_ints, queues, t1, log_tolerance, max_steps, reach):  # type: ignore[no-untyped-def]
         n = m = 0

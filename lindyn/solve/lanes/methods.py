@@ -1,16 +1,17 @@
 """One step of a mode, as plain arithmetic: numbers under numba and arrays under JAX run the same lines.
 
-    tsit5     explicit, 5(4), first-same-as-last, for lanes limited by accuracy
+    dop853    explicit, 8(5, 3), for lanes limited by accuracy
     rodas5p   linearly implicit, 5(4), L-stable, for lanes limited by stability (large beta)
 
 Both are made from `make_rate`, which is made from `lindyn.equations`; nothing of the theory is typed here. A state
 is y = (p, s, tau), a velocity k likewise, a lane's constants travel as c = (alpha_p, beta, eta_p, eta_s, x, x_aug).
+A step returns two error estimates e, d to be combined as |e| / max(1, |d / e|), see `block.make_controller`;
 `compiled` is what makes a function callable from the caller's loop: `numba.njit` with its flags, or `as_is`.
 """
 
 from typing import Any
 
-from lindyn.solve.lanes.tableaux import RODAS5P_A, RODAS5P_C, RODAS5P_GAMMA, TSIT5_A, TSIT5_B, TSIT5_ERROR
+from lindyn.solve.lanes.tableaux import DOP853_A, DOP853_B, DOP853_E3, DOP853_E5, RODAS5P_A, RODAS5P_C, RODAS5P_GAMMA
 
 EPSILON = 1e-60  # imaginary step of derivatives; the equations are polynomials, so the derivative is exact
 IMAGINARY = 1e-60j
@@ -88,26 +89,68 @@ def make_cubic(compiled: Any = as_is) -> Any:
     return cubic
 
 
-def make_tsit5(rate: Any, compiled: Any = as_is) -> Any:
-    """Return (y, k1, h, c) -> (y_new, k_new, error): one explicit step; k1, k_new are the velocities at its ends."""
+def make_dop853(rate: Any, compiled: Any = as_is) -> Any:
+    """Return (y, k1, h, c) -> (y_new, k_new, e5, e3): one explicit step of order 8 with both of its error estimates."""
     times, plus = make_tools(compiled)
-    (a21,), (a31, a32), (a41, a42, a43), (a51, a52, a53, a54), (a61, a62, a63, a64, a65) = TSIT5_A
-    b1, b2, b3, b4, b5, b6 = TSIT5_B
-    e1, e2, e3, e4, e5, e6, e7 = TSIT5_ERROR
+    (
+        (a2_1,),
+        (
+            a3_1,
+            a3_2,
+        ),
+        (
+            a4_1,
+            a4_3,
+        ),
+        (
+            a5_1,
+            a5_3,
+            a5_4,
+        ),
+        (
+            a6_1,
+            a6_4,
+            a6_5,
+        ),
+    ) = DOP853_A[:5]
+    (a7_1, a7_4, a7_5, a7_6) = DOP853_A[5]
+    (a8_1, a8_4, a8_5, a8_6, a8_7) = DOP853_A[6]
+    (a9_1, a9_4, a9_5, a9_6, a9_7, a9_8) = DOP853_A[7]
+    (a10_1, a10_4, a10_5, a10_6, a10_7, a10_8, a10_9) = DOP853_A[8]
+    (a11_1, a11_4, a11_5, a11_6, a11_7, a11_8, a11_9, a11_10) = DOP853_A[9]
+    (a12_1, a12_4, a12_5, a12_6, a12_7, a12_8, a12_9, a12_10, a12_11) = DOP853_A[10]
+    b1, b6, b7, b8, b9, b10, b11, b12 = DOP853_B
+    e1, e6, e7, e8, e9, e10, e11, e12 = DOP853_E5
+    d1, d6, d7, d8, d9, d10, d11, d12 = DOP853_E3
 
     @compiled
     def step(y, k1, h, c):  # type: ignore[no-untyped-def]
-        k2 = rate(plus(y, h, times(a21, k1)), c)
-        k3 = rate(plus(y, h, plus(times(a31, k1), a32, k2)), c)
-        k4 = rate(plus(y, h, plus(plus(times(a41, k1), a42, k2), a43, k3)), c)
-        k5 = rate(plus(y, h, plus(plus(plus(times(a51, k1), a52, k2), a53, k3), a54, k4)), c)
-        d6 = plus(plus(plus(plus(times(a61, k1), a62, k2), a63, k3), a64, k4), a65, k5)
-        k6 = rate(plus(y, h, d6), c)
-        d7 = plus(plus(plus(plus(plus(times(b1, k1), b2, k2), b3, k3), b4, k4), b5, k5), b6, k6)
-        y_new = plus(y, h, d7)
-        k7 = rate(y_new, c)
-        low = plus(plus(plus(times(e1, k1), e2, k2), e3, k3), e4, k4)
-        return y_new, k7, times(h, plus(plus(plus(low, e5, k5), e6, k6), e7, k7))
+        k2 = rate(plus(y, h, times(a2_1, k1)), c)
+        k3 = rate(plus(y, h, plus(times(a3_1, k1), a3_2, k2)), c)
+        k4 = rate(plus(y, h, plus(times(a4_1, k1), a4_3, k3)), c)
+        k5 = rate(plus(y, h, plus(plus(times(a5_1, k1), a5_3, k3), a5_4, k4)), c)
+        k6 = rate(plus(y, h, plus(plus(times(a6_1, k1), a6_4, k4), a6_5, k5)), c)
+        k7 = rate(plus(y, h, plus(plus(plus(times(a7_1, k1), a7_4, k4), a7_5, k5), a7_6, k6)), c)
+        d = plus(plus(plus(times(a8_1, k1), a8_4, k4), a8_5, k5), a8_6, k6)
+        k8 = rate(plus(y, h, plus(d, a8_7, k7)), c)
+        d = plus(plus(plus(times(a9_1, k1), a9_4, k4), a9_5, k5), a9_6, k6)
+        k9 = rate(plus(y, h, plus(plus(d, a9_7, k7), a9_8, k8)), c)
+        d = plus(plus(plus(times(a10_1, k1), a10_4, k4), a10_5, k5), a10_6, k6)
+        k10 = rate(plus(y, h, plus(plus(plus(d, a10_7, k7), a10_8, k8), a10_9, k9)), c)
+        d = plus(plus(plus(times(a11_1, k1), a11_4, k4), a11_5, k5), a11_6, k6)
+        k11 = rate(plus(y, h, plus(plus(plus(plus(d, a11_7, k7), a11_8, k8), a11_9, k9), a11_10, k10)), c)
+        d = plus(plus(plus(times(a12_1, k1), a12_4, k4), a12_5, k5), a12_6, k6)
+        k12 = rate(
+            plus(y, h, plus(plus(plus(plus(plus(d, a12_7, k7), a12_8, k8), a12_9, k9), a12_10, k10), a12_11, k11)), c
+        )
+        low = plus(plus(plus(times(b1, k1), b6, k6), b7, k7), b8, k8)
+        y_new = plus(y, h, plus(plus(plus(plus(low, b9, k9), b10, k10), b11, k11), b12, k12))
+        k_new = rate(y_new, c)
+        low = plus(plus(plus(times(e1, k1), e6, k6), e7, k7), e8, k8)
+        fifth = plus(plus(plus(plus(low, e9, k9), e10, k10), e11, k11), e12, k12)
+        low = plus(plus(plus(times(d1, k1), d6, k6), d7, k7), d8, k8)
+        third = plus(plus(plus(plus(low, d9, k9), d10, k10), d11, k11), d12, k12)
+        return y_new, k_new, times(h, fifth), times(0.1 * h, third)
 
     return step
 
@@ -146,7 +189,7 @@ def make_solver(rate: Any, compiled: Any = as_is) -> tuple[Any, Any]:
 
 
 def make_rodas5p(rate: Any, compiled: Any = as_is) -> Any:
-    """Return (y, k1, h, c) -> (y_new, k_new, error): one linearly implicit step, same contract as `make_tsit5`."""
+    """Return (y, k1, h, c) -> (y_new, k_new, e, e): one linearly implicit step."""
     times, plus = make_tools(compiled)
     factor, solve = make_solver(rate, compiled)
     (a21,), (a31, a32), (a41, a42, a43), (a51, a52, a53, a54), (a61, a62, a63, a64, a65) = RODAS5P_A
@@ -177,6 +220,6 @@ def make_rodas5p(rate: Any, compiled: Any = as_is) -> Any:
         d = plus(plus(plus(plus(plus(times(c81, u1), c82, u2), c83, u3), c84, u4), c85, u5), c86, u6)
         u8 = solve(w, plus(rate(z, c), over_h, plus(d, c87, u7)))
         y_new = plus(z, 1.0, u8)
-        return y_new, rate(y_new, c), u8
+        return y_new, rate(y_new, c), u8, u8
 
     return step
