@@ -172,7 +172,8 @@ def diffrax_vmap_8(rtol: float, lanes: int) -> Solve:
 
 ENGINES = {
     "lanes": kernel, "C": in_c, "C, 512-bit": in_c_512, "numba, one lane": one_lane, "RK45 loop": rk45,
-    "LSODA log": lsoda, "diffrax vmap": diffrax_vmap, "diffrax vmap, Dopri8": diffrax_vmap_8, "lanes in JAX": jax_engine,
+    "LSODA log": lsoda, "diffrax vmap": diffrax_vmap, "diffrax vmap, Dopri8": diffrax_vmap_8,
+    "lanes in JAX": jax_engine,
 }  # fmt: skip
 
 

@@ -4,7 +4,7 @@
     problem      what both engines are asked and answer, with the checks
     jax_engine   solve_lanes of the same signature in JAX, and the derivatives of the outcome
     jax_block    its masked loop
-    methods      one step of Tsit5 and of Rodas5P, plain arithmetic shared by both engines
+    methods      one step of DOP853 and of Rodas5P, plain arithmetic shared by both engines
     tableaux     their coefficients
     thresholds   what counts as escape and collapse
     kernel       a chunk of lanes from start to end

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.solve.lanes import layout as at
+from lindyn.solve.lanes.compiled import wide_vectors
 
 ONE = int(np.float64(1.0).view(np.int64))  # the bits of 1.0
 UNIT = 1 << 52  # log2 2 in bits
@@ -74,6 +75,7 @@ def make_advance(step: Any, order: int, alignment: Any, slope: Any, compiled: An
 
     @compiled
     def advance(w, wi, t1, log_tolerance, limit):  # type: ignore[no-untyped-def]
+        wide_vectors()
         seen = 0
         for l in range(L):
             y = state(w, l)

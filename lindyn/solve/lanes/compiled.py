@@ -9,6 +9,8 @@ from typing import Any
 
 import numba
 from numba.core import caching
+from numba.core import types as numba_types
+from numba.extending import intrinsic
 
 from lindyn import equations
 from lindyn.equations import modes, target
@@ -26,6 +28,21 @@ EQUATIONS = types.SimpleNamespace(
     dtau=inlined(target.dtau),
 )
 """The very functions of `lindyn.equations`, callable inside compiled loops."""
+
+
+def _wide_vectors(context):  # type: ignore[no-untyped-def]
+    """Allow the function in which it stands 512-bit vectors, which LLVM avoids by default (no effect without them)."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        attributes = builder.function.attributes
+        if isinstance(attributes, set):  # llvmlite's own add refuses names it does not know
+            set.add(attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return numba_types.void(), codegen
+
+
+wide_vectors: Any = intrinsic(_wide_vectors)
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from typing import Any
 from lindyn.solve.lanes import layout as at
 from lindyn.solve.lanes import methods
 from lindyn.solve.lanes.block import make_advance
-from lindyn.solve.lanes.compiled import EQUATIONS, compile_kernel, inlined
+from lindyn.solve.lanes.compiled import EQUATIONS, compile_kernel, inlined, wide_vectors
 from lindyn.solve.lanes.events import make_events
 from lindyn.solve.lanes.thresholds import COLLAPSED_SHARE, FIRST_STEP
 
@@ -167,6 +167,7 @@ def build(fixed_p: bool, fixed_tau: bool, cache: bool = True) -> Any:
     stiff = make_march(make_advance(rodas5p, 5, alignment, slope, inlined), attend, review, inlined)
 
     def solve_chunk(kept, ints, work, work_ints, queues, t1, log_tolerance, max_steps, reach):  # type: ignore[no-untyped-def]
+        wide_vectors()
         n = m = 0
         for i in range(kept.shape[0]):
             prepare(kept, ints, i, t1)

@@ -38,6 +38,7 @@ class LaneResult:
             otherwise. t_event is the time of the last entrance into that region (0 for a lane that never left it),
             so an overshoot that falls back does not count.
         K_min: smallest value over 0 <= t <= t1 of the mode's eigenvalue of K; Eq. 17 was at risk where it is <= 0.
+            Inside a step it is read off a cubic, as t_event is: good to about 1e-4 at the default tolerance.
     """
 
     p: np.ndarray
