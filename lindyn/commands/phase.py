@@ -1,10 +1,9 @@
 """`lindyn phase`: portrait, bifurcation diagrams, basin of collapse; a picture and its reading."""
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
-
-from lindyn import _checks
 
 KINDS = ("portrait", "bifurcation", "two-parameter", "basin", "surface")
 DESCRIPTION = """\
@@ -48,6 +47,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser._negative_number_matcher = re.compile(r"^-\.?\d")  # so that --p -0.5:1:40 is a value, not a flag
     parser.add_argument("--kind", default="portrait", metavar="WORD", help=f"{', '.join(KINDS)} (default %(default)s)")
     for name, text in FLAGS:
         parser.add_argument("--" + name.replace("_", "-"), metavar="NUMBER", help=text)
@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: an unknown kind, a parameter out of its range, or a folder that cannot be written.
     """
+    from lindyn import _checks
+
     _checks.one_of("--kind", args.kind, KINDS)
     given = _given(args)
     from lindyn.commands import phase_pictures
@@ -98,10 +100,10 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
         if text is None:
             continue
         flag = "--" + name.replace("_", "-")
-        value = span(text, flag)
+        value = np.asarray(span(text, flag))
         if name != "p" and np.min(value) < 0:
             raise ValueError(f"{flag} must be >= 0; got {np.min(value):g}.")
-        if np.ndim(value) == 1 and (len(value) < 2 or np.any(np.diff(value) <= 0)):
+        if value.ndim == 1 and (len(value) < 2 or np.any(np.diff(value) <= 0)):
             raise ValueError(f"{flag} must increase over two or more values; got {text}.")
-        given["x_aug" if name == "sigma2" else name] = value
+        given["x_aug" if name == "sigma2" else name] = value if value.ndim else float(value)
     return given

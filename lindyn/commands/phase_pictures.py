@@ -133,7 +133,7 @@ def basin(given: dict[str, Any], args: dict[str, Any]) -> Picture:
         raise ValueError(f"basin takes two ranges; got {len(axes)}: {', '.join(axes) or 'none'}.")
     numbers = {name: value for name, value in given.items() if name not in axes}
     system = _system(given | axes, not held, leave=tuple(axes))
-    start = {name: float(numbers[name]) for name in ("p", "s") if name in numbers}
+    start: dict[str, float] = {name: float(numbers[name]) for name in ("p", "s") if name in numbers}
     if not held and "tau" in numbers:
         start["tau"] = float(numbers["tau"])
     data = phase.basin_map(system, axes, **start)

@@ -219,4 +219,5 @@ def wilson(successes: int, count: int, level: float = 0.95) -> tuple[float, floa
     share = successes / count
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
+    low = 0.0 if successes == 0 else float(middle - reach)  # exact at the ends, where round-off would show
+    return low, 1.0 if successes == count else float(middle + reach)

@@ -201,12 +201,12 @@ def _near(a: np.ndarray, b: np.ndarray) -> bool:
 def _describe(system: PhaseSystem, group: np.ndarray) -> FixedPoint:
     """Return the record of a group of limits; a group that Newton could not pin is a double root."""
     best = group[np.argmin(_residual(system, group.T))]
-    size = max(np.linalg.norm(best[:2]), 1e-200)
+    size = max(float(np.linalg.norm(best[:2])), 1e-200)
     loose = np.linalg.norm(group - best, axis=1).max() > 1e-11 * size
     J = system.jacobian(best)
     values = np.linalg.eigvals(J).astype(complex)
     values = values[np.lexsort((values.imag, -values.real))]
-    largest = np.abs(values).max()
+    largest = float(np.abs(values).max())
     zero = np.abs(values.real) <= (LOOSE_ZERO if loose else ZERO) * largest
     positive = int(np.sum((values.real > 0) & ~zero))
     word = "stable" if positive == 0 else "unstable" if positive == len(values) else "saddle"

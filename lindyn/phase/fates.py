@@ -169,8 +169,9 @@ def _judge(
         gone = ((s == 0) & (a2 == 0)) | (undamped & (s < 1e-14 * size) & (growth < 0))
         near = edges["near"]
         arrived = (np.abs(p / edges["p_plus"] - 1) < near) & (np.abs(tau / v["held"] - 1) < near)
-        free = (v["eta_s"] == 0) & (v["eta_p"] == 0) & (s > 1e-10 * size)
-        arrived &= np.where(free, True, np.abs(s / edges["s_plus"] - 1) < 5 * near)
+        free = (v["eta_s"] == 0) & (v["eta_p"] == 0)
+        kept = s + (edges["p_plus"] ** 2 - p**2) / v["alpha_p"]  # where s ends: s - p^2/alpha_p is conserved (Eq. 14)
+        arrived &= np.where(free, kept > 1e-9 * size, np.abs(s / edges["s_plus"] - 1) < 5 * near)
     return np.where(caught | gone, "collapsed", np.where(arrived, "alive", "undecided"))
 
 
@@ -186,16 +187,14 @@ def _advance(y: np.ndarray, v: Mapping[str, np.ndarray], time: float, held: bool
 
 
 def _advance_weights(y: np.ndarray, v: Mapping[str, np.ndarray], time: float, held: bool, rtol: float) -> np.ndarray:
-    """Return the states (p, w, a) after a time, by `lindyn.simulate` (padded, so that few shapes are compiled)."""
+    """Return the states (p, w, a) after a time, by `lindyn.simulate` (scipy: nothing to compile)."""
     from lindyn.flows import ModeWeightFlow
     from lindyn.hyperparameters import Hyperparameters
     from lindyn.solve.ode import simulate
     from lindyn.states import ModeWeightState
 
-    n = y.shape[1]
-    pad = np.minimum(np.arange(max(64, 4 ** int(np.ceil(np.log(n) / np.log(4))))), n - 1)
-    rates = Hyperparameters._unchecked(**{name: v[name][pad] for name in ("alpha_p", "beta", "eta_p", "eta_s")})
-    flow = ModeWeightFlow(Hyperparameters(), x=v["x"][pad], x_aug=v["x_aug"][pad])._replace(hp=rates)
-    start = ModeWeightState(p=y[0][pad], w=y[1][pad], a=y[2][pad])
-    run = simulate(flow, start, ts=[0.0, time], rtol=rtol, atol=1e-200, throw=False)
-    return np.stack([run.states.p[-1], run.states.w[-1], run.states.a[-1]])[:, :n]
+    rates = Hyperparameters._unchecked(**{name: v[name] for name in ("alpha_p", "beta", "eta_p", "eta_s")})
+    flow = ModeWeightFlow(Hyperparameters(), x=v["x"], x_aug=v["x_aug"])._replace(hp=rates)
+    start = ModeWeightState(p=y[0], w=y[1], a=y[2])
+    run = simulate(flow, start, ts=[0.0, time], rtol=rtol, atol=1e-200, engine="scipy", solver="dopri8", throw=False)
+    return np.stack([run.states.p[-1], run.states.w[-1], run.states.a[-1]])

@@ -108,7 +108,10 @@ def draw_basin(axes: Axes, data: Any, edge: Any = None) -> list[Any]:
     """
     words = list(COLOURS)
     codes = np.select([data.labels == word for word in words], range(len(words)))
-    mesh = {"cmap": ListedColormap(list(COLOURS.values())), "norm": BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3)}
+    mesh: dict[str, Any] = {
+        "cmap": ListedColormap(list(COLOURS.values())),
+        "norm": BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3),
+    }
     axes.pcolormesh(data.first, data.second, codes.T, shading="nearest", rasterized=True, **mesh)
     for set_scale, grid in ((axes.set_xscale, data.first), (axes.set_yscale, data.second)):
         steps = np.diff(grid)

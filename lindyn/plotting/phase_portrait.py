@@ -47,7 +47,7 @@ def draw_portrait(axes: Axes, data: Any) -> list[Any]:
     axes.set(xlim=(left, right), ylim=(low, high), xlabel=SYMBOLS["p"], ylabel=SYMBOLS["s"])
     phase_plane.flow_lines(axes, data.lines[..., 0], data.lines[..., 1])
     for branch in data.nullclines:
-        phase_plane.nullcline(axes, *branch.points.T, which=("p", "s").index(branch.variable))
+        phase_plane.nullcline(axes, branch.points[:, 0], branch.points[:, 1], ("p", "s").index(branch.variable))
     names = ["flow", "nullcline 0", "nullcline 1"]
     if data.parabola is not None:
         phase_plane.invariant_curve(axes, *data.parabola.T)
@@ -57,14 +57,14 @@ def draw_portrait(axes: Axes, data: Any) -> list[Any]:
         words = np.where(words == HALF, "unstable", words)
         phase_plane.line_of_points(axes, line[:, 0], line[:, 1], words)
         names += [f"{word} line" for word in ("stable", "unstable") if np.any(words == word)]
-    words = [look(found.stability) for found in data.fixed.points]
+    classes = [look(found.stability) for found in data.fixed.points]
     at = np.array([found.point[:2] for found in data.fixed.points]).reshape(-1, 2)
-    whole = np.array([word != HALF for word in words], dtype=bool)
-    phase_plane.points(axes, *at[whole].T, [word for word in words if word != HALF])
+    whole = np.array([word != HALF for word in classes], dtype=bool)
+    phase_plane.points(axes, at[whole, 0], at[whole, 1], [word for word in classes if word != HALF])
     axes.plot(*at[~whole].T, **_HALF_LOOK)
-    names += [word for word in ("stable", "unstable") if word in words]
+    names += [word for word in ("stable", "unstable") if word in classes]
     handles = phase_plane.legend_entries(*dict.fromkeys(names))
-    if HALF in words:
+    if HALF in classes:
         handles.append(Line2D([], [], label="$p_- = p_+$", **_HALF_LOOK))
     handles[1].set_label(r"$\dot p_j = 0$")
     handles[2].set_label(r"$\dot s_j = 0$")
