@@ -101,7 +101,9 @@ def boundaries(panel: Axes, ds: Any, shown: list[str]) -> dict[str, Any]:
             continue
         dashes, colour = LINES[name]
         for width, shade in ((2.6, "white"), (1.4, colour)):
-            panel.contour(*_grid(ds, shown), values, levels=[0.0], colors=[shade], linestyles=[dashes], linewidths=width)
+            panel.contour(
+                *_grid(ds, shown), values, levels=[0.0], colors=[shade], linestyles=[dashes], linewidths=width
+            )
         drawn[name] = line(dashes, colour, name)
     return drawn
 
@@ -117,7 +119,7 @@ def _shade(figure: Figure, panel: Axes, ds: Any, shown: list[str], name: str, ti
     elif finite.size:
         low, high = np.quantile(finite, [0.0, 0.995])
         span = {"vmin": float(low), "vmax": float(max(high, low + 1e-12))}
-    mesh = panel.pcolormesh(*_grid(ds, shown), values, cmap=colours, shading="nearest", rasterized=True, **span)
+    mesh = panel.pcolormesh(*_grid(ds, shown), values, cmap=colours, shading="nearest", **span)
     figure.colorbar(mesh, ax=panel, pad=0.01, aspect=30)
     if colours == "RdGy" and finite.size and finite.min() < 0 < finite.max():
         panel.contour(*_grid(ds, shown), values, levels=[0.0], colors=["#7a0019"], linewidths=0.9)

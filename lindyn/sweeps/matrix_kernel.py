@@ -1,4 +1,4 @@
-"""Many small matrix systems integrated by numba: Tsit5 over flat states, right-hand sides from `lindyn.equations`.
+"""Many small matrix systems by numba: Dormand-Prince 5(4) over flat states, rates from `lindyn.equations`.
 
 A state is one flat array: (W_p, F, tau) for "correlation", (W_p, F, H, J) for "gram", the exact reduction of
 (W, W_p, W_a) for isotropic data. Errors are measured per block against its root mean square, so that a collapsing
@@ -11,19 +11,18 @@ from typing import Any
 
 import numba
 import numpy as np
+from scipy.integrate import RK45
 
 from lindyn.equations import correlation, gram, matrices, target, weights
 from lindyn.solve.lanes.compiled import compile_kernel
-from lindyn.solve.lanes.tableaux import TSIT5_A, TSIT5_B, TSIT5_ERROR
 
 STATUSES = ("reached", "max_steps", "not_finite")
 REACHED, MAX_STEPS, NOT_FINITE = range(3)
 CONSTANTS = ("alpha_p", "beta", "eta_p", "eta_s", "x", "x_aug")
 STAGES = 7
 _A = np.zeros((STAGES, STAGES))
-for _row, _values in enumerate((*TSIT5_A, TSIT5_B)):
-    _A[_row + 1, : len(_values)] = _values
-_ERROR = np.array(TSIT5_ERROR)
+_A[:6, :5], _A[6, :6] = RK45.A, RK45.B  # Dormand and Prince 5(4), first-same-as-last
+_ERROR = np.array(RK45.E)
 
 
 def compiled(function: Any) -> Any:

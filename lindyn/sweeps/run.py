@@ -94,8 +94,8 @@ def _here(
 
 def _kept(what: str, target: Store | None, bar: "Bar", when: str = "") -> str:
     if target is None:
-        return f"{what}: {bar.share()} was computed, in memory, and is lost; a store (store=PATH) would have kept it."
-    return f"{what}: {bar.share()} is complete in {target.path}; the same call{when} goes on from there."
+        return f"{what}: {bar.share()} were computed, in memory, and are lost; a store (store=PATH) would have kept it."
+    return f"{what}: {bar.share()} are complete in {target.path}; the same call{when} goes on from there."
 
 
 class Bar:

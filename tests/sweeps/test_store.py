@@ -18,7 +18,7 @@ BIG = {"eta": np.linspace(0.0, 0.3, 120), "beta": np.geomspace(0.01, 100.0, 90),
 CALL = """
 import numpy as np, lindyn as ld
 ld.sweep(eta=np.linspace(0.0, 0.3, 120), beta=np.geomspace(0.01, 100.0, 90), tau=["copy", "zero"], t1=60.0,
-         store={store!r}, points=90, threads=1)
+         store={store!r}, points=180, threads=1)
 """
 
 
@@ -52,7 +52,7 @@ def test_killed_and_resumed(tmp_path, whole):
     store = tmp_path / "s.zarr"
     command = [sys.executable, "-c", CALL.format(store=str(store))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for goal in (5, 40):  # killed twice
+    for goal in (5, 30):  # killed twice
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
         end = time.monotonic() + 120
         while blocks(store) < goal and process.poll() is None and time.monotonic() < end:
@@ -61,15 +61,15 @@ def test_killed_and_resumed(tmp_path, whole):
         _, told = process.communicate()
         assert process.returncode == -signal.SIGKILL, told.decode()
         done = blocks(store)
-        assert goal <= done < 240
+        assert goal <= done < 120
         with xarray.open_zarr(store, chunks=None) as half:
             known = half["outcome"].values >= 0
-            assert known.sum() >= 90 * done
+            assert known.sum() >= 180 * done
             np.testing.assert_array_equal(half["p"].values[known], whole["p"].values[known])
     before = {path: path.stat().st_mtime_ns for path in (store / ".blocks").iterdir()}
     assert identical(whole, ld.sweep(**BIG, store=store))
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())  # what was done was not done again
-    assert blocks(store) == 240
+    assert blocks(store) == 120
 
 
 def test_a_torn_block_is_computed_again(tmp_path, whole):
@@ -117,11 +117,11 @@ def test_two_workers_one_killed(tmp_path, whole, cluster):
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    result = ld.sweep(**BIG, store=store, points=90, client=cluster)
+    result = ld.sweep(**BIG, store=store, points=180, client=cluster)
     killer.join(10)
-    assert killed and 5 <= killed[0] < 240  # it died in the middle
+    assert killed and 5 <= killed[0] < 120  # it died in the middle
     assert identical(whole, result)
-    assert blocks(store) == 240
+    assert blocks(store) == 120
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,14 +1,20 @@
 """What a sweep answers to a user's mistakes, word by word."""
 
 import errno
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import lindyn as ld
+from lindyn._progress import Progress
 from lindyn.sweeps import run, store
 from lindyn.sweeps.axes import span
 from lindyn.sweeps.run import SweepInterrupted
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +144,7 @@ def test_interrupt_keeps_what_was_written(tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         _fail_at(broken, 4, KeyboardInterrupt())
         with pytest.raises(
-            SweepInterrupted, match=r"Interrupted: 3 of 5 blocks .* is complete in .* the same call goes on"
+            SweepInterrupted, match=r"Interrupted: 3 of 5 blocks .* are complete in .* the same call goes on"
         ):
             ld.sweep(**SMALL, store=tmp_path / "s.zarr")
     np.testing.assert_array_equal(ld.sweep(**SMALL, store=tmp_path / "s.zarr")["p"], ld.sweep(**SMALL)["p"])
@@ -164,3 +170,17 @@ def test_a_store_of_another_sweep_is_refused(tmp_path):
     with pytest.raises(ValueError, match="exists and is no store of a sweep"):
         ld.sweep(**SMALL, store=tmp_path / "else")
     assert (tmp_path / "else" / "thesis.txt").read_text() == "precious"
+
+
+def test_nothing_heavy_is_imported_early():
+    code = (
+        "import sys, lindyn, lindyn.commands.sweep, lindyn.sweeps;"
+        "print([name for name in ('xarray', 'numba', 'dask', 'distributed', 'zarr', 'jax') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_progress_tells_rate_and_time_left():
+    line = Progress("sweep", 1000, unit="trajectories", before=200)
+    assert line.text(600, 2.0) == "sweep:  60.0 %, 200 trajectories/s,    2 s left "
