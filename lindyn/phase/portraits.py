@@ -65,7 +65,8 @@ def portrait(system: PhaseSystem, box: Any = None, lines: int = 30) -> Portrait:
     p = np.linspace(box[0][0], box[0][1], 401)
     edge = None if manifold is None else manifold.curve
     if system.eta_p == system.eta_s == 0:
-        lost = np.where(p < 0, p**2, np.maximum(p**2 - system.p_star**2, 0.0)) / system.alpha_p
+        lost = np.where(p <= 0, p**2, p**2 - system.p_star**2) / system.alpha_p
+        lost[lost < 0] = np.nan  # every s > 0 lives
         edge = np.stack([p, lost], axis=1)
     parabola = np.stack([p, p**2 / system.alpha_p], axis=1) if system.eta_p == system.eta_s else None
     fixed = find_fixed_points(system, box)

@@ -108,12 +108,12 @@ def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any
     """
     shown = np.where(np.isfinite(s) & (s > 0), np.log10(np.where((s > 0) & np.isfinite(s), s, 1.0)), np.nan).T
     low, high = np.nanmin(shown), np.nanmax(shown)
-    mesh = axes.pcolormesh(p, tau, shown, cmap="viridis", vmin=low, vmax=high, shading="nearest", rasterized=True)
+    mesh = axes.pcolormesh(p, tau, shown, cmap="viridis", vmin=low, vmax=high, shading="nearest", alpha=0.6)
     levels = np.arange(np.ceil(low), np.floor(high) + 1)
-    lines = axes.contour(p, tau, shown, levels=levels, colors="white", linewidths=0.9, linestyles="-")
+    lines = axes.contour(p, tau, shown, levels=levels, colors=style.INK, linewidths=0.9, linestyles="--")
     axes.clabel(lines, fmt=lambda level: f"$10^{{{level:.0f}}}$", fontsize=7)
     for curve in curves:
-        axes.plot(curve[:, 0], curve[:, 2], color="black", linewidth=0.6)
+        axes.plot(curve[:, 0], curve[:, 2], color="black", linewidth=0.8)
     axes.plot(
         saddle[0],
         saddle[2],

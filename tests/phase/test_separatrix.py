@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lindyn import phase
-from lindyn.phase.surface import edge_at
+from lindyn.phase.surface import _patch, edge_at
 
 PLANES = [
     {"eta": 0.05},
@@ -75,6 +75,18 @@ def test_the_moving_target_is_divided_by_a_surface():
     some = some[some[:, 0] > 0]
     by_bisection = edge_at(system, some[:, 0], some[:, 2], 1.0, 1e-9, 40)
     np.testing.assert_allclose(by_bisection, some[:, 1], rtol=1e-7)  # two ways, one surface
+
+
+def test_the_patch_at_the_saddle_is_good_to_third_order():
+    system, errors = phase.ema(0.05), []
+    patch, slow, fast = _patch(system, phase.p_minus_of(system))
+    assert fast.real < slow.real < 0
+    for radius in (0.1, 0.05, 0.025):
+        y = np.array([patch(radius * np.array([np.cos(a), np.sin(a)])) for a in np.linspace(0, 6, 7)])
+        edge = edge_at(system, y[:, 0], y[:, 2], 1.0, 1e-9, 45)
+        errors.append(np.abs(edge / y[:, 1] - 1).max())
+    orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    np.testing.assert_allclose(orders, 3.0, atol=0.1)
 
 
 def test_the_slow_curves_are_a_focus_pair_as_well():
