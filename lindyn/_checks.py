@@ -28,13 +28,19 @@ def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None
     """Return `value` as a finite float array: lists and numbers become float64 numpy, JAX and torch arrays stay.
 
     Raises:
-        ValueError: not numeric, wrong number of axes or shape, or NaN / infinity inside.
+        ValueError: not numeric or not real, empty, wrong number of axes or shape, or NaN / infinity inside.
     """
     if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.ndarray | np.generic):
         try:
-            value = np.asarray(value, dtype=np.float64)
+            value = np.asarray(value)
+            if not np.iscomplexobj(value):
+                value = value.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be a numeric array; got {value!r:.80}.") from error
+    if np.iscomplexobj(value):
+        raise ValueError(f"{name} must be real; got complex numbers. Take their real part.")
+    if 0 in value.shape:
+        raise ValueError(f"{name} must not be empty; got shape {tuple(value.shape)}.")
     if ndim is not None and len(value.shape) != ndim:
         raise ValueError(f"{name} must have {ndim} axes; got shape {tuple(value.shape)}.")
     if shape is not None and tuple(value.shape) != tuple(shape):

@@ -15,7 +15,7 @@ from lindyn.states import CorrelationState, GramState, ModeState, ModeWeightStat
 EXACT = 1e-10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Conversion(Record):
     """A converted state and what was lost.
 

@@ -7,7 +7,7 @@ from lindyn import _checks
 from lindyn._records import Record
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Hyperparameters(Record):
     """Rates of Lemma 1 in flow time (learning rate x steps).
 

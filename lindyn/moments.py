@@ -28,7 +28,7 @@ class SamplingError:
     clipped: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Moments(Record):
     """X and X' of the data and its augmentation (Sigma^d = X, Sigma^s = X + X' in Appendix D).
 

@@ -19,7 +19,7 @@ class _Operator(Record):
         return self
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scaled(_Operator):
     """x I, for isotropic data."""
 
@@ -32,7 +32,7 @@ class Scaled(_Operator):
         return Scaled(self.x + other.x)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Diagonal(_Operator):
     """diag(d), for data in the eigenbasis of X (or of commuting X, X')."""
 
@@ -47,7 +47,7 @@ class Diagonal(_Operator):
         return DiagonalPlus(self.d, other)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DiagonalPlus(_Operator):
     """diag(d) + M with M a full symmetric matrix: X rotated to its eigenbasis, X' not commuting with it."""
 
@@ -58,7 +58,7 @@ class DiagonalPlus(_Operator):
         return A * self.d + A @ self.M
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MinibatchSecond(_Operator):
     """Minibatch sample of X + X': v v^T / B for one view v of B samples (columns)."""
 
@@ -68,12 +68,12 @@ class MinibatchSecond(_Operator):
         return (A @ self.v) @ self.v.T / self.v.shape[1]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MinibatchAugmentation(Record):
     """Stands for X' where X is a `MinibatchCross`: known only through the sum X + X', one view with itself."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MinibatchCross(Record):
     """Minibatch sample of X: v2 v1^T / B from two views of B samples (columns); not symmetric.
 

@@ -10,7 +10,7 @@ from lindyn._records import Record
 from lindyn.moments import Moments
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GaussianViews(Record):
     """Two views x_i = xbar + n_i with xbar ~ N(0, X) and n_1, n_2 ~ N(0, X') independent.
 
@@ -37,7 +37,7 @@ class GaussianViews(Record):
         return mean + self.aug_root @ z[1], mean + self.aug_root @ z[2]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RecordedViews(Record):
     """Pairs of views drawn with replacement from two arrays.
 

@@ -16,7 +16,11 @@ def _gaussian(rng: np.random.Generator, rows: int, columns: int, scale: float) -
 
 
 def _rng(seed: int | np.random.Generator) -> np.random.Generator:
-    return seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"seed must be a whole number >= 0; got {seed!r}.")
+    return np.random.default_rng(seed)
 
 
 def _size(name: str, value: Any) -> int:
@@ -31,7 +35,7 @@ def initial_predictor(rng: np.random.Generator, n2: int, scale: float, symmetric
     return (W_p + W_p.T) / 2 if symmetric else W_p
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WeightState(Record):
     """(W, W_p, W_a) of Lemma 1.
 
@@ -96,7 +100,7 @@ class WeightState(Record):
         return cls(W, W_p, W.copy() if target == "copy" else np.zeros_like(W))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CorrelationState(Record):
     """(W_p, F, tau) with F = W W^T under Assumptions 1 + 2 (Eq. 7).
 
@@ -135,7 +139,7 @@ class CorrelationState(Record):
         return cls(start.W_p, start.W @ start.W.T, tau)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GramState(Record):
     """(W_p, F, H, J) with F = W W^T, H = W_a W^T, J = W_a W_a^T: the exact isotropic reduction.
 
@@ -183,7 +187,7 @@ def _broadcast_modes(record: Record, **floors: float) -> None:
         record._set(**{name: array if tuple(array.shape) == shape else np.broadcast_to(array, shape).copy()})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModeState(Record):
     """(p, s, tau) of Eqs. 11-13, one entry per mode (scalars and arrays broadcast).
 
@@ -204,7 +208,7 @@ class ModeState(Record):
         _broadcast_modes(self, s=0.0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModeWeightState(Record):
     """(p, w, a) of Appendix D: eigenvalues of W_p and singular values of W and W_a, one entry per mode.
 
@@ -226,7 +230,7 @@ class ModeWeightState(Record):
         _broadcast_modes(self)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ParabolaState(Record):
     """(p, tau) on the invariant parabola s = p^2 / alpha_p, one entry per mode (Eq. 16).
 

@@ -20,7 +20,7 @@ FLOORS = (
     ("theory",),
     ("solve",),
     ("observables",),
-    ("images", "proofs"),
+    ("images", "proofs", "sweeps", "phase"),
     ("verification", "measurements", "claims", "reproduction"),
     ("plotting",),
     ("commands",),

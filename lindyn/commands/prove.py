@@ -90,6 +90,10 @@ def _audit() -> int:
 def _reports() -> int:
     from lindyn import claims
 
+    if claims.folder("tian2021").parent.name == "_papers_repro":
+        raise ValueError(
+            "--reports rewrites the reports of a clone; from an installed lindyn use lindyn reproduce PAPER."
+        )
     for paper in claims.PAPERS:
         print(f"Wrote {claims.write_report(paper)}.")
     return 0

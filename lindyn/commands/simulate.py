@@ -50,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
     from lindyn._progress import Progress
     from lindyn.commands import systems
 
+    systems.check_relevant(settings, given)
+    settings = systems.relevant(settings)
     flow, y0 = systems.build(settings)
     progress = Progress("simulate", settings["t1"])
     try:
@@ -76,6 +78,8 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     data = trajectory.save(out / "trajectory.nc")
     with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
         picture = save_picture(trajectory, out / "trajectory.png")
+    for other in ("survival.png", "summary.txt"):  # of another run: they would stand beside these numbers
+        (out / other).unlink(missing_ok=True)
     print(describe(trajectory))
     print(f"Wrote {data}, {picture} and {out / 'run.toml'}.")
     return 0 if trajectory.succeeded else 1

@@ -64,7 +64,9 @@ def _decay(traj: Trajectory) -> str:
     ):
         return ""
     if not getattr(flow, "stop_gradient", True):
-        return "Without stop-gradient H of Theorem 2 is positive: W decays whatever eta is."
+        if float(flow.hp.eta_s) > 0 or spectrum_of_data(flow)[1].min() > 0:
+            return "Without stop-gradient, with eta_s > 0 or X' > 0, H of Theorem 2 is positive: W decays."
+        return "Without stop-gradient W cannot grow (Theorem 2), but at eta_s = 0 and singular X' it need not decay."
     x, x_aug = spectrum_of_data(flow)
     critical = np.atleast_1d(theory.critical_decay(1.0, x, x_aug))
     eta_s = float(flow.hp.eta_s)
@@ -74,7 +76,7 @@ def _decay(traj: Trajectory) -> str:
     if eta_s > critical.max():
         return (
             f"eta = {eta_s:g} is above the critical decay x^2/(4(x + x')) = {critical.max():.4g}: "
-            f"collapse is certain{exact}."
+            f"collapse is certain, sooner or later{exact}."
         )
     living = int(np.sum(eta_s <= critical)) if critical.size > 1 else None
     which = "every direction" if living is None else f"{living} of {critical.size} directions"

@@ -17,6 +17,52 @@ def hyperparameters(given: dict[str, Any]) -> ld.Hyperparameters:
     return ld.Hyperparameters(given["alpha_p"], given["beta"], given["eta"], given["eta_p"], given["eta_s"])
 
 
+_MATRICES = {"p", "s", "tau0"}
+_MODES = {"n1", "n2", "seed", "scale", "scale_p", "X", "X_aug_file"}
+FOREIGN = {
+    "weights": _MATRICES,
+    "gram": _MATRICES,
+    "correlation": _MATRICES - {"tau0"} | {"target_start"},
+    "modes": _MODES,
+    "mode_weights": _MODES,
+    "parabola": _MODES | {"s"},
+}
+
+
+def check_relevant(settings: dict[str, Any], given: set[str]) -> None:
+    """Raise ValueError for a setting that was given and that this run would ignore."""
+    from lindyn.commands.options import OPTIONS
+
+    ignored = given & FOREIGN[settings["system"]]
+    if ignored:
+        raise ValueError(f"system={settings['system']!r} has no {', '.join(sorted(ignored))}. Leave it out.")
+    ignored = given & {option.name for option in OPTIONS if option.section == "images"}
+    if ignored:
+        raise ValueError(f"{', '.join(sorted(ignored))} needs --images. Leave it out, or name the images.")
+    ignored = given & {"momentum", "batch"}
+    if ignored and settings["learning_rate"] is None:
+        raise ValueError(f"{', '.join(sorted(ignored))} needs --learning-rate: the flow has no finite steps.")
+    lengths = [len(settings[name]) for name in ("x", "x_aug") if settings[name] and len(settings[name]) > 1]
+    if "n1" in given and lengths and lengths[0] != settings["n1"]:
+        raise ValueError(
+            f"n1 must be the number of eigenvalues given, {lengths[0]}; got {settings['n1']}. Leave it out."
+        )
+
+
+def relevant(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with what this system ignores set to None, so that the saved file repeats the run."""
+    from lindyn.commands.options import OPTIONS
+
+    unused = {option.name for option in OPTIONS if option.section == "images"} | FOREIGN[settings["system"]]
+    if settings["learning_rate"] is None:
+        unused |= {"momentum", "batch"}
+    if settings["X"] is not None:
+        unused |= {"n1", "x", "x_aug", "sigma2"}
+    elif any(len(settings[name] or []) > 1 for name in ("x", "x_aug")):
+        unused |= {"n1"}
+    return {name: None if name in unused else value for name, value in settings.items()}
+
+
 def build(given: dict[str, Any]) -> tuple[Any, Any]:
     """Return (flow, initial state) of the settings.
 

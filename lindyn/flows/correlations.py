@@ -20,7 +20,7 @@ def check_isotropic(flow: Any) -> None:
         flow._set(**{name: _checks.as_scalar(name, getattr(flow, name), minimum=0.0, fix="It is a variance.")})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CorrelationFlow(Record):
     """(W_p, F, tau) under Assumptions 1 (W_a = tau W) and 2 (X = x I, X' = sigma2 I); Eq. 7 when symmetrised.
 
@@ -98,7 +98,7 @@ def check_online_tau(flow: Any, tau: Any) -> None:
         raise ValueError("target='online' means tau = 1; got another tau. Leave tau out, or use tau='constant'.")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GramFlow(Record):
     """(W_p, F, H, J): Lemma 1 for X = x I, X' = sigma2 I, exact and without Assumption 1, n2 x n2.
 

@@ -14,7 +14,7 @@ from lindyn.moments import Moments
 from lindyn.states import WeightState
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WeightFlow(Record):
     """Lemma 1 (Eqs. 2-4) for any X and X'.
 

@@ -40,7 +40,7 @@ def _check_ones(predictor: str, p: Any) -> None:
         raise ValueError("predictor='identity' means p = 1; got another p. Start from p = 1.")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModeFlow(Record):
     """(p, s, tau) of Eqs. 11-13, one entry per mode; D = x tau - (x + x_aug) p.
 
@@ -100,7 +100,7 @@ class ModeFlow(Record):
         check_online_tau(self, y.tau)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModeWeightFlow(Record):
     """(p, w, a): Lemma 1 for one singular direction at a time, r = x a - (x + x_aug) p w.
 
@@ -182,7 +182,7 @@ class ModeWeightFlow(Record):
             raise ValueError("target='online' means a = w; got an a that differs. Leave a out, or use target='ema'.")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ParabolaFlow(Record):
     """(p, tau) on the invariant parabola s = p^2 / alpha_p (Eq. 16); D = x tau - (x + x_aug) p.
 

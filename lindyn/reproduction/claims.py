@@ -118,7 +118,7 @@ class Checklist:
         wanted = entry[rule]
         self._claims[key] = Claim(
             text=entry["text"],
-            measured=shown or _shown(_worst(rule, value)),
+            measured=_words(rule, _shown(_worst(rule, value)), shown),
             expected={"at_most": "at most ", "at_least": "at least ", "equals": ""}[rule] + _shown(wanted, 7),
             holds=_holds(rule, value, wanted),
             fails_as_printed=entry.get("fails_as_printed", False),
@@ -136,6 +136,13 @@ class Checklist:
         if missing:
             raise ValueError(f"Claims of {self._where} that were not measured: {', '.join(missing)}.")
         return [self._claims[key] for key in self._entries]
+
+
+def _words(rule: str, decides: str, shown: str) -> str:
+    """Return what was measured in words, with the number that decides before it where the words do not hold it."""
+    if not shown:
+        return decides
+    return shown if rule == "equals" or decides in shown else f"{decides}: {shown}"
 
 
 def _holds(rule: str, value: Any, wanted: Any) -> bool:

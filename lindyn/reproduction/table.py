@@ -77,7 +77,8 @@ def summary(results: list[FigureResult]) -> str:
     broken = [str(result.number) for result in results if result.error]
     parts = [f"{hold} of {len(claims)} claims hold"]
     if printed:
-        parts.append(f"{printed} fail as printed, as derived")
+        verb = "fails" if printed == 1 else "fail"
+        parts.append(f"{printed} {verb} as printed in the paper, as derived here")
     if wrong:
         parts.append(f"{wrong} CAME OUT OTHERWISE THAN EXPECTED")
     if broken:

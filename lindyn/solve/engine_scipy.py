@@ -57,7 +57,9 @@ class _Packing:
         """Return each entry's block root mean square."""
         out = np.empty_like(vector)
         for part in self.slices:
-            out[part] = np.sqrt(np.mean(vector[part] ** 2))
+            size = float(np.max(np.abs(vector[part]), initial=0.0))
+            usable = 0 < size < np.inf  # scaled, so that squares neither under- nor overflow
+            out[part] = size * np.sqrt(np.mean((vector[part] / size) ** 2)) if usable else size
         return out
 
 

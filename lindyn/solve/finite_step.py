@@ -14,7 +14,7 @@ from lindyn.equations import descent
 from lindyn.flows.full import WeightFlow
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.sampling import GaussianViews, RecordedViews
-from lindyn.solve.ode import SAVED, check_start, whole
+from lindyn.solve.ode import SAVED, any_traced, check_start, whole
 from lindyn.solve.reductions import StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
 from lindyn.states import ModeWeightState, WeightState
@@ -67,6 +67,8 @@ def descend(
     check_start(flow, y0)
     if type(y0) not in _ROLES:
         raise ValueError(f"descend trains weights: give a WeightFlow or ModeWeightFlow; got {type(flow).__name__}.")
+    if any_traced(flow, y0):
+        raise ValueError("descend cannot be traced by JAX; inside jax.jit, grad or vmap use simulate.")
     learning_rate = _checks.as_scalar("learning_rate", learning_rate, minimum=0.0, exclusive=True)
     momentum = _checks.as_scalar("momentum", momentum, minimum=0.0)
     if momentum >= 1:

@@ -1,5 +1,6 @@
 """`simulate`: a flow from an initial state, adaptively, in float64."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ ENGINES = ("diffrax", "scipy")
 SOLVERS = ("auto", "tsit5", "dopri8", "stiff")
 ELEMENTWISE = (ModeState, ModeWeightState, ParabolaState)  # one tolerance per mode: modes do not know of each other
 RTOL = 1e-10
+MAX_RTOL = 0.01
 SAVED = 201
 
 
@@ -92,7 +94,7 @@ def simulate(
     ts = _times(ts, t1)
     settings = Settings(
         ts=ts,
-        rtol=_checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True),
+        rtol=_tolerance(rtol),
         atol=0.0 if atol is None else _checks.as_scalar("atol", atol, minimum=0.0),
         solver=_checks.one_of("solver", solver, SOLVERS),
         dense=bool(dense),
@@ -102,6 +104,8 @@ def simulate(
         progress=progress,
     )
     _checks.one_of("engine", engine, ENGINES)
+    if engine == "scipy" and any_traced(flow, y0):
+        raise ValueError("engine='scipy' cannot be traced by JAX; inside jax.jit, grad or vmap use engine='diffrax'.")
     reduced = reduce_flow(flow, y0, reduction)
     if engine == "scipy":
         from lindyn.solve import engine_scipy as chosen
@@ -142,6 +146,15 @@ class Solution:
     interpolation: Callable[[Any], Any] | None
 
 
+def any_traced(*records: Any) -> bool:
+    """Return whether a number inside these records is a JAX tracer."""
+    if "jax" not in sys.modules:
+        return False
+    import jax
+
+    return any(_checks.is_traced(leaf) for leaf in jax.tree.leaves(records))
+
+
 def check_start(flow: Any, y0: Any) -> None:
     """Raise ValueError unless y0 can start this flow."""
     wanted = getattr(flow, "state_type", None)
@@ -150,6 +163,13 @@ def check_start(flow: Any, y0: Any) -> None:
     if not isinstance(y0, wanted):
         raise ValueError(f"{type(flow).__name__} starts from a {wanted.__name__}; got {type(y0).__name__}.")
     flow.check_state(y0)
+
+
+def _tolerance(rtol: Any) -> float:
+    rtol = _checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True)
+    if rtol > MAX_RTOL:
+        raise ValueError(f"rtol must be at most {MAX_RTOL:g}; got {rtol:g}. It is the relative error of a step.")
+    return rtol
 
 
 def _times(ts: Any, t1: Any) -> Any:

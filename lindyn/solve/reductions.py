@@ -26,7 +26,7 @@ from lindyn.states import WeightState
 REDUCTIONS = ("auto", "isotropic", "commuting", "rotated", "printed")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StructuredMoments(Record):
     """X and X' as operators (see `lindyn.operators`), for a flow in reduced coordinates."""
 
@@ -34,7 +34,7 @@ class StructuredMoments(Record):
     X_aug: Any
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reduction(Record):
     """A flow in reduced coordinates and the way back.
 

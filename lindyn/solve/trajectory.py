@@ -30,7 +30,7 @@ class SimulationError(RuntimeError):
         self.trajectory = trajectory
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trajectory(Record):
     """States of a run over time.
 
@@ -84,6 +84,12 @@ class Trajectory(Record):
     def final(self) -> Any:
         """The last state."""
         return self[-1]
+
+    def __repr__(self) -> str:
+        """Return one line: the flow, the times kept and how the run ended."""
+        if _checks.is_traced(self.outcome) or _checks.is_traced(self.ts):
+            return f"Trajectory({type(self.flow).__name__}, traced)"
+        return f"Trajectory({self.flow!r}, {len(self)} times {self.ts[0]:g}..{self.ts[-1]:g}, {self.status})"
 
     def __len__(self) -> int:
         return len(self.ts)

@@ -9,7 +9,7 @@ from lindyn import _checks
 from lindyn._records import Record
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FixedPoints(Record):
     """Fixed points of Eqs. 11-12 (and Eq. 16) at fixed tau; arrays broadcast over the arguments.
 

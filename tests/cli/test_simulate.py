@@ -122,6 +122,13 @@ def test_mistakes_in_a_file_get_one_sentence(text, tmp_path, capsys):
 
 
 FLAG_MISTAKES = {
+    ("--p", "0.3"): "system='weights' has no p. Leave it out.",
+    ("--system", "modes", "--n2", "7"): "system='modes' has no n2. Leave it out.",
+    ("--batch", "32"): "batch needs --learning-rate: the flow has no finite steps.",
+    ("--remove-grey",): "remove_grey needs --images.",
+    ("--n1", "16", "--x", "1,2,3"): "n1 must be the number of eigenvalues given, 3; got 16.",
+    ("--rtol", "1"): "rtol must be at most 0.01; got 1.",
+    ("--seed", "-1"): "seed must be a whole number >= 0; got -1.",
     ("--system", "mode"): "got 'mode'. Did you mean 'modes'?",
     ("--sytem", "modes"): "Did you mean --system?",
     ("--eta", "-1"): "eta must be finite and >= 0; got -1.",
@@ -166,6 +173,21 @@ def test_digits_end_to_end(tmp_path, capsys):
     assert kept["images"]["images"] == ["digits"] and kept["hyperparameters"]["eta"] == 0.02
     code, _, err = run(capsys, "simulate", "--config", str(tmp_path / "run.toml"), "--out", str(tmp_path / "again"))
     assert code == 0, err
+    one, two = ld.load(tmp_path / "trajectory.nc"), ld.load(tmp_path / "again" / "trajectory.nc")
+    np.testing.assert_array_equal(one.ts, two.ts)
+    np.testing.assert_array_equal(one.states.W, two.states.W)
+
+
+def test_a_collapse_to_the_smallest_numbers_is_no_singularity(tmp_path, capsys):
+    flags = ("--target", "online", "--no-stop-gradient", "--eta", "0", "--t1", "2000")
+    code, out, _ = run(capsys, "simulate", *flags, "--out", str(tmp_path))
+    assert code == 0 and "reached the end, t = 2000" in out and "collapsed" in out
+
+
+def test_no_picture_of_another_run_is_left_beside_the_numbers(tmp_path, capsys):
+    (tmp_path / "survival.png").write_text("of a run on images")
+    run(capsys, "simulate", "--t1", "1", "--out", str(tmp_path))
+    assert (tmp_path / "trajectory.png").exists() and not (tmp_path / "survival.png").exists()
 
 
 def test_help_loads_nothing_heavy():
