@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import lindyn
 from lindyn import _checks
+from lindyn.reproduction.claims import resource_folder
 
 PAPERS = ("tian2021", "grill2020", "richemond2023")
 KINDS = ("identity", "bound", "simulation", "training")
@@ -81,13 +81,7 @@ def folder(paper: str) -> Path:
         FileNotFoundError: the folder was not installed.
     """
     _checks.one_of("paper", paper, PAPERS)
-    package = Path(lindyn.__file__).resolve().parent
-    for home in (package / "_papers_repro", package.parent / "papers_repro"):
-        if (home / paper / "claims.toml").is_file():
-            return home / paper
-    raise FileNotFoundError(
-        f"The claims of {paper} were not installed: no papers_repro/{paper}/claims.toml. Run inside a clone."
-    )
+    return resource_folder("_papers_repro", "papers_repro") / paper
 
 
 def load(paper: str) -> tuple[Claim, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from lindyn.proofs import (
     beyond,
     grill,
+    grill_predictor,
     richemond,
     tian_alignment,
     tian_appendix_d,
@@ -28,6 +29,7 @@ STATEMENTS: tuple[Statement, ...] = (
     *tian_appendix_d.STATEMENTS,
     *richemond.STATEMENTS,
     *grill.STATEMENTS,
+    *grill_predictor.STATEMENTS,
     *beyond.STATEMENTS,
 )
 

@@ -43,6 +43,12 @@ KNOWN = {
     "Obs. #8": "missing condition",
     "Multiplicative scrambling": "missing condition",
     "Visser's iteration": "missing condition",
+    "BYOL's optimal predictor": "missing condition",
+    "BYOL's optimal predictor, side": "other assumptions",
+    "Expected conditional variance": "agrees",
+    "Conditioning lowers variance": "agrees",
+    "tau_base as beta": "other assumptions",
+    "Fast predictor": "other assumptions",
 }
 
 
