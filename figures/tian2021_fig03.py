@@ -2,7 +2,7 @@
 
     dp/dt = alpha_p s [tau - (1 + sigma^2) p] - eta p,    ds/dt = 2 p s [tau - (1 + sigma^2) p] - 2 eta s
 
-Fixed points are searched on the flow itself (Newton from many starts, Jacobian by complex steps) and then held
+Fixed points are searched on the flow itself (Newton from many starts, Jacobian by differences) and then held
 against the closed forms. Without decay they fill two lines, s = 0 and p = tau/(1 + sigma^2).
 """
 
@@ -28,12 +28,12 @@ WORDS = np.array(["none", "stable", "unstable"])
 
 def compute(
     eta: tuple[float, ...] = (0.0, 0.01, 1.0),
-    horizon: tuple[float, ...] = (2000.0, 2000.0, 40.0),
+    horizon: tuple[float, ...] = (600.0, 1600.0, 40.0),
     sigma2: float = 0.25,
     alpha_p: float = 1.0,
     tau: float = 1.0,
     lines: int = 30,
-    times: int = 500,
+    times: int = 300,
 ) -> dict[str, Any]:
     """Return flow lines, fixed points found on the flow, and nullclines, for three weight decays.
 

@@ -24,7 +24,7 @@ def compute(
     sigma2: float = 0.25,
     tau: float = 1.0,
     starts: int = 36,
-    horizon: float = 5000.0,
+    horizon: float = 3000.0,
 ) -> dict[str, Any]:
     """Return velocities, zeros with the signs beside them, and where integrated starts end, for four decays.
 
@@ -104,6 +104,8 @@ def _aim(data: dict[str, Any], k: int) -> np.ndarray:
 
 def _apart(found: np.ndarray, closed: np.ndarray) -> float:
     """Return the Hausdorff distance of the zeros found and the closed forms, NaN padding ignored."""
+    if not np.any(np.isfinite(found)):
+        return np.nan
     distance = np.abs(found[:, None] - closed[None, :])
     return float(max(np.nanmax(np.nanmin(distance[np.isfinite(found)], axis=1)),
                      np.nanmax(np.nanmin(distance[:, np.isfinite(closed)], axis=0))))  # fmt: skip

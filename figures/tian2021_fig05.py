@@ -152,7 +152,7 @@ def draw(data: dict[str, Any]) -> Figure:
             _panel(panel, data, row, name, names[row])
             if row == "top":
                 panel.set_title(title, fontsize=12)
-        panels[2].legend(loc="lower right", fontsize=7.5, handlelength=1.6)
+        panels[2].legend(loc="lower right", ncols=2, fontsize=7.5, handlelength=1.4, columnspacing=0.9)
         held = rf"$\beta = {given['beta_top']:g}$" if row == "top" else rf"$\eta = {given['eta_bottom']:g}$"
         varied = r"weight decay $\eta$ varied" if row == "top" else r"EMA rate $\beta$ varied"
         panels[0].set_ylabel(f"{varied}, {held}", fontsize=9.5)

@@ -139,7 +139,7 @@ def draw(data: dict[str, Any]) -> Figure:
         over_time.family(top, t, held, [""] * len(labels), linestyle=(0, (1, 1.3)), linewidth=2.0)
         over_time.family(low, t, data["lambda_min"][k], [""] * len(labels))
         over_time.level(low, 0.0)
-        top.set(title=rf"$\tau = {tau:g}$", yscale="log", ylim=(1e-6, 1))
+        top.set(title=rf"$\tau = {tau:g}$", yscale="log", ylim=(1e-6, 0.1))
         low.set(xlabel=r"flow time $t$")
     axes[0, 0].set_ylabel(r"$\|[F, W_p]\|$")
     axes[1, 0].set_ylabel(r"$\lambda_{\min}(K)$")

@@ -19,7 +19,7 @@ from lindyn.reproduction import Checklist, Claim, main, stationary
 
 REACH = 2.0  # left window: |w|, |w_p| <= REACH
 PLANE = (-0.5, 1.0)  # middle and right window: w and w_a
-NUDGE = 1e-3
+NUDGE = 0.01
 MIDDLE_START = np.array(  # w_a, w
     [(-0.5, 0.15), (-0.5, 0.5), (-0.5, 0.95), (0.1, 1.0), (0.6, 1.0), (1.0, 0.8), (1.0, 0.3), (1.0, 0.05), (0.5, 0.03),
      (0.0, 0.1), (1.0, -0.06), (1.0, -0.25), (0.6, -0.5), (0.1, -0.5), (-0.4, -0.5)]
@@ -133,7 +133,7 @@ def _equal_moments(flow: Any) -> float:
 
 
 def _run(flow: Any, p: Any, w: Any, a: Any, horizon: float) -> Any:
-    ts = np.concatenate([[0.0], np.geomspace(1e-3, horizon, 400)])
+    ts = np.concatenate([[0.0], np.geomspace(1e-3, horizon, 250)])
     return ld.simulate(flow, ld.ModeWeightState(p=p, w=w, a=a), ts=ts, engine="scipy")
 
 
@@ -211,9 +211,9 @@ def draw(data: dict[str, Any]) -> Figure:
         for branch in data[f"{name}_w_null"]:
             phase_plane.nullcline(panel, *branch, 0)
         phase_plane.nullcline(panel, *data[f"{name}_a_null"], 1)
-    words = ["half-stable left", *["stable"] * (len(data["middle_points"]) - 1)]
+    words = [_word(values, data["middle_nudged"]) for values in data["middle_eigenvalues"]]
     phase_plane.points(axes[0, 1], *data["middle_points"].T, words)
-    phase_plane.points(axes[0, 2], [0.0], [0.0], ["stable"])
+    phase_plane.points(axes[0, 2], [0.0], [0.0], [_word(data["right_eigenvalues"])])
     axes[0, 1].set(title=r"$w_p = w$", ylabel=r"$w = w_p$")
     axes[0, 2].set(title=r"no predictor, $w_p = 1$", ylabel=r"$w$")
     entries = phase_plane.legend_entries(
@@ -232,6 +232,17 @@ def draw(data: dict[str, Any]) -> Figure:
     return figure
 
 
+def _word(eigenvalues: np.ndarray, nudged: Any = None) -> str:
+    """Return the stability that eigenvalues give, or, at an eigenvalue 0, the ends of a start above and one below."""
+    top = np.max(eigenvalues)
+    if abs(top) > 1e-9 or nudged is None:
+        return "unstable" if top > 0 else "stable"
+    returns_above, returns_below = np.abs(nudged) < NUDGE
+    if returns_above == returns_below:
+        return "stable" if returns_above else "unstable"
+    return "half-stable left" if returns_below else "half-stable right"
+
+
 def _draw_left(panel: Axes, data: dict[str, Any]) -> None:
     limits = (-REACH * 1.02, REACH * 1.02)
     panel.set(xlim=limits, ylim=limits, xlabel=r"$w$", ylabel=r"$w_p$", aspect="equal")
@@ -243,7 +254,7 @@ def _draw_left(panel: Axes, data: dict[str, Any]) -> None:
         phase_plane.line_of_points(panel, *(sign * data["left_branch"]), words)
     alpha_p = data["parameters"]["alpha_p"]
     phase_plane.invariant_curve(panel, np.array(limits), -np.sqrt(alpha_p) * np.array(limits))
-    phase_plane.points(panel, [0.0], [0.0], ["unstable"])
+    phase_plane.points(panel, [0.0], [0.0], [_word(data["left_origin_eigenvalues"])])
     plate = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
     panel.text(0.78, 1.05, r"$w_p w = w_a l_d/l_s$", fontsize=9.5, bbox=plate)
     panel.text(1.02, -0.9, "into the origin", fontsize=8, bbox=plate, rotation=-45, rotation_mode="anchor", ha="center")

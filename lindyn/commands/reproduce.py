@@ -11,8 +11,9 @@ DESCRIPTION = """\
 Draw every simulation figure of a paper and check what its caption claims.
 
 Each figure is computed with lindyn, its claims are checked, and only then it is drawn. The folder gets, per figure,
-the picture (.png, .pdf), the numbers behind it (.npz) and its claims with all parameters (.json). The report at the
-end lists claim, measured value and verdict, and the values chosen where the paper prints none.
+the picture (.png, .pdf), the numbers behind it (.npz) and its claims with all parameters (.json). REPORT.md lists every
+claim of the paper with its proof or measurement. The table at the end lists claim, measured value and verdict, and the
+values chosen where the paper prints none.
 """
 EPILOG = """\
 examples:
@@ -72,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
         results = reproduce(args.paper, args.figure, out, workers=args.workers, watch=display)
     finally:
         display.wipe()
-    print("\n" + table.report(results))
     if args.figure is None:
+        print("  proving the paper's statements for the report ...", flush=True)
         figures = {result.number: result for result in results}
-        print(f"Wrote {claims.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper.")
+        print(f"  wrote {claims.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper")
+    print("\n" + table.report(results))
     print(f"{sum(len(result.files) for result in results)} files in {out}; {display.elapsed():.0f} s.")
     if getattr(args, "debug", False):
         print("".join(result.trace for result in results), end="", file=sys.stderr)

@@ -5,7 +5,9 @@ shape and fill say the same again, so that a grey print loses nothing; families 
 """
 
 import functools
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib
@@ -38,8 +40,14 @@ RC: dict[str, Any] = {
     "figure.constrained_layout.h_pad": 0.06,
     "figure.constrained_layout.w_pad": 0.06,
     "savefig.facecolor": "white",
-    "pdf.fonttype": 42,
+    "pdf.fonttype": 42,  # TrueType; journals refuse Type 3
 }
+
+
+def settings() -> AbstractContextManager[None]:
+    """Return a context in which matplotlib has this style and nothing of the user's."""
+    every: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
+    return matplotlib.rc_context(every)
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -47,8 +55,7 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
 
     @functools.wraps(draw)
     def wrapped(*args: Any, **kwargs: Any) -> Figure:
-        settings: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
-        with matplotlib.rc_context(settings):
+        with settings():
             return draw(*args, **kwargs)
 
     return wrapped
@@ -62,7 +69,7 @@ def new_figure(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots:
 
 def shades(n: int) -> list[Any]:
     """Return n colours for an ordered family of curves, dark to light; their grey values are ordered too."""
-    return [matplotlib.colormaps["viridis"](0.82 * k / max(n - 1, 1)) for k in range(n)]
+    return [matplotlib.colormaps["viridis"](0.86 * k / max(n - 1, 1)) for k in range(n)]
 
 
 def frame(figure: Figure, title: str, note: str, key: Sequence[Any] = (), columns: int = 8) -> None:
@@ -111,4 +118,11 @@ def inset(
 def write(figure: Figure, file: Any, ending: str) -> None:
     """Write a figure as "png" or "pdf" to a path or open file; equal figures give equal bytes."""
     undated: dict[str, Any] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
-    figure.savefig(file, format=ending, dpi=DPI, metadata=undated[ending])
+    fonts = logging.getLogger("fontTools")
+    level = fonts.level
+    fonts.setLevel(logging.ERROR)  # it warns of the dates inside matplotlib's own fonts
+    try:
+        with settings():  # ticks and texts are made when the figure is written
+            figure.savefig(file, format=ending, dpi=DPI, metadata=undated[ending])
+    finally:
+        fonts.setLevel(level)

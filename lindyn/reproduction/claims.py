@@ -118,7 +118,7 @@ class Checklist:
         wanted = entry[rule]
         self._claims[key] = Claim(
             text=entry["text"],
-            measured=shown or _shown(value),
+            measured=shown or _shown(_worst(rule, value)),
             expected={"at_most": "at most ", "at_least": "at least ", "equals": ""}[rule] + _shown(wanted, 7),
             holds=_holds(rule, value, wanted),
             fails_as_printed=entry.get("fails_as_printed", False),
@@ -145,6 +145,13 @@ def _holds(rule: str, value: Any, wanted: Any) -> bool:
     if number.size == 0:
         return False
     return bool(np.all(number <= wanted)) if rule == "at_most" else bool(np.all(number >= wanted))
+
+
+def _worst(rule: str, value: Any) -> Any:
+    """Return the number that decides where several were measured."""
+    if rule == "equals" or np.size(value) < 2:
+        return value
+    return float(np.max(value) if rule == "at_most" else np.min(value))
 
 
 def listed(values: Any, spec: str = "g") -> str:

@@ -83,5 +83,9 @@ def _result(future: Future, path: Path) -> FigureResult:
 
 
 def _quiet() -> None:
-    """Let Ctrl-C end a worker at once and without a traceback; the parent says what happened."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Let Ctrl-C end a worker at once and without a traceback; the parent says what happened.
+
+    Where the parent ignores the signal (a job in the background of a script), so do the workers.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

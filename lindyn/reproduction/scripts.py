@@ -113,18 +113,20 @@ def writable_folder(out: Path) -> Path:
     return out
 
 
-def run_figure(path: Path, out: Path) -> FigureResult:
+def run_figure(path: Path, out: Path, **parameters: Any) -> FigureResult:
     """Run one script: compute, check, write the numbers, and, where the claims came out as expected, the picture.
 
     Args:
         path: of the script.
         out: folder for its files, which exists.
+        **parameters: handed to its `compute`; default the published figure.
 
     Returns:
         The result; an exception inside the script becomes its `error`.
 
     Raises:
         OSError: a file cannot be written.
+        ValueError: the file is not named like a figure script.
     """
     name = _NAME.match(path.stem)
     if name is None:
@@ -134,7 +136,7 @@ def run_figure(path: Path, out: Path) -> FigureResult:
     figure = None
     try:
         script = load(path)
-        data = script.compute()
+        data = script.compute(**parameters)
         claims = script.check(data)
         if all(claim.as_expected for claim in claims):
             figure = script.draw(data)

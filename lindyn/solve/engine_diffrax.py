@@ -18,20 +18,24 @@ _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
 
 
 class BlockController(diffrax.AbstractAdaptiveStepSizeController):
-    """PID control with each block of the state measured against its own root mean square."""
+    """PID control that can measure each block against its own root mean square, and that ends at a singularity.
+
+    The inner controller accepts any step of the smallest size, NaN included, and then rejects for ever.
+    """
 
     rtol: Any
     atol: Any
     norm: Callable[[Any], Any] = eqx.field(static=True)
     inner: diffrax.PIDController
+    elementwise: bool = eqx.field(static=True)
 
     @classmethod
-    def around(cls, inner: diffrax.PIDController) -> "BlockController":
-        """Return the controller that changes only what errors are measured against."""
-        return cls(inner.rtol, inner.atol, inner.norm, inner)
+    def around(cls, inner: diffrax.PIDController, elementwise: bool) -> "BlockController":
+        """Return the controller around `inner`; `elementwise` leaves errors measured against each entry."""
+        return cls(inner.rtol, inner.atol, inner.norm, inner, elementwise)
 
     def wrap(self, direction: Any) -> "BlockController":
-        return self.around(self.inner.wrap(direction))
+        return self.around(self.inner.wrap(direction), self.elementwise)
 
     def init(self, *args: Any) -> Any:
         return self.inner.init(*args)
@@ -39,8 +43,16 @@ class BlockController(diffrax.AbstractAdaptiveStepSizeController):
     def adapt_step_size(
         self, t0: Any, t1: Any, y0: Any, y1_candidate: Any, args: Any, y_error: Any, error_order: Any, state: Any
     ) -> Any:
-        level = jax.tree.map(lambda a, b: jnp.maximum(_rms(a), _rms(b)) * jnp.ones_like(a), y0, y1_candidate)
-        return self.inner.adapt_step_size(t0, t1, level, level, args, y_error, error_order, state)
+        levels = y0, y1_candidate
+        if not self.elementwise:
+            level = jax.tree.map(lambda a, b: jnp.maximum(_rms(a), _rms(b)) * jnp.ones_like(a), y0, y1_candidate)
+            levels = level, level
+        keep, next_t0, next_t1, jump, state, result = self.inner.adapt_step_size(
+            t0, t1, *levels, args, y_error, error_order, state
+        )
+        stuck = keep & ~jnp.all(jnp.stack([jnp.all(jnp.isfinite(block)) for block in jax.tree.leaves(y1_candidate)]))
+        result = diffrax.RESULTS.where(stuck, diffrax.RESULTS.dt_min_reached, result)
+        return keep & ~stuck, jnp.where(stuck, t0, next_t0), next_t1, jump, state, result
 
 
 def _rms(block: Any) -> Any:
@@ -80,7 +92,7 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
             (name, settings.elementwise, settings.dense),
         )  # fmt: skip
         if traced:
-            return Solution(t, states, outcome, counts, name, None)
+            return Solution(*_filled(t, states), outcome, counts, name, None)
         return _to_numpy(settings.ts, t, states, outcome, counts, name, interpolation)
 
 
@@ -123,7 +135,7 @@ def _controller(ts: Any, rtol: Any, atol: Any, elementwise: bool) -> Any:
     pid = diffrax.PIDController(
         rtol=rtol, atol=jnp.maximum(atol, tiny), pcoeff=0.3, icoeff=0.4, dtmin=1e-15 * ts[-1], norm=norm
     )
-    return pid if elementwise else BlockController.around(pid)
+    return BlockController.around(pid, elementwise)
 
 
 def _first_step(flow: Any, ts: Any, y0: Any) -> Any:
@@ -172,6 +184,16 @@ def _to_numpy(asked: Any, t: Any, states: Any, outcome: Any, counts: Any, name: 
     states = jax.tree.map(lambda block: block[index], states)
     counts = {key: int(value) for key, value in counts.items()}
     return Solution(t[index], states, int(outcome), counts, name, _interpolant(interpolation))
+
+
+def _filled(t: Any, states: Any) -> tuple[Any, Any]:
+    """Return as many times and states as were asked for; past an early end the last state stands, at its time."""
+    reached = jnp.isfinite(t[:-1])
+
+    def fill(block: Any) -> Any:
+        return jnp.where(reached.reshape(-1, *[1] * (block.ndim - 1)), block[:-1], block[-1])
+
+    return fill(t), jax.tree.map(fill, states)
 
 
 def _interpolant(interpolation: Any) -> Any:

@@ -1,6 +1,7 @@
 """A trajectory as one netCDF file: lindyn writes and reads it with scipy alone, xarray opens it."""
 
 import contextlib
+import hashlib
 import json
 import os
 import tempfile
@@ -60,13 +61,28 @@ def _attributes(traj: Trajectory) -> dict[str, str]:
     }
 
 
+def _digest(arrays: dict[str, np.ndarray], text: dict[str, str]) -> str:
+    """Return a fingerprint of all numbers and attributes, by which damage is noticed."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        found.update(name.encode() + np.ascontiguousarray(arrays[name], dtype=">f8").tobytes())
+    for key in sorted(text.keys() - {"sha256"}):
+        found.update(key.encode() + text[key].encode())
+    return found.hexdigest()
+
+
+def _described(traj: Trajectory) -> tuple[dict[str, tuple[tuple[str, ...], np.ndarray]], dict[str, str]]:
+    variables, text = _variables(traj), _attributes(traj)
+    return variables, text | {"sha256": _digest({name: value for name, (_, value) in variables.items()}, text)}
+
+
 def to_dataset(traj: Trajectory) -> Any:
     """Return the run as an `xarray.Dataset` with the configuration in its attributes."""
     import xarray
 
-    variables = _variables(traj)
+    variables, text = _described(traj)
     t = variables.pop("t")
-    return xarray.Dataset(variables, coords={"t": t}, attrs=_attributes(traj))
+    return xarray.Dataset(variables, coords={"t": t}, attrs=text)
 
 
 def save(traj: Trajectory, path: Any) -> Path:
@@ -94,9 +110,10 @@ def save(traj: Trajectory, path: Any) -> Path:
     os.close(handle)
     try:
         with netcdf_file(name, "w", version=2) as file:
-            for key, value in _attributes(traj).items():
+            variables, text = _described(traj)
+            for key, value in text.items():
                 setattr(file, key, value)
-            _write(file, _variables(traj))
+            _write(file, variables)
         os.chmod(name, 0o644)
         os.replace(name, path)
     except OSError as error:
@@ -137,8 +154,19 @@ def load(path: Any) -> Trajectory:
         with netcdf_file(path, "r", mmap=False) as file:
             arrays = {name: np.array(variable[...], dtype=np.float64) for name, variable in file.variables.items()}
             text = {key: value.decode() for key, value in file._attributes.items() if isinstance(value, bytes)}
+        if text["sha256"] != _digest(arrays, text):
+            raise ValueError("its contents do not match its fingerprint")
         return _rebuild(arrays, text)
-    except (TypeError, KeyError, ValueError, EOFError, IndexError, AttributeError, OSError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        EOFError,
+        AttributeError,
+        OSError,
+        ArithmeticError,
+        MemoryError,
+    ) as error:
         raise FileError(f"Cannot read {path}: it is damaged or no lindyn trajectory ({error}).") from error
 
 

@@ -81,7 +81,8 @@ def simulate(
         progress: called now and then with the time reached (scipy engine).
 
     Returns:
-        A `Trajectory`. A run that ended early holds every state up to there, the last one included.
+        A `Trajectory`. A run that ended early holds every state up to there, the last one included; inside a JAX
+        transformation it always holds as many as `ts`, the last one repeated past an early end.
 
     Raises:
         ValueError: arguments out of range, or a state that cannot start this flow.

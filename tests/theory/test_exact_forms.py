@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from lindyn.theory import basin, jacobians, transit
-from lindyn.theory.fixed_points import critical_decay, fixed_points
+from lindyn.theory import basin, critical_decay, fixed_points, jacobians, transit
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def fixed_points(
     """
     if eta is None and (eta_p is None or eta_s is None):
         raise ValueError("Give eta, or both eta_p and eta_s.")
+    if eta is not None and np.any(np.asarray(_checks.as_array("eta", eta)) < 0):
+        raise ValueError(f"eta must be >= 0; got {np.min(eta):g}.")
     eta_p, eta_s = (eta if eta_p is None else eta_p), (eta if eta_s is None else eta_s)
     named = {"eta_p": eta_p, "eta_s": eta_s, "tau": tau, "x": x, "x_aug": x_aug, "alpha_p": alpha_p}
     arrays = {name: np.asarray(_checks.as_array(name, value)) for name, value in named.items()}

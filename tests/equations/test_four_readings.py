@@ -1,0 +1,114 @@
+"""One line of code, four readings: every equation takes numpy, JAX and torch arrays and sympy's matrix symbols."""
+
+import importlib
+import inspect
+import pkgutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from lindyn import equations
+
+N2, N1 = 2, 3
+SQUARE, WIDE, DATA = (N2, N2), (N2, N1), (N1, N1)
+SCALARS = "alpha_p beta eta_p eta_s tau x x_aug p s D g w a r growth momentum learning_rate gamma_a"
+SHAPES = (
+    dict.fromkeys(("W", "W_a", "G", "v", "rate", "theta"), WIDE)
+    | dict.fromkeys(("W_p", "F", "H", "J", "Y", "R", "M", "A", "B", "I"), SQUARE)
+    | dict.fromkeys(("X", "X_aug"), DATA)
+    | dict.fromkeys(SCALARS.split(), ())
+)
+MODULES = [m.name for m in pkgutil.iter_modules(equations.__path__)]
+FUNCTIONS = {
+    f"{name}.{function}": call
+    for name in MODULES
+    for function, call in inspect.getmembers(importlib.import_module(f"lindyn.equations.{name}"), inspect.isfunction)
+}
+
+
+def numbers(call):
+    """Random values for the arguments of an equation, the identity for I; `trace` is left to its default."""
+    rng = np.random.default_rng(5)
+    names = [name for name in inspect.signature(call).parameters if name != "trace"]
+    values = {name: rng.normal(size=SHAPES[name]) if SHAPES[name] else float(rng.normal()) for name in names}
+    if "I" in values:
+        values["I"] = np.eye(N2)
+    return values
+
+
+def results(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def assert_same(got, want):
+    for one, other in zip(results(got), results(want), strict=True):
+        one, other = np.asarray(one, dtype=np.float64), np.asarray(other)
+        assert one.shape == other.shape
+        np.testing.assert_allclose(one, other, rtol=1e-14, atol=1e-14 * np.max(np.abs(other)))
+
+
+def exact(value):
+    """A number or array as sympy rationals, bit for bit."""
+    return sympy.Matrix(value).applyfunc(sympy.Rational) if np.ndim(value) else sympy.Rational(value)
+
+
+def test_every_module_is_read():
+    assert set(MODULES) >= {
+        "loss",
+        "weights",
+        "gram",
+        "correlation",
+        "modes",
+        "parabola",
+        "target",
+        "matrices",
+        "descent",
+    }
+    assert len(FUNCTIONS) >= 39
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_numpy_jax_torch_and_sympy_agree(name):
+    call, values = FUNCTIONS[name], numbers(FUNCTIONS[name])
+    want = call(**values)
+    with jax.enable_x64(True):
+        assert_same(call(**{k: jnp.asarray(v) for k, v in values.items()}), want)
+    tensors = call(**{k: torch.tensor(v, dtype=torch.float64) for k, v in values.items()})
+    assert_same(tuple(t.numpy() for t in results(tensors)), want)
+    assert_same(symbolic(call, values), want)
+
+
+def symbolic(call, values):
+    """Apply the equation to matrix symbols and commuting scalars, then put the numbers in, exactly."""
+    symbols = {k: sympy.MatrixSymbol(k, *np.shape(v)) if np.ndim(v) else sympy.Symbol(k) for k, v in values.items()}
+    given = {symbols[k]: exact(v) for k, v in values.items()}
+    arguments = symbols | ({"I": sympy.Identity(N2)} if "I" in symbols else {})
+    if "trace" in inspect.signature(call).parameters:
+        arguments["trace"] = sympy.Trace
+    out = []
+    for expression in results(call(**arguments)):
+        number = expression.subs(given).doit()
+        explicit = number.as_explicit() if hasattr(number, "as_explicit") else number
+        out.append(np.array(explicit.tolist(), dtype=np.float64) if hasattr(explicit, "tolist") else float(explicit))
+    return tuple(out)
+
+
+@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n.split(".")[0] in ("modes", "parabola", "target")])
+def test_mode_equations_broadcast(name):
+    call, values = FUNCTIONS[name], numbers(FUNCTIONS[name])
+    stacked = call(**{k: v * np.array([1.0, 2.0, -3.0]) for k, v in values.items()})
+    for k, factor in enumerate((1.0, 2.0, -3.0)):
+        np.testing.assert_allclose(stacked[k], call(**{n: v * factor for n, v in values.items()}), rtol=1e-15)
+
+
+def test_every_equation_reads_every_argument():
+    for name, call in FUNCTIONS.items():
+        values = numbers(call)
+        before = results(call(**values))
+        for argument in values.keys() - {"I"}:
+            after = results(call(**values | {argument: values[argument] * 1.5}))
+            assert any(not np.array_equal(a, b) for a, b in zip(after, before, strict=True)), (name, argument)
