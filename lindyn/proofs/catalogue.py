@@ -14,6 +14,7 @@ from lindyn.proofs import (
     tian_modes,
     tian_observations,
     tian_reductions,
+    tian_scrambling,
     tian_weights,
 )
 from lindyn.proofs.statement import Proof, Statement, find
@@ -27,6 +28,7 @@ STATEMENTS: tuple[Statement, ...] = (
     *tian_critical.STATEMENTS,
     *tian_observations.STATEMENTS,
     *tian_appendix_d.STATEMENTS,
+    *tian_scrambling.STATEMENTS,
     *richemond.STATEMENTS,
     *grill.STATEMENTS,
     *grill_predictor.STATEMENTS,
