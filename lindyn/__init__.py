@@ -37,8 +37,10 @@ _HOME = {
     "SimulationError": "lindyn.solve.trajectory",
     "load": "lindyn.solve.files",
     "verify": "lindyn.verification",
+    "sweep": "lindyn.sweeps.modes_sweep",
+    "sweep_matrices": "lindyn.sweeps.matrices_sweep",
 }
-_MODULES = ("claims", "conversions", "equations", "images", "observables", "proofs", "theory")
+_MODULES = ("claims", "conversions", "equations", "images", "observables", "phase", "proofs", "theory")
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -8,19 +8,24 @@ INTERVAL = 0.2
 
 
 class Progress:
-    """One line that is rewritten in place: label, share done, time left.
+    """One line that is rewritten in place: label, share done, rate, time left.
 
     Args:
         label: what is running.
         total: the amount that is 100 %.
         stream: where to write, default standard error; nothing is written unless it is a terminal.
+        unit: what `total` counts, for the rate; "" shows none.
+        before: how much was done before this run: it counts as done, not towards rate and time left.
     """
 
-    def __init__(self, label: str, total: float, stream: TextIO | None = None) -> None:
-        self.label, self.total = label, total
+    def __init__(
+        self, label: str, total: float, stream: TextIO | None = None, unit: str = "", before: float = 0.0
+    ) -> None:
+        self.label, self.total, self.unit, self.before = label, total, unit, before
         self.stream = sys.stderr if stream is None else stream
         self.shown = self.stream.isatty()
         self.start = self.last = time.monotonic()
+        self.width = 0
 
     def __call__(self, done: float) -> None:
         """Show that `done` of `total` is done."""
@@ -28,13 +33,28 @@ class Progress:
         if not self.shown or now - self.last < INTERVAL:
             return
         self.last = now
-        share = min(max(done / self.total, 1e-9), 1.0)
-        left = (now - self.start) * (1 - share) / share
-        self.stream.write(f"\r{self.label}: {100 * share:5.1f} %, {left:4.0f} s left ")
+        line = self.text(done, now - self.start)
+        self.width = max(self.width, len(line))
+        self.stream.write("\r" + line.ljust(self.width))
         self.stream.flush()
+
+    def text(self, done: float, elapsed: float) -> str:
+        """Return the line for `done` of `total` after `elapsed` seconds."""
+        share = min(max(done / self.total, 1e-9), 1.0)
+        fresh = max(done - self.before, 1e-9 * self.total)
+        left = elapsed * max(self.total - done, 0.0) / fresh
+        rate = f"{fresh / max(elapsed, 1e-9):,.0f} {self.unit}/s, " if self.unit else ""
+        return f"{self.label}: {100 * share:5.1f} %, {rate}{_duration(left)} left "
 
     def close(self) -> None:
         """Wipe the line."""
         if self.shown:
-            self.stream.write("\r" + " " * (len(self.label) + 28) + "\r")
+            self.stream.write("\r" + " " * self.width + "\r")
             self.stream.flush()
+
+
+def _duration(seconds: float) -> str:
+    """Return a time span in words."""
+    if seconds < 120:
+        return f"{seconds:4.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""The command line: `lindyn simulate | reproduce`. Parsing loads nothing heavy; each command loads what it runs."""
+"""The command line: `lindyn simulate | reproduce | sweep | phase`. Parsing loads nothing heavy."""
 
 import argparse
 import difflib
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import lindyn
-from lindyn.commands import prove, reproduce, simulate, verify
+from lindyn.commands import phase, prove, reproduce, simulate, sweep, verify
 
 DESCRIPTION = """\
 The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
@@ -15,6 +15,8 @@ The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, Di
   lindyn reproduce tian2021          draw and check every simulation figure of Tian, Chen, Ganguli 2021
   lindyn simulate                    run one system from flags or a TOML file; save trajectory and picture
   lindyn simulate --images digits    the same on real images: which data directions survive
+  lindyn sweep                       map what becomes of a mode over weight decay, EMA rate, ...
+  lindyn phase                       phase portrait, bifurcation diagram, basin of collapse of a mode
   lindyn prove                       run the proof of every statement; --audit: every difference from the print
   lindyn verify FILE                 test the statements along a trajectory
 """
@@ -48,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"lindyn {lindyn.__version__}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (reproduce, simulate, prove, verify):
+    for module in (reproduce, simulate, sweep, phase, prove, verify):
         module.add_parser(commands)
     return top
 

@@ -146,7 +146,10 @@ class Moments(Record):
             ValueError: negative eigenvalues, lengths that differ, V not orthogonal.
         """
         x = _checks.as_array("x", x, ndim=1)
-        x_aug = np.broadcast_to(_checks.as_array("x_aug", x_aug), x.shape)
+        x_aug = _checks.as_array("x_aug", x_aug)
+        if x_aug.shape not in ((), x.shape):
+            raise ValueError(f"x_aug must be one number or one per eigenvalue of X, {len(x)}; got shape {x_aug.shape}.")
+        x_aug = np.broadcast_to(x_aug, x.shape)
         if V is None:
             return cls(np.diag(x), np.diag(x_aug))
         V = _checks.as_array("V", V, shape=(len(x), len(x)))

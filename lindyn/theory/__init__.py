@@ -1,5 +1,5 @@
 """Closed forms: fixed points and their stability, critical decay, what a mode can do."""
 
-from lindyn.theory.stationary_points import FixedPoints, critical_decay, fixed_points
+from lindyn.theory.stationary_points import FixedPoints, branches, critical_decay, fixed_points
 
-__all__ = ["FixedPoints", "critical_decay", "fixed_points"]
+__all__ = ["FixedPoints", "branches", "critical_decay", "fixed_points"]

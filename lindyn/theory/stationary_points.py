@@ -101,14 +101,32 @@ def fixed_points(
     return _solve(eta_p, eta_s, tau, x, x_aug, alpha_p)
 
 
+def branches(eta_s: Any, tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25) -> tuple[Any, Any]:
+    """Return (p_minus, p_plus) of `fixed_points`, nothing else: for many points at once. NaN where there are none.
+
+    Args:
+        eta_s: weight decay of the online network, >= 0.
+        tau: target / online ratio, > 0.
+        x: eigenvalue of X, >= 0.
+        x_aug: eigenvalue of X', >= 0.
+
+    Returns:
+        p_minus and p_plus; the arguments broadcast.
+    """
+    eta_s, tau, x, x_aug = (np.asarray(value, dtype=np.float64) for value in (eta_s, tau, x, x_aug))
+    v = x + x_aug
+    discriminant = (x * tau) ** 2 - 4 * eta_s * v
+    alive = (eta_s <= critical_decay(tau, x, x_aug)) & (x > 0)
+    root = np.sqrt(np.where(alive, np.maximum(discriminant, 0.0), np.nan))
+    p_plus = (x * tau + root) / np.where(v > 0, 2 * v, np.nan)
+    product = np.where(v * p_plus > 0, v * p_plus, np.nan)
+    return (eta_s / product)[()], p_plus[()]  # p_+ p_- = eta_s / v: no cancellation at small eta
+
+
 def _solve(eta_p: Any, eta_s: Any, tau: Any, x: Any, x_aug: Any, alpha_p: Any) -> FixedPoints:
     v = x + x_aug
     critical = critical_decay(tau, x, x_aug)
-    discriminant = (x * tau) ** 2 - 4 * eta_s * v
-    alive = (eta_s <= critical) & (x > 0)
-    root = np.sqrt(np.where(alive, np.maximum(discriminant, 0.0), np.nan))
-    p_plus = (x * tau + root) / (2 * v)
-    p_minus = eta_s / (v * p_plus)  # p_+ p_- = eta_s / v: no cancellation at small eta
+    p_minus, p_plus = branches(eta_s, tau, x, x_aug)
     ratio = np.where(eta_s > 0, eta_p / np.where(eta_s > 0, eta_s, 1.0), 1.0)
     s_plus, s_minus = (ratio * p**2 / alpha_p for p in (p_plus, p_minus))
     zero = np.zeros_like(p_plus)

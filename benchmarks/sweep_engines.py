@@ -1,0 +1,192 @@
+"""The engines that benchmarks/sweep.py compares, one process each: reads "run", answers with seconds per lane.
+
+python benchmarks/sweep_engines.py ENGINE RTOL LANES
+"""
+
+import ctypes
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+P0, S0, TAU0, ALPHA_P, X, X_AUG, T1 = 0.1, 0.05, 0.5, 1.0, 1.0, 0.25, 200.0  # Problem S of performance.md
+C_FLAGS = ["-O3", "-march=native", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC"]
+Solve = Callable[[], np.ndarray]
+
+
+def grid(lanes: int, beta: tuple[float, float] = (0.01, 10.0)) -> tuple[np.ndarray, np.ndarray]:
+    """Return eta and beta of about `lanes` points: eta in [0, 0.3] x beta in log [0.01, 10]."""
+    side = round(lanes**0.5)
+    eta, b = np.meshgrid(np.linspace(0, 0.3, side), np.geomspace(*beta, side))
+    return eta.ravel(), b.ravel()
+
+
+def sample(lanes: int, of: int = 10_000) -> tuple[np.ndarray, np.ndarray]:
+    """Return a seeded sample of the big grid, for routes too slow to run it."""
+    eta, beta = grid(of)
+    chosen = np.random.default_rng(0).choice(len(eta), lanes, replace=False)
+    return eta[chosen], beta[chosen]
+
+
+def kernel(rtol: float, lanes: int, **options: Any) -> Solve:
+    from lindyn.solve.lanes import solve_lanes
+
+    eta, beta = grid(lanes)
+
+    def run() -> np.ndarray:
+        r = solve_lanes(ALPHA_P, beta, eta, eta, X, X_AUG, P0, S0, TAU0, t1=T1, rtol=rtol, **options)
+        return np.stack([r.p, r.s, r.tau])
+
+    return run
+
+
+def jax_engine(rtol: float, lanes: int) -> Solve:
+    from lindyn.solve.lanes.jax_engine import solve_lanes
+
+    eta, beta = grid(lanes)
+
+    def run() -> np.ndarray:
+        r = solve_lanes(ALPHA_P, beta, eta, eta, X, X_AUG, P0, S0, TAU0, t1=T1, rtol=rtol)
+        return np.stack([r.p, r.s, r.tau])
+
+    return run
+
+
+class Settings(ctypes.Structure):
+    names = ("one", "safety", "largest", "smallest", "floor", "tolerance", "limit")
+    _fields_ = [*((name, ctypes.c_int64) for name in names), ("t1", ctypes.c_double)]
+
+
+def in_c(rtol: float, lanes: int, extra: tuple[str, ...] = ()) -> Solve:
+    from lindyn.solve.lanes import block
+    from lindyn.solve.lanes.api import available_cores
+    from lindyn.solve.lanes.thresholds import escape_level
+
+    library = Path(tempfile.mkdtemp()) / "lanes.so"
+    subprocess.run(["cc", *C_FLAGS, *extra, str(Path(__file__).with_name("lanes.c")), "-o", str(library)], check=True)
+    solve = ctypes.CDLL(str(library)).solve
+    eta, beta = grid(lanes)
+    n, one = len(eta), np.ones(len(eta))
+    level = escape_level(one, eta, eta, one, X_AUG * one, S0 * one, TAU0 * one, target="ema", tau_mode="dynamic")
+    rows = [ALPHA_P * one, beta, eta, eta, X * one, X_AUG * one, P0 * one, S0 * one, TAU0 * one, level]
+    given, out = np.ascontiguousarray(np.stack(rows)), np.empty((4, n))
+    numbers = (block.ONE, block.SAFETY, block.LARGEST, block.SMALLEST, block.ERROR_FLOOR, block.log2_bits(rtol), 10**9)
+    settings = Settings(*numbers, T1)
+    pointer = ctypes.POINTER(ctypes.c_double)
+    arguments = (given.ctypes.data_as(pointer), out.ctypes.data_as(pointer), ctypes.c_int64(n), ctypes.byref(settings))
+    chunk = min(4096, -(-n // (8 * available_cores())))  # as in the library
+
+    def run() -> np.ndarray:
+        solve(*arguments, ctypes.c_int64(chunk), available_cores())
+        return out[:3].copy()
+
+    return run
+
+
+def in_c_512(rtol: float, lanes: int) -> Solve:
+    return in_c(rtol, lanes, ("-mprefer-vector-width=512",))
+
+
+def one_lane(rtol: float, lanes: int) -> Solve:
+    from one_lane import solve_each
+
+    eta, beta = grid(lanes)
+    return lambda: solve_each(eta, beta, ALPHA_P, X, X_AUG, P0, S0, TAU0, T1, rtol)
+
+
+def _rates(eta: float, beta: float) -> Callable[[float, Any], tuple]:
+    from lindyn.equations import modes, target
+
+    def rates(t: float, y: Any) -> tuple:
+        p, s, tau = y
+        D = modes.drive(p, tau, X, X_AUG)
+        g = modes.growth(p, D, eta)
+        return modes.dp(p, s, D, ALPHA_P, eta), modes.ds(s, g), target.dtau(tau, g, beta)
+
+    return rates
+
+
+def rk45(rtol: float, lanes: int) -> Solve:
+    from scipy.integrate import solve_ivp
+
+    def run() -> np.ndarray:
+        runs = (solve_ivp(_rates(e, b), (0, T1), (P0, S0, TAU0), "RK45", rtol=rtol, atol=1e-300) for e, b in points)
+        return np.array([r.y[:, -1] for r in runs]).T
+
+    points = list(zip(*(axis.tolist() for axis in sample(lanes)), strict=True))
+    return run
+
+
+def lsoda(rtol: float, lanes: int) -> Solve:
+    """The best scipy route: odeint in (log p, log s, tau), whose loop is compiled."""
+    from math import exp, log
+
+    from scipy.integrate import odeint
+
+    def rates(y: Any, t: float, eta: float, beta: float) -> tuple:
+        p, s, tau = exp(y[0]), exp(y[1]), y[2]
+        D = X * tau - (X + X_AUG) * p
+        g = p * D - eta
+        return ALPHA_P * s * D / p - eta, 2 * g, beta * (1 - tau) - tau * g
+
+    def run() -> np.ndarray:
+        start, ts = (log(P0), log(S0), TAU0), (0.0, T1)
+        ends = [odeint(rates, start, ts, (e, b), rtol=rtol, atol=rtol, mxstep=100_000)[-1] for e, b in points]
+        ends = np.array(ends).T
+        return np.stack([np.exp(ends[0]), np.exp(ends[1]), ends[2]])
+
+    points = list(zip(*(axis.tolist() for axis in sample(lanes)), strict=True))
+    return run
+
+
+def diffrax_vmap(rtol: float, lanes: int, solver: str = "Tsit5") -> Solve:
+    import diffrax
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+
+    def one(eta: Any, beta: Any) -> Any:
+        term = diffrax.ODETerm(lambda t, y, args: jnp.stack(_rates(eta, beta)(t, y)))
+        controller = diffrax.PIDController(rtol=rtol, atol=1e-300, pcoeff=0.3, icoeff=0.4)
+        end = diffrax.diffeqsolve(
+            term, getattr(diffrax, solver)(), 0.0, T1, 0.01, jnp.array([P0, S0, TAU0]),
+            stepsize_controller=controller, saveat=diffrax.SaveAt(t1=True), max_steps=100_000,
+        )  # fmt: skip
+        return end.ys[0]
+
+    solve = jax.jit(jax.vmap(one))
+    eta, beta = grid(lanes)
+    return lambda: np.asarray(solve(eta, beta)).T
+
+
+def diffrax_vmap_8(rtol: float, lanes: int) -> Solve:
+    return diffrax_vmap(rtol, lanes, "Dopri8")
+
+
+ENGINES = {
+    "lanes": kernel, "C": in_c, "C, 512-bit": in_c_512, "numba, one lane": one_lane, "RK45 loop": rk45,
+    "LSODA log": lsoda, "diffrax vmap": diffrax_vmap, "diffrax vmap, Dopri8": diffrax_vmap_8,
+    "lanes in JAX": jax_engine,
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    run = ENGINES[sys.argv[1]](float(sys.argv[2]), int(sys.argv[3]))
+    final = run()  # compiles
+    print(json.dumps({"lanes": final.shape[1]}), flush=True)
+    for line in sys.stdin:
+        if line.strip() == "final":
+            np.save(sys.stdin.readline().strip(), final)
+            print(json.dumps({}), flush=True)
+            continue
+        start, cpu = time.perf_counter(), time.process_time()
+        run()
+        spent = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
+        print(json.dumps(spent), flush=True)

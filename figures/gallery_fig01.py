@@ -1,0 +1,93 @@
+"""Gallery 1: which weight decay and EMA rate collapse, for a target that starts as a copy or at zero."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+import lindyn as ld
+from lindyn.plotting import style, sweep_map
+from lindyn.reproduction import Checklist, Claim, main
+from lindyn.sweeps.outcome import COLLAPSED
+
+STARTS = {"copy": "target starts as a copy", "zero": "target starts at zero"}
+
+
+def compute(p0: float = 0.15, sigma2: float = 0.25, t1: float = 1500.0, points: int = 160) -> dict[str, Any]:
+    """Return the outcome over (eta, beta) for both starts of the target.
+
+    Args:
+        p0: start of p, on the parabola s = p^2 (alpha_p = 1).
+        sigma2: variance of the augmentation.
+        t1: end of the runs.
+        points: along each axis.
+
+    Returns:
+        The axes, outcome (eta, beta, start) and final p.
+    """
+    eta, beta = np.linspace(0.0, 0.25, points), np.geomspace(0.005, 50.0, points)
+    ds = ld.sweep(eta=eta, beta=beta, tau=list(STARTS), p=p0, s="parabola", x_aug=sigma2, t1=t1, progress=False)
+    return {
+        "eta": eta, "beta": beta, "outcome": ds["outcome"].values, "p": ds["p"].values, "s": ds["s"].values,
+        "parameters": {"alpha_p": 1.0, "p0": p0, "sigma2": sigma2, "t1": t1},
+    }  # fmt: skip
+
+
+def _edges(data: dict[str, Any]) -> np.ndarray:
+    """Return, per beta and start, the decay past which the mode collapses."""
+    gone = data["outcome"] == COLLAPSED
+    return np.where(gone.any(axis=0), data["eta"][np.argmax(gone, axis=0)], np.inf)
+
+
+def check(data: dict[str, Any]) -> list[Claim]:
+    """Return the figure's claims, measured."""
+    given = data["parameters"]
+    critical = ld.theory.critical_decay(1.0, 1.0, given["sigma2"])
+    p_minus, _ = ld.theory.branches(data["eta"], 1.0, 1.0, given["sigma2"])
+    collapsed = data["outcome"] == COLLAPSED
+    step = data["eta"][1] - data["eta"][0]
+    exact = given["p0"] * (1.0 - (1.0 + given["sigma2"]) * given["p0"])  # where p_-(eta) = p0
+    edges = _edges(data)
+    below = data["eta"][(p_minus > given["p0"])]
+    return (
+        Checklist("gallery", 1)
+        .measure("critical", float(data["s"][data["eta"] > critical].max()))
+        .measure("below_saddle", float(collapsed[np.isin(data["eta"], below), :, 0].mean()))
+        .measure("fast_target", float(np.abs(edges[-1] - exact).max() / step))
+        .measure("slow_zero", [float(edges[0, 1]), float(edges[-1, 1])][0] / float(edges[-1, 1]))
+        .measure("copy_flat", float(np.ptp(edges[:, 0]) / step))
+        .done()
+    )
+
+
+@style.styled
+def draw(data: dict[str, Any]) -> Figure:
+    """Return the two maps."""
+    given = data["parameters"]
+    figure, axes = style.new_figure(1, 2, height=3.9, sharex=True, sharey=True)
+    critical = ld.theory.critical_decay(1.0, 1.0, given["sigma2"])
+    exact = given["p0"] * (1.0 - (1.0 + given["sigma2"]) * given["p0"])
+    for k, (panel, title) in enumerate(zip(axes[0], STARTS.values(), strict=True)):
+        sweep_map.fill_outcomes(panel, data["eta"], data["beta"], data["outcome"][:, :, k].T)
+        panel.set(title=title, xlabel=r"weight decay $\eta$", yscale="log")
+        panel.axvline(critical, color="0.7", linewidth=1.6)
+        panel.axvline(exact, color=style.INK, linewidth=1.6, linestyle="--")
+    axes[0, 0].set_ylabel(r"EMA rate $\beta$")
+    lines = [
+        sweep_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$"),
+        sweep_map.line("--", style.INK, r"$p_-(\eta, \tau=1) = p_0$"),
+    ]
+    key = [Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in sweep_map.outcome_key(data["outcome"])] + lines
+    style.letters(axes)
+    style.frame(
+        figure, "Collapse map: a slow target that starts at zero loses modes that a copy would keep",
+        rf"chosen: $\alpha_p = 1$, $\sigma^2 = {given['sigma2']:g}$, $p_0 = {given['p0']:g}$, $s_0 = p_0^2$, "
+        rf"$t = {given['t1']:g}$", key, columns=6,
+    )  # fmt: skip
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(main(__file__))

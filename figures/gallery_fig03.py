@@ -1,0 +1,81 @@
+"""Gallery 3: the share of starts that collapse against the EMA rate, for both practices of starting the target."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import lindyn as ld
+from lindyn.plotting import style
+from lindyn.reproduction import Checklist, Claim, main
+from lindyn.sweeps.outcome import COLLAPSED, UNDECIDED
+
+ETA = (0.02, 0.05, 0.1)
+
+
+def compute(sigma2: float = 0.25, t1: float = 3000.0, rates: int = 33, starts: int = 40) -> dict[str, Any]:
+    """Return the collapsed share over beta for both starts of the target, three decays, and the online limit.
+
+    Args:
+        sigma2: variance of the augmentation.
+        t1: end of the runs.
+        rates: values of beta.
+        starts: along each of p0 (uniform on 0..0.8) and s0 (log-uniform on 0.001..1), midpoints.
+
+    Returns:
+        beta, share (eta, beta, start), online (eta), undecided share.
+    """
+    beta = np.geomspace(0.003, 100.0, rates)
+    middle = (np.arange(starts) + 0.5) / starts
+    p, s = 0.8 * middle, 10.0 ** (-3.0 * (1 - middle))
+    kept = {"eta": list(ETA), "p": p, "s": s, "x_aug": sigma2, "t1": t1, "progress": False}
+    ds = ld.sweep(beta=beta, tau=["copy", "zero"], **kept)
+    online = ld.sweep(target="online", **kept)
+    share = (ds["outcome"] == COLLAPSED).mean(["p0", "s0"]).transpose("eta", "beta", "tau0")
+    return {
+        "beta": beta, "eta": np.array(ETA), "share": share.values,
+        "online": (online["outcome"] == COLLAPSED).mean(["p0", "s0"]).values,
+        "undecided": float((ds["outcome"] == UNDECIDED).mean()),
+        "parameters": {"alpha_p": 1.0, "sigma2": sigma2, "t1": t1, "starts": starts},
+    }  # fmt: skip
+
+
+def check(data: dict[str, Any]) -> list[Claim]:
+    """Return the figure's claims, measured."""
+    share, online = data["share"], data["online"]
+    return (
+        Checklist("gallery", 3)
+        .measure("zero_worse", float((share[:, :, 1] - share[:, :, 0]).min()))
+        .measure("zero_falls", float(np.diff(share[:, :, 1], axis=1).max()))
+        .measure("fast_limit", float(np.abs(share[:, -1, :] - online[:, None]).max()))
+        .measure("slow_zero", float(share[:, 0, 1].min()))
+        .measure("decay_grows", float(np.diff(share, axis=0).min()))
+        .measure("decided", float(data["undecided"]))
+        .done()
+    )
+
+
+@style.styled
+def draw(data: dict[str, Any]) -> Figure:
+    """Return the curves."""
+    given = data["parameters"]
+    figure, axes = style.new_figure(1, 1, height=4.0)
+    panel = axes[0, 0]
+    for k, (eta, colour) in enumerate(zip(data["eta"], style.shades(len(data["eta"])), strict=True)):
+        panel.plot(data["beta"], data["share"][k, :, 0], "-", color=colour, label=rf"copy, $\eta = {eta:g}$")
+        panel.plot(data["beta"], data["share"][k, :, 1], "--", color=colour, label=rf"zero, $\eta = {eta:g}$")
+        panel.plot(data["beta"][-1] * 1.35, data["online"][k], "D", color=colour, markersize=5, clip_on=False)
+    panel.plot([], [], "D", color="0.4", markersize=5, linestyle="", label=r"$\beta \to \infty$: online network")
+    panel.set(xscale="log", xlabel=r"EMA rate $\beta$", ylabel="share of starts that collapse", ylim=(0, 1.02))
+    style.frame(
+        figure, "Basin of collapse against the EMA rate, for both starts of the target",
+        rf"chosen: $p_0$ uniform on 0..0.8, $s_0$ log-uniform on 0.001..1 ({given['starts']}$^2$ midpoints), "
+        rf"$\alpha_p = 1$, $\sigma^2 = {given['sigma2']:g}$, $t = {given['t1']:g}$",
+        panel.get_legend_handles_labels()[0], columns=7,
+    )  # fmt: skip
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(main(__file__))

@@ -1,0 +1,177 @@
+"""Gallery 4: Obs#1 to #10 of Tian et al. 2021, Table 4, each as a measured curve."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import lindyn as ld
+from lindyn.plotting import style
+from lindyn.reproduction import Checklist, Claim, main
+from lindyn.sweeps.outcome import COLLAPSED
+
+QUIET = {"progress": False}
+STARTS = (np.arange(30) + 0.5) / 30
+
+
+def compute(sigma2: float = 0.25, t1: float = 2000.0) -> dict[str, Any]:
+    """Return the ten curves.
+
+    Args:
+        sigma2: variance of the augmentation.
+        t1: end of the runs that are to settle.
+
+    Returns:
+        Arrays named x1, y1, ... x10, y10; c4, c10 the closed forms beside #4 and #10.
+    """
+    found: dict[str, Any] = {}
+    for part in (_predictor_rate, _decay, _target):
+        found |= part(sigma2, t1)
+    return {**found, "parameters": {"sigma2": sigma2, "t1": t1}}
+
+
+def _predictor_rate(sigma2: float, t1: float) -> dict[str, Any]:
+    """#1 basin, #2 growth, #6 the margin of Eq. 17, over alpha_p."""
+    alpha_p = np.geomspace(0.1, 1000.0, 25)
+    kept = {"target": "online", "x_aug": sigma2, **QUIET}
+    box = ld.sweep(alpha_p=alpha_p, eta=0.05, p=0.8 * STARTS, s=10.0 ** (-3 * (1 - STARTS)), t1=t1, **kept)
+    growth = ld.sweep(alpha_p=alpha_p, eta=0.02, p=0.1, s=0.05, t1=t1, **kept)
+    margin = ld.sweep(alpha_p=alpha_p, eta=0.02, p=0.3, s=0.05, t1=t1, **kept)
+    return {
+        "x1": alpha_p, "y1": (box["outcome"] == COLLAPSED).mean(["p0", "s0"]).values,
+        "x2": alpha_p, "y2": growth["s"].values / 0.05,
+        "x6": alpha_p, "y6": margin["K_min"].values,
+    }  # fmt: skip
+
+
+def _decay(sigma2: float, t1: float) -> dict[str, Any]:
+    """#3 memory, #4 edge of the basin, #5 certain collapse, #7 the margin of Eq. 17, over eta."""
+    kept = {"target": "online", "x_aug": sigma2, **QUIET}
+    eta3, t3 = np.linspace(0.0, 0.15, 31), 20.0
+    memory = ld.sweep(eta=eta3, p=0.4, s=0.8, t1=t3, **kept)  # c(0) = s - p^2 = 0.64
+    critical = float(ld.theory.critical_decay(1.0, 1.0, sigma2))
+    eta4, p4 = np.linspace(0.01, 0.95 * critical, 20), np.linspace(0.002, 0.5, 250)
+    edge = ld.sweep(eta=eta4, p=p4, s="parabola", t1=t1, **kept)
+    eta5 = np.linspace(0.0, 1.5 * critical, 61)
+    ends = ld.sweep(eta=eta5, p=0.8, s="parabola", t1=t1, **kept)
+    margin = ld.sweep(eta=eta3, p=0.3, s=0.05, t1=t1, **kept)
+    return {
+        "x3": eta3, "y3": (memory["s"] - memory["p"] ** 2).values / 0.64, "c3": np.exp(-2 * eta3 * t3),
+        "x4": eta4, "y4": _edges(edge, "p0"), "c4": ld.theory.branches(eta4, 1.0, 1.0, sigma2)[0],
+        "x5": eta5 / critical, "y5": ends["p"].values,
+        "x7": eta3, "y7": margin["K_min"].values,
+    }  # fmt: skip
+
+
+def _target(sigma2: float, t1: float) -> dict[str, Any]:
+    """#8 curriculum over time, #9 time to escape over beta, #10 edge of the basin over tau."""
+    t8, rates = np.linspace(0.0, 150.0, 151), (0.05, 0.2, 1.0)
+    runs = [
+        ld.simulate(
+            ld.ModeFlow(ld.Hyperparameters(1.0, beta, 0.01), x_aug=sigma2),
+            ld.ModeState(p=[0.5], s=[0.25], tau=[0.0]),
+            t8,
+        )
+        for beta in rates
+    ]
+    beta9 = np.geomspace(0.02, 20.0, 25)
+    speed = ld.sweep(beta=beta9, eta=0.005, p=0.5, s="parabola", tau="zero", x_aug=sigma2, t1=t1, **QUIET)
+    tau10, p10, eta10 = np.linspace(0.5, 1.0, 21), np.linspace(0.002, 0.5, 250), 0.04
+    edge = ld.sweep(
+        tau=tau10, p=p10, eta=eta10, s="parabola", tau_mode="constant", x_aug=sigma2, t1=t1, **QUIET
+    )  # fmt: skip
+    return {
+        "x8": t8, "y8": np.stack([run.states.tau[:, 0] for run in runs]), "rates": np.array(rates),
+        "x9": beta9, "y9": speed["t_event"].where(speed["event"] == 1).values,
+        "x10": tau10, "y10": _edges(edge, "p0"), "c10": ld.theory.branches(eta10, tau10, 1.0, sigma2)[0],
+    }  # fmt: skip
+
+
+def _edges(ds: Any, axis: str) -> np.ndarray:
+    """Return the smallest start that lives, half a step before it, per value of the other axis."""
+    lives = (ds["outcome"] != COLLAPSED).values
+    lives = lives if ds["outcome"].dims[-1] == axis else lives.T
+    values = ds[axis].values
+    return values[np.argmax(lives, axis=1)] - 0.5 * (values[1] - values[0])
+
+
+def check(data: dict[str, Any]) -> list[Claim]:
+    """Return the observations, measured."""
+    step = 0.5 / 250
+    above = data["x5"] > 1.001  # at 1 itself p_+ = p_- is still there
+    starts_low = float(data["y8"][:, 0].max())
+    return (
+        Checklist("gallery", 4)
+        .measure(
+            "obs1", float(np.diff(data["y1"]).max()), f"{data['y1'][0]:.2f} at 0.1 to {data['y1'][-1]:.2f} at 1000"
+        )
+        .measure(
+            "obs2", float(data["y2"][-1]), f"s(t)/s(0) = {data['y2'].max():.3g} at best, {data['y2'][-1]:.3g} at 1000"
+        )
+        .measure("obs3", float(np.abs(data["y3"] - data["c3"]).max()))
+        .measure("obs4", float(np.abs(data["y4"] - data["c4"]).max() / step))
+        .measure("obs5", float(data["y5"][above].max()))
+        .measure(
+            "obs6", float(np.diff(data["y6"]).min()), f"{data['y6'][0]:.3g} at 0.1 to {data['y6'][-1]:.3g} at 1000"
+        )
+        .measure("obs7", float(np.diff(data["y7"]).min()), f"{data['y7'][0]:.3g} at 0 to {data['y7'][-1]:.3g} at 0.15")
+        .measure("obs8", float(np.abs(data["y8"][:, -1] - 1).max() + starts_low), f"0 to {data['y8'][:, -1].min():.3g}")
+        .measure(
+            "obs9", float(np.diff(data["y9"]).max()), f"t = {data['y9'][0]:.3g} at 0.02, {data['y9'][-1]:.3g} at 20"
+        )
+        .measure("obs10", float(np.abs(data["y10"] - data["c10"]).max() / step))
+        .done()
+    )
+
+
+PANELS = (
+    (1, "larger $\\alpha_p$ shrinks\nthe basin of collapse", r"$\alpha_p$", "collapsed share"),
+    (2, "too large $\\alpha_p$:\n$s$ does not grow", r"$\alpha_p$", "$s(t)/s_0$"),
+    (3, "decay forgets the start $c$", r"$\eta$", "$c(20)/c(0)$, $c = s - p^2/\\alpha_p$"),
+    (4, "decay moves $p_-$ right", r"$\eta$", "edge of the basin, $p_0$"),
+    (5, "past the critical decay\ncollapse is certain", r"$\eta/\eta_c$", "final $p$"),
+    (6, "larger $\\alpha_p$ loosens Eq. 17", r"$\alpha_p$", "smallest $K$"),
+    (7, "decay loosens Eq. 17", r"$\eta$", "smallest $K$"),
+    (8, "EMA: $\\tau$ small first,\nthen rising", "flow time $t$", r"$\tau$"),
+    (9, "slow EMA trains slowly", r"$\beta$", "time to escape"),
+    (10, "small $\\tau$ raises $p_-$", r"$\tau$ (held)", "edge of the basin, $p_0$"),
+)
+
+
+@style.styled
+def draw(data: dict[str, Any]) -> Figure:
+    """Return the ten panels."""
+    figure, axes = style.new_figure(2, 5, height=5.4)
+    for (number, title, x, y), panel in zip(PANELS, axes.ravel(), strict=True):
+        panel.set_title(f"#{number} {title}", fontsize=8.2)
+        panel.set_xlabel(x, fontsize=9)
+        panel.set_ylabel(y, fontsize=8.5)
+        panel.tick_params(labelsize=7.5)
+        if number == 8:
+            for rate, row, colour in zip(data["rates"], data["y8"], style.shades(3), strict=True):
+                panel.plot(data["x8"], row, color=colour, label=rf"$\beta = {rate:g}$")
+            panel.legend(fontsize=6.5, loc="lower right")
+            continue
+        panel.plot(data[f"x{number}"], data[f"y{number}"], color=style.INK, marker=".", markersize=3)
+        if f"c{number}" in data:
+            panel.plot(data[f"x{number}"], data[f"c{number}"], color=style.STABLE, linestyle="--", label="closed form")
+            panel.legend(fontsize=6.5)
+        if number in (1, 2, 6, 9):
+            panel.set_xscale("log")
+        if number in (2, 9):
+            panel.set_yscale("log")
+        if number in (6, 7):
+            panel.axhline(0.0, color=style.GREY, linewidth=0.8)
+        if number == 5:
+            panel.axvline(1.0, color=style.GREY, linewidth=0.8, linestyle=":")
+    style.frame(
+        figure, "Obs#1 to #10 of Tian, Chen, Ganguli 2021 (Table 4), measured",
+        rf"chosen: $\sigma^2 = {data['parameters']['sigma2']:g}$, target = online network in #1-#7, starts and rates "
+        "in the script; every point is an integrated run",
+    )  # fmt: skip
+    return figure
+
+
+if __name__ == "__main__":
+    sys.exit(main(__file__))

@@ -1,0 +1,191 @@
+"""Gallery 5: BYOL's Tables 5a, 21 and 22 beside the linear theory's verdict: which rows it gets right, and which not.
+
+Printed values (Top-1 of a linear evaluation on ImageNet, Grill et al. 2020) and measured values (share of modes alive
+in the linear theory) are different things and stay in different columns; only the words fails / partly / works are
+compared. Table 5a is the beta axis, beta = (1 - tau_base)/alpha; Tables 21 and 22 are the alpha_p axis with the online
+network as target, alpha_p = lambda/mu, where decay is multiplied by the learning rate too (eta_p = alpha_p eta).
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm, spearmanr
+
+import lindyn as ld
+from lindyn.plotting import style
+from lindyn.reproduction import Checklist, Claim, main
+from lindyn.sweeps.outcome import ALIVE, NOT_GROWING
+
+TABLE_5A = {"1 (constant random)": 18.8, "0.999": 69.8, "0.99": 72.5, "0.9": 68.4, "0 (stop-gradient)": 0.3}
+BASES = (1.0, 0.999, 0.99, 0.9, 0.0)
+TABLE_21 = {0: 0.01, 1: 5.5, 2: 62.8, 10: 66.6, 20: 66.3}
+FACTORS = (1.0, 1.5, 2.0, 5.0, 10.0)
+TABLE_22 = np.array([
+    [3.2, 25.7, 60.8, 66.7, 66.9], [1.4, 9.2, 55.2, 61.5, 66.0], [2.0, 5.3, 15.8, 60.9, 66.3],
+    [1.5, 2.5, 2.5, 20.5, 60.5], [0.1, 2.1, 1.9, 2.8, 8.3],
+])  # fmt: skip
+WORDS = np.array(["fails", "partly", "works"])
+TOP1, SHARE = (10.0, 50.0), (0.1, 0.5)  # fails up to the first, works from the second
+
+
+def compute(
+    eta: float = 0.04,
+    alpha: float = 0.03,
+    sigma2: float = 0.25,
+    spread: float = 0.5,
+    t1: float = 3000.0,
+    starts: int = 40,
+) -> dict[str, Any]:
+    """Return the share of modes alive for each row of the three tables.
+
+    Args:
+        eta: weight decay in flow time.
+        alpha: learning rate that turns tau_base into beta.
+        sigma2: variance of the augmentation.
+        spread: p0 is normal with this standard deviation (half of a random predictor's eigenvalues are negative).
+        t1: end of the runs.
+        starts: quantiles of p0, and of s0, log-uniform on 0.01..1.
+
+    Returns:
+        table5a, table21, table22 (mu, lambda): measured shares.
+    """
+    middle = (np.arange(starts) + 0.5) / starts
+    kept = {
+        "p": norm.ppf(middle) * spread,
+        "s": 10.0 ** (-2 * (1 - middle)),
+        "x_aug": sigma2,
+        "t1": t1,
+        "progress": False,
+    }
+
+    def alive(**how: Any) -> float:
+        ds = ld.sweep(**how, **kept)
+        return float(np.isin(ds["outcome"], (ALIVE, NOT_GROWING)).mean())
+
+    def ratio(alpha_p: float) -> float:
+        return alive(alpha_p=alpha_p, eta_s=eta, eta_p=alpha_p * eta, target="online")
+
+    def base(tau: float) -> float:
+        if tau in (0.0, 1.0):
+            return alive(eta=eta, target="online" if tau == 0.0 else "frozen")
+        return alive(eta=eta, beta=(1 - tau) / alpha)
+
+    shares = {r: ratio(r) for r in sorted({lam / mu for mu in FACTORS for lam in FACTORS} | set(map(float, TABLE_21)))}
+    return {
+        "table5a": np.array([base(tau) for tau in BASES]),
+        "table21": np.array([shares[float(lam)] for lam in TABLE_21]),
+        "table22": np.array([[shares[lam / mu] for lam in FACTORS] for mu in FACTORS]),
+        "parameters": {"eta": eta, "alpha": alpha, "sigma2": sigma2, "spread": spread, "t1": t1, "starts": starts},
+    }  # fmt: skip
+
+
+def _word(values: Any, limits: tuple[float, float]) -> np.ndarray:
+    """Return 0 fails, 1 partly, 2 works."""
+    values = np.asarray(values, dtype=float)
+    return (values > limits[0]).astype(int) + (values >= limits[1])
+
+
+def _agree(data: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return which rows of the three tables the theory gets right."""
+    printed = (list(TABLE_5A.values()), list(TABLE_21.values()), TABLE_22)
+    measured = (data["table5a"], data["table21"], data["table22"])
+    return tuple(_word(a, TOP1) == _word(b, SHARE) for a, b in zip(printed, measured, strict=True))  # type: ignore[return-value]
+
+
+def check(data: dict[str, Any]) -> list[Claim]:
+    """Return which rows come out right, and the order along the axes."""
+    in_5a, in_21, in_22 = _agree(data)
+    order = spearmanr(data["table22"].ravel(), TABLE_22.ravel()).statistic
+    ratios = np.array([[lam / mu for lam in FACTORS] for mu in FACTORS]).ravel()
+    along = data["table22"].ravel()[np.argsort(ratios, kind="stable")]
+    collapse = _word(TABLE_22, TOP1) == 0
+    return (
+        Checklist("gallery", 5)
+        .measure("table5a", [name for name, right in zip(TABLE_5A, in_5a, strict=True) if right])
+        .measure("table5a_zero", float(data["table5a"][-1]))
+        .measure("table21", [int(lam) for lam, right in zip(TABLE_21, in_21, strict=True) if right])
+        .measure("table21_order", float(np.diff(data["table21"]).min()))
+        .measure("table22_order", float(order))
+        .measure("table22_ratio", float(np.diff(along).min()))
+        .measure("table22_works", float(in_22[_word(TABLE_22, TOP1) == 2].mean()))
+        .measure(
+            "table22_collapse", float(in_22[collapse].mean()), f"{int(in_22[collapse].sum())} of {int(collapse.sum())}"
+        )
+        .done()
+    )
+
+
+@style.styled
+def draw(data: dict[str, Any]) -> Figure:
+    """Return the rows of 5a and 21 as a table, and 22 as two grids."""
+    given = data["parameters"]
+    figure, axes = style.new_figure(1, 3, height=4.6, gridspec_kw={"width_ratios": [1.75, 1, 1]})
+    in_5a, in_21, in_22 = _agree(data)
+    panel = axes[0, 0]
+    panel.set_axis_off()
+    columns = (0.0, 0.42, 0.57, 0.73, 0.90)
+    heads = ("", "printed\nTop-1 %", "says", "measured\nalive", "says")
+    lines: list[tuple[Any, ...]] = [("head", *heads), ("title", "Table 5a: EMA parameter of the target")]
+    for (name, top1), share, right in zip(TABLE_5A.items(), data["table5a"], in_5a, strict=True):
+        lines.append(("row", rf"$\tau_{{base}}$ = {name}", top1, share, right))
+    lines.append(("title", r"Table 21: predictor's learning rate $\lambda$, no EMA"))
+    for (lam, top1), share, right in zip(TABLE_21.items(), data["table21"], in_21, strict=True):
+        lines.append(("row", rf"$\lambda$ = {lam}", top1, share, right))
+    for k, entry in enumerate(lines):
+        y = 1 - (k + 0.5) / len(lines)
+        _table_line(panel, y, columns, entry)
+    legend = (
+        "$\\times$ the words differ. fails / partly / works: Top-1 up to 10 / between / from 50 %,\n"
+        "share of modes alive up to 0.1 / between / from 0.5"
+    )
+    panel.text(0.0, -0.02, legend, fontsize=7.2, va="top", color="0.35", transform=panel.transAxes)
+    _grid(axes[0, 1], TABLE_22, _word(TABLE_22, TOP1), "Table 22, printed: Top-1 %", "{:.1f}")
+    _grid(axes[0, 2], data["table22"], _word(data["table22"], SHARE), "measured: share of modes alive", "{:.2f}")
+    for mu in range(len(FACTORS)):
+        for lam in range(len(FACTORS)):
+            if not in_22[mu, lam]:
+                axes[0, 2].plot(
+                    lam + 0.36, mu - 0.32, marker="x", color=style.STABLE, markersize=5, markeredgewidth=1.6
+                )
+    style.frame(
+        figure, "BYOL's tables beside the linear theory: it orders the rows, and misses the collapses",
+        rf"Chosen: $\eta = {given['eta']:g}$, $\beta = (1-\tau_{{base}})/{given['alpha']:g}$, "
+        rf"$\sigma^2 = {given['sigma2']:g}$, $p_0$ normal ({given['spread']:g}), $s_0$ log-uniform on 0.01..1, "
+        r"$\alpha_p = \lambda/\mu$, $\eta_p = \alpha_p\,\eta$",
+    )  # fmt: skip
+    return figure
+
+
+def _table_line(panel: Any, y: float, columns: tuple[float, ...], entry: tuple[Any, ...]) -> None:
+    kind, *cells = entry
+    if kind == "title":
+        panel.text(0.0, y, cells[0], weight="bold", fontsize=8.5, va="center", transform=panel.transAxes)
+        return
+    if kind == "head":
+        texts = cells
+    else:
+        name, top1, share, right = cells
+        words = (WORDS[_word(top1, TOP1)], WORDS[_word(share, SHARE)] + ("" if right else r"  $\times$"))
+        texts = [name, f"{top1:g}", words[0], f"{share:.2f}", words[1]]
+    for x, text in zip(columns, texts, strict=True):
+        colour = style.STABLE if "times" in text else style.INK
+        panel.text(x, y, text, fontsize=8.2, va="center", color=colour, transform=panel.transAxes)
+
+
+def _grid(panel: Any, values: np.ndarray, words: np.ndarray, title: str, form: str) -> None:
+    """Draw a 5 x 5 grid, shaded by its words, with the values in it."""
+    panel.imshow(words, cmap="Greys_r", vmin=-3.0, vmax=2.4, aspect="auto")
+    for mu in range(len(FACTORS)):
+        for lam in range(len(FACTORS)):
+            panel.text(lam, mu, form.format(values[mu, lam]), ha="center", va="center", fontsize=8)
+    names = [f"{factor:g}" for factor in FACTORS]
+    panel.set_xticks(range(5), names)
+    panel.set_yticks(range(5), names)
+    panel.set(title=title, xlabel=r"predictor $\lambda$", ylabel=r"projector $\mu$")
+    panel.tick_params(length=0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(__file__))

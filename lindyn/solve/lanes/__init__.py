@@ -1,0 +1,37 @@
+"""Lanes: one mode (p, s, tau) each, integrated by the million on the CPU (numba) or with JAX (GPU, gradients).
+
+    api          solve_lanes -> LaneResult: checks, chunks, threads
+    problem      what both engines are asked and answer, with the checks
+    jax_engine   solve_lanes of the same signature in JAX, and the derivatives of the outcome
+    jax_block    its masked loop
+    methods      one step of DOP853 and of Rodas5P, plain arithmetic shared by both engines
+    tableaux     their coefficients
+    thresholds   what counts as escape and collapse
+    kernel       a chunk of lanes from start to end
+    block        one step of sixteen lanes, vectorised
+    events       the rare path: crossings, dips of K, underflow
+    compiled     numba flags, the equations as numba functions, the disk cache
+    layout       rows of the work arrays
+
+Neither numba nor jax is loaded before a sweep asks for it.
+"""
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "solve_lanes": "lindyn.solve.lanes.api",
+    "LaneResult": "lindyn.solve.lanes.api",
+    "STATUSES": "lindyn.solve.lanes.layout",
+    "EVENTS": "lindyn.solve.lanes.thresholds",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'lindyn.solve.lanes' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,136 @@
+"""`solve_lanes`: millions of independent modes on the CPU."""
+
+import os
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from lindyn.solve.lanes import layout, problem
+from lindyn.solve.lanes.block import log2_bits
+from lindyn.solve.lanes.kernel import build
+from lindyn.solve.lanes.problem import LaneProblem, LaneResult
+from lindyn.solve.lanes.thresholds import STIFF_REACH
+from lindyn.solve.ode import whole
+
+CHUNK = 4096  # lanes a thread takes at a time: 1 MB of work space
+SHARES = 8  # chunks per thread, at least, so that none waits long at the end
+
+
+def solve_lanes(
+    alpha_p: Any,
+    beta: Any,
+    eta_p: Any,
+    eta_s: Any,
+    x: Any,
+    x_aug: Any,
+    p: Any,
+    s: Any,
+    tau: Any,
+    *,
+    t1: float,
+    target: str = "ema",
+    tau_mode: str = "dynamic",
+    predictor: str = "trained",
+    rtol: float = problem.RTOL,
+    max_steps: int = problem.MAX_STEPS,
+    threads: int | None = None,
+) -> LaneResult:
+    """Integrate (p, s, tau) of Eqs. 11-13 from 0 to t1 in every lane, D = x tau - (x + x_aug) p.
+
+        dp/dt   = alpha_p s D - eta_p p
+        ds/dt   = 2 p s D - 2 eta_s s
+        dtau/dt = beta (1 - tau) - tau (p D - eta_s)
+
+    Errors are relative in each of p, s, tau (no absolute tolerance), so collapsed lanes keep their digits. Lanes
+    limited by stability (large beta, or found so on the way) are run by an L-stable method. A lane's result depends on
+    its own arguments only, bit for bit: not on its neighbours, order, chunking or the number of threads.
+
+    Args:
+        alpha_p: learning-rate ratio predictor / online, >= 0; a number or one per lane, like all that follow.
+        beta: EMA rate, >= 0.
+        eta_p: weight decay of the predictor, >= 0.
+        eta_s: weight decay of the online network, >= 0.
+        x: eigenvalue of X, >= 0.
+        x_aug: eigenvalue of X', >= 0.
+        p: start of p.
+        s: start of s, >= 0.
+        tau: start of tau (1: the target starts as a copy, 0: at zero).
+        t1: the end, > 0 (flow time = learning rate x steps).
+        target: "ema", "online" (tau = 1) or "frozen" (the target's weight tau sqrt(s) stays).
+        tau_mode: "dynamic", or "constant" to hold tau at its start.
+        predictor: "trained", or "identity" (p = 1).
+        rtol: relative tolerance of a step, 1e-13 .. 1e-2; the final state is good to about 20 times it.
+        max_steps: limit on steps per lane, >= 1.
+        threads: how many threads, default one per available core.
+
+    Returns:
+        A `LaneResult` in the order of the input.
+
+    Raises:
+        ValueError: an argument out of its range, NaN, or arrays of different lengths.
+    """
+    given = (alpha_p, beta, eta_p, eta_s, x, x_aug, p, s, tau)
+    values = dict(zip((*problem.CONSTANTS, *problem.STATE), given, strict=True))
+    task = problem.check(values, t1, target, tau_mode, predictor, rtol, max_steps)
+    threads = available_cores() if threads is None else whole("threads", threads)
+    result = LaneResult.empty(task.n)
+    kernel = build(task.fixed_p, task.fixed_tau)
+    size = min(CHUNK, max(16, -(-task.n // (SHARES * threads))))
+    chunks: queue.SimpleQueue[slice] = queue.SimpleQueue()
+    for start in range(0, task.n, size):
+        chunks.put(slice(start, min(start + size, task.n)))
+    _run_threads(lambda stop: _work(kernel, task, result, chunks, size, stop), min(threads, chunks.qsize()))
+    return result
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _run_threads(work: Any, threads: int) -> None:
+    """Run `work(stop)` in some threads; an error or an interrupt stops all of them after their chunk."""
+    stop = threading.Event()
+    if threads <= 1:
+        work(stop)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(work, stop) for _ in range(threads)]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            stop.set()
+
+
+def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, size: int, stop: threading.Event) -> None:
+    """Take chunks until none is left; one thread's share."""
+    kept_space, int_space = np.empty((size, layout.KEPT)), np.empty((size, layout.KEPT_INTS), np.int64)
+    work, work_ints = np.empty(layout.ROWS * layout.LANES), np.empty(layout.INT_ROWS * layout.LANES, np.int64)
+    queues = np.empty((2, size), np.int64)
+    while not stop.is_set():
+        try:
+            lanes = chunks.get_nowait()
+        except queue.Empty:
+            return
+        n = lanes.stop - lanes.start
+        kept, ints = kept_space[:n], int_space[:n]
+        for row, name in zip((layout.P, layout.S, layout.TAU), problem.STATE, strict=True):
+            kept[:, row] = task.part(name, lanes)
+        for row, name in enumerate(problem.CONSTANTS, start=layout.ALPHA_P):
+            kept[:, row] = task.part(name, lanes)
+        kept[:, layout.ESCAPE_P] = task.escape_levels(lanes)
+        kernel(kept, ints, work, work_ints, queues, task.t1, log2_bits(task.rtol), task.max_steps, STIFF_REACH)
+        _store(result, lanes, kept, ints, task.part("s", lanes))
+
+
+def _store(result: LaneResult, lanes: slice, kept: np.ndarray, ints: np.ndarray, start_s: Any) -> None:
+    p, s = kept[:, layout.P], kept[:, layout.S]
+    result.p[lanes], result.s[lanes], result.tau[lanes] = p, s, kept[:, layout.TAU]
+    result.status[lanes], result.steps[lanes] = ints[:, layout.STATUS], ints[:, layout.STEPS]
+    times = kept[:, layout.T_ESCAPE], kept[:, layout.T_COLLAPSE]
+    result.set_events(lanes, start_s, kept[:, layout.ESCAPE_P], *times)
+    result.K_min[lanes] = kept[:, layout.K_MIN]

@@ -1,0 +1,88 @@
+"""How the lanes are compiled: flags, the equations as numba functions, and a disk cache that cannot go stale."""
+
+import contextlib
+import functools
+import hashlib
+import types
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import caching
+from numba.core import types as numba_types
+from numba.extending import intrinsic
+
+from lindyn import equations
+from lindyn.equations import modes, target
+
+FASTMATH = {"contract"}  # fused multiply-adds; nothing that would drop NaN or reorder sums
+
+inlined = numba.njit(fastmath=FASTMATH, forceinline=True, error_model="numpy")
+
+EQUATIONS = types.SimpleNamespace(
+    drive=inlined(modes.drive),
+    dp=inlined(modes.dp),
+    growth=inlined(modes.growth),
+    ds=inlined(modes.ds),
+    alignment_rate=inlined(modes.alignment_rate),
+    dtau=inlined(target.dtau),
+)
+"""The very functions of `lindyn.equations`, callable inside compiled loops."""
+
+
+def _wide_vectors(context):  # type: ignore[no-untyped-def]
+    """Allow the function in which it stands 512-bit vectors, which LLVM avoids by default (no effect without them)."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        attributes = builder.function.attributes
+        if isinstance(attributes, set):  # llvmlite's own add refuses names it does not know
+            set.add(attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return numba_types.void(), codegen
+
+
+wide_vectors: Any = intrinsic(_wide_vectors)
+
+
+@functools.cache
+def source_stamp() -> str:
+    """Return a hash of the sources that a compiled kernel is made of: the equations and this folder."""
+    digest = hashlib.sha256()
+    for folder in (Path(equations.__file__).parent, Path(__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class _StampedCache(caching.FunctionCache):
+    """numba's disk cache, keyed by the variant and the sources instead of by pickled closures.
+
+    numba looks only at the file of the outermost function, so an edited equation would go unnoticed, and it pickles
+    closures, which for compiled functions differ from process to process.
+    """
+
+    def __init__(self, function: Any, variant: tuple) -> None:
+        super().__init__(function)
+        self._variant = variant
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple:
+        return (sig, codegen.magic_tuple(), self._variant, source_stamp())
+
+
+def compile_kernel(function: Any, variant: tuple, cache: bool = True) -> Any:
+    """Return `function` compiled without the interpreter lock, kept on disk under the name of its variant.
+
+    Args:
+        function: the Python function, a closure over compiled functions.
+        variant: what distinguishes it from other closures of the same code.
+        cache: whether to use the disk.
+
+    Returns:
+        The dispatcher.
+    """
+    dispatcher = numba.njit(function, fastmath=FASTMATH, nogil=True, error_model="numpy")
+    if cache:
+        with contextlib.suppress(RuntimeError):  # no folder can be written: compile anew in every process
+            dispatcher._cache = _StampedCache(function, variant)
+    return dispatcher

@@ -1,0 +1,125 @@
+"""Statuses, events and the smallest eigenvalue of K, each against a dense reference."""
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from lindyn.equations import modes
+from lindyn.solve.lanes import EVENTS, STATUSES, solve_lanes
+from lindyn.solve.lanes.thresholds import escape_level
+from lindyn.theory.stationary_points import fixed_points
+
+from .grids import random_lanes, reference
+
+BASE = {"alpha_p": 1.0, "beta": np.array([0.4]), "x": 1.0, "x_aug": 0.25, "p": 0.1, "s": 0.05, "tau": 0.5}
+
+
+def _run(t1=200.0, eta=0.05, **changes):
+    choices = {k: changes.pop(k) for k in ("max_steps", "target", "tau_mode", "predictor") if k in changes}
+    return solve_lanes(**{**BASE, "eta_p": eta, "eta_s": eta, **changes}, t1=t1, **choices)
+
+
+def _words(result):
+    return STATUSES[result.status[0]], EVENTS[result.event[0]]
+
+
+def test_reached_and_escape():
+    assert _words(_run(p=0.5)) == ("reached", "escape")
+
+
+def test_reached_and_collapse():
+    assert _words(_run(eta=0.3)) == ("reached", "collapse")
+
+
+def test_neither():
+    result = _run(t1=1.0)
+    assert _words(result) == ("reached", "none")
+    assert np.isnan(result.t_event[0])
+
+
+def test_underflow():
+    result = _run(eta=3.0)  # s would be e^-1200
+    assert _words(result) == ("underflow", "collapse")
+    assert result.s[0] == 0 and 0 < result.p[0] < 1e-200 and np.isfinite(result.tau[0])
+    # with s = 0 and p gone, dtau/dt = beta - (beta - eta) tau: tau grows as exp((eta - beta) t)
+    longer = _run(eta=3.0, t1=201.0)
+    assert np.log(longer.tau[0] / result.tau[0]) == pytest.approx(2.6, rel=1e-6)
+    assert longer.p[0] / result.p[0] == pytest.approx(np.exp(-3.0), rel=1e-6)
+
+
+def test_underflow_past_the_range_of_tau():
+    result = _run(eta=10.0)
+    assert _words(result) == ("underflow", "collapse")
+    assert (result.s[0], result.p[0], result.tau[0]) == (0.0, 0.0, np.inf)
+
+
+def test_not_finite():
+    result = _run(p=1e200)
+    assert STATUSES[result.status[0]] == "not_finite"
+    assert result.steps[0] < 1000
+
+
+@pytest.mark.parametrize("beta", [0.4, 1e4])
+def test_max_steps(beta):
+    result = _run(max_steps=20, beta=np.array([beta]))
+    assert STATUSES[result.status[0]] == "max_steps"
+    assert result.steps[0] == 20
+
+
+def _dense(lanes, i, t1):
+    run = reference(lanes, i, t1, dense=True)
+    ts = np.linspace(0, t1, 4001)
+    states = run(ts)
+    return run, ts, states.p[:, 0], states.s[:, 0], states.tau[:, 0]
+
+
+def test_K_min_and_event_times_against_dense_runs():
+    lanes = random_lanes(8, seed=2)
+    lanes["beta"] = np.geomspace(0.01, 20, 8)
+    lanes["s"], lanes["p"] = lanes["s"] / 10, lanes["p"] / 3
+    t1 = 60.0
+    result = solve_lanes(**lanes, t1=t1)
+    assert {"escape", "collapse"} <= set(result.event_names())
+    for i in range(8):
+        run, ts, p, s, tau = _dense(lanes, i, t1)
+        c = {name: value[i] for name, value in lanes.items()}
+        D = modes.drive(p, tau, c["x"], c["x_aug"])
+        K = modes.alignment_rate(p, s, D, c["alpha_p"], c["eta_p"], c["eta_s"], c["x"], c["x_aug"])
+        assert result.K_min[i] <= K.min() + 1e-7
+        assert result.K_min[i] == pytest.approx(K.min(), abs=2e-5)
+        level = fixed_points(eta_p=c["eta_p"], eta_s=c["eta_s"], x=c["x"], x_aug=c["x_aug"], alpha_p=c["alpha_p"])
+        collapsed, escaped = s[-1] <= 1e-6 * s[0], p[-1] >= 0.9 * level.p_plus
+        assert result.event_names()[i] == ("collapse" if collapsed else "escape" if escaped else "none")
+        if collapsed or escaped:
+
+            def gap(t, c=c, run=run, level=level, collapsed=collapsed):
+                state = run(t)
+                return np.log(state.s[0] / (1e-6 * c["s"])) if collapsed else state.p[0] - 0.9 * level.p_plus
+
+            signs = np.sign(s - 1e-6 * s[0] if collapsed else p - 0.9 * level.p_plus)
+            last = np.flatnonzero(np.diff(signs))
+            expected = brentq(gap, ts[last[-1]], ts[last[-1] + 1], xtol=1e-9) if len(last) else 0.0
+            assert result.t_event[i] == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_overshoot_is_no_escape():
+    result = _run(p=1.0, s=1e-6, eta=0.1)  # starts past p_+ and dies all the same
+    assert _words(result)[1] == "collapse"
+    assert result.t_event[0] > 1
+
+
+def test_escape_level_is_the_closed_form():
+    eta, tau = np.array([0.01, 0.1, 0.19]), np.array([0.8, 0.9, 1.0])
+    args = {"alpha_p": 1.3, "eta_p": eta, "eta_s": eta, "x": 1.0, "x_aug": 0.25, "s": 0.1, "tau": tau}
+    for mode, at_tau in (("dynamic", 1.0), ("constant", tau)):
+        p_plus = fixed_points(eta, tau=at_tau, x=1.0, x_aug=0.25, alpha_p=1.3).p_plus
+        level = escape_level(**args, target="ema", tau_mode=mode)
+        np.testing.assert_allclose(level, np.where(np.isnan(p_plus), np.inf, 0.9 * p_plus), rtol=1e-14)
+
+
+def test_escape_level_of_a_frozen_target_is_where_it_ends():
+    eta = 0.05
+    level = escape_level(1.3, eta, eta, 1.0, 0.25, 0.5, 0.9, target="frozen", tau_mode="dynamic")
+    result = _run(t1=2000.0, eta=eta, alpha_p=1.3, p=0.5, s=0.5, tau=0.9, target="frozen")
+    assert result.p[0] == pytest.approx(level / 0.9, rel=1e-6)
+    assert _words(result)[1] == "escape"
