@@ -1,5 +1,7 @@
 """The ledger: rows are well formed, statuses follow from what runs, committed reports are fresh."""
 
+from pathlib import Path
+
 import pytest
 
 from lindyn import claims
@@ -11,6 +13,13 @@ ROWS = [(paper, claim) for paper in claims.PAPERS for claim in claims.load(paper
 @pytest.mark.parametrize("paper", claims.PAPERS)
 def test_committed_report_is_fresh(paper):
     assert not claims.is_stale(paper), f"run: lindyn prove --reports  (papers_repro/{paper}/REPORT.md is stale)"
+
+
+def test_the_page_on_proofs_lists_the_slips_as_they_are():
+    page = (Path(__file__).parents[1] / "docs" / "proofs.md").read_text(encoding="utf-8")
+    assert page == claims.with_slips(page), "run: lindyn prove --reports  (docs/proofs.md is stale)"
+    with pytest.raises(ValueError, match="must hold the marks"):
+        claims.with_slips("no marks")
 
 
 def test_every_row_is_decided_or_says_what_it_needs():

@@ -96,4 +96,7 @@ def _reports() -> int:
         )
     for paper in claims.PAPERS:
         print(f"Wrote {claims.write_report(paper)}.")
+    page = claims.folder(claims.PAPERS[0]).parents[1] / "docs" / "proofs.md"
+    if page.is_file():  # a clone; an installed package has no such page
+        print(f"Wrote the slips into {claims.write_slips(page)}.")
     return 0

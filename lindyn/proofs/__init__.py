@@ -6,13 +6,14 @@ statement        a statement, its assumptions, its steps, and the damaged versio
 symbols          the letters, and the flows read on them
 tian_* richemond grill beyond    the statements
 printed, comparison, validity    what is printed, held against what is derived; theorem x assumption table
-catalogue, render                all of them; text and LaTeX
+catalogue, render, latex         all of them; text and LaTeX
 
 lindyn.proofs.prove("tian.theorem_1")[0].holds
 """
 
 from lindyn.proofs.catalogue import STATEMENTS, prove, rejections, statement_named
-from lindyn.proofs.render import as_latex, as_latex_document, as_table, as_text
+from lindyn.proofs.latex import as_latex, as_latex_document
+from lindyn.proofs.render import as_table, as_text
 from lindyn.proofs.statement import Damage, Proof, Statement
 
 __all__ = [

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from lindyn.proofs import (
     beyond,
     grill,
+    grill_predictor,
     richemond,
     tian_alignment,
     tian_appendix_d,
@@ -13,6 +14,7 @@ from lindyn.proofs import (
     tian_modes,
     tian_observations,
     tian_reductions,
+    tian_scrambling,
     tian_weights,
 )
 from lindyn.proofs.statement import Proof, Statement, find
@@ -26,8 +28,10 @@ STATEMENTS: tuple[Statement, ...] = (
     *tian_critical.STATEMENTS,
     *tian_observations.STATEMENTS,
     *tian_appendix_d.STATEMENTS,
+    *tian_scrambling.STATEMENTS,
     *richemond.STATEMENTS,
     *grill.STATEMENTS,
+    *grill_predictor.STATEMENTS,
     *beyond.STATEMENTS,
 )
 

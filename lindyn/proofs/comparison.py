@@ -115,9 +115,10 @@ def audit() -> tuple[Difference, ...]:
     Returns:
         One difference per printed statement, agreement included.
     """
-    from lindyn.proofs import print_richemond, print_tian
+    from lindyn.proofs import print_grill, print_richemond, print_tian
 
-    return tuple(compare(entry) for entry in (*print_tian.ENTRIES, *print_richemond.ENTRIES))
+    printed = (*print_tian.ENTRIES, *print_grill.ENTRIES, *print_richemond.ENTRIES)
+    return tuple(compare(entry) for entry in printed)
 
 
 def as_text(differences: tuple[Difference, ...]) -> str:

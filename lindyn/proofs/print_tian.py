@@ -12,6 +12,7 @@ from lindyn.proofs import (
     tian_modes,
     tian_observations,
     tian_reductions,
+    tian_scrambling,
     tian_weights,
 )
 from lindyn.proofs.comparison import Printed, first_steps
@@ -205,14 +206,14 @@ ENTRIES: tuple[Printed, ...] = (
         lambda: of.scrambling(False),
         "Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P), equal to Sigma^x when P commutes with Sigma^x (and zero mean)",
         with_condition=lambda: of.scrambling(True),
-        correct=first_steps(tian_appendix_d.multiplicative_scrambling),
+        correct=first_steps(tian_scrambling.multiplicative_scrambling),
         numbers=numbers.scrambling_example,
     ),
     Printed(
         "Additive scrambling",
         "Tian 2021, Appendix D",
         "Sigma^s = Sigma^x + Sigma^n, Sigma^d = Sigma^x",
-        first_steps(tian_appendix_d.additive_scrambling),
+        first_steps(tian_scrambling.additive_scrambling),
     ),
     Printed(
         "Appendix D, fixed points",

@@ -10,9 +10,9 @@ from lindyn.proofs import numbers_tian as numbers
 from lindyn.proofs import (
     printed,
     tian_alignment,
-    tian_appendix_d,
     tian_fixed_points,
     tian_observations,
+    tian_scrambling,
 )
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.lemmas import counted
@@ -124,7 +124,7 @@ def obs_8_always() -> list[Step]:
 def scrambling(condition: bool) -> list[Step]:
     """Return Sigma^s = Sigma^x with or without its condition."""
     changes = {} if condition else {"commutes": Algebra()}
-    return [list(tian_appendix_d.multiplicative_scrambling.steps(**changes))[2]]
+    return [list(tian_scrambling.multiplicative_scrambling.steps(**changes))[2]]
 
 
 def assumption_1(one_mode: bool) -> list[Step]:

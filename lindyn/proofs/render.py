@@ -1,15 +1,11 @@
-"""Proofs as text for the terminal and as LaTeX."""
+"""Proofs as text for the terminal."""
 
 import textwrap
 from collections.abc import Iterable
 
-from lindyn.proofs.statement import Proof, Statement
+from lindyn.proofs.statement import Proof
 
 WIDTH = 110
-_PREAMBLE = (
-    "\\documentclass{article}\n\\usepackage{amsmath,amssymb}\n\\usepackage[margin=2.5cm]{geometry}\n"
-    "\\allowdisplaybreaks\n\\begin{document}\n"
-)
 
 
 def as_text(proof: Proof, steps: bool = True) -> str:
@@ -46,39 +42,3 @@ def as_table(proofs: Iterable[Proof]) -> str:
     steps = sum(len(proof.outcomes) for proof in proofs)
     seconds = sum(proof.seconds for proof in proofs)
     return "\n".join([*lines, f"{held} of {len(proofs)} statements proved, {steps} steps, {seconds:.1f} s."])
-
-
-def as_latex(statement: Statement) -> str:
-    """Return a statement and its steps as LaTeX, formulas made from the objects that are proved."""
-    parts = [f"\\subsection*{{{_escape(statement.name)}}}", _escape(statement.text), ""]
-    if statement.assumptions:
-        parts += [
-            f"\\emph{{Assumptions:}} {_escape('; '.join(statement.assumptions))}. "
-            f"\\emph{{Source:}} {_escape(statement.source)}.",
-            "",
-        ]
-    for step in statement.steps():
-        parts += [_escape(step.text) + ":", "\\begin{multline*}", step.latex(), "\\end{multline*}"]
-    return "\n".join(parts)
-
-
-def as_latex_document(statements: Iterable[Statement]) -> str:
-    """Return a LaTeX document of several statements."""
-    return _PREAMBLE + "\n\n".join(as_latex(statement) for statement in statements) + "\n\\end{document}\n"
-
-
-def _escape(text: str) -> str:
-    table = {
-        "\\": r"\textbackslash{}",
-        "_": r"\_",
-        "^": r"\^{}",
-        "%": r"\%",
-        "&": r"\&",
-        "#": r"\#",
-        "{": r"\{",
-        "}": r"\}",
-        "<": r"$<$",
-        ">": r"$>$",
-        "~": r"\~{}",
-    }
-    return "".join(table.get(letter, letter) for letter in text)

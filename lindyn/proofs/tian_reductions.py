@@ -5,6 +5,7 @@ from typing import Any
 
 import sympy
 
+from lindyn.flows import GramFlow
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, Step
@@ -18,16 +19,21 @@ from lindyn.proofs.symbols import (
     SYMMETRIC_PREDICTOR,
     F,
     W,
+    W_a,
     W_p,
     alpha_p,
     correlation_rates,
     eta_p,
     eta_s,
+    hyperparameters,
     n2,
     tau,
     weight_rates,
+    x,
+    x_aug,
 )
 from lindyn.proofs.words import Along, Rates
+from lindyn.states import GramState
 
 _REDUCED = PROPORTIONAL + ISOTROPIC + GRAM
 
@@ -51,6 +57,41 @@ def reduction_12(algebra: Algebra = _REDUCED, reduced: Rates | None = None) -> I
     rates, reduced = weight_rates(eta_p, eta_s), reduced or correlation_rates(eta_p, eta_s)
     yield Identity("dW_p/dt in the letters W_p, F", rates[W_p], reduced[W_p], algebra)
     yield Identity("d(W W^T)/dt in the letters W_p, F", Along(W * W.T, rates), reduced[F], algebra)
+
+
+H, J = (sympy.MatrixSymbol(name, n2, n2) for name in ("H", "J"))
+_PRODUCTS = Algebra(symmetric=(J,), rules=((W_a * W.T, H), (W_a * W_a.T, J)))
+_WITHOUT_1 = ISOTROPIC + GRAM + _PRODUCTS
+
+
+def gram_rates(predictor: str = "trained") -> Rates:
+    """Return the rates of `GramFlow` in the letters W_p, F, H, J."""
+    flow = GramFlow._unchecked(hp=hyperparameters(eta_p, eta_s), x=x, sigma2=x_aug, target="ema", predictor=predictor)
+    rate = flow(0, GramState._unchecked(W_p=W_p, F=F, H=H, J=J))
+    return Rates({"W_p": rate.W_p, "F": rate.F, "H": rate.H, "J": rate.J})
+
+
+@statement(
+    "tian.reduction_gram",
+    "Under Assumption 2 alone Lemma 1 closes exactly on W_p, F = W W^T, H = W_a W^T, J = W_a "
+    "W_a^T: no Assumption 1, any decays.",
+    "Tian 2021, Assumption 2 without Assumption 1",
+    ("X = x I, X' = x' I",),
+    {
+        "Assumption 2 dropped": {"algebra": MOMENTS_SYMMETRIC + GRAM + _PRODUCTS},
+        "the predictor symmetrised on one side only": {"predictor": "symmetrised"},
+        "H replaced by its transpose": {
+            "algebra": ISOTROPIC + GRAM + Algebra((J,), ((W_a * W.T, H.T), (W_a * W_a.T, J)))
+        },
+    },
+    beyond=True,
+)
+def reduction_gram(algebra: Algebra = _WITHOUT_1, predictor: str = "trained") -> Iterator[Step]:
+    """Four rates of products of the weights, rewritten."""
+    rates, reduced = weight_rates(eta_p, eta_s), gram_rates(predictor)
+    yield Identity("dW_p/dt in W_p, F, H", rates[W_p], reduced[W_p], algebra)
+    for letter, product in ((F, W * W.T), (H, W_a * W.T), (J, W_a * W_a.T)):
+        yield Identity(f"d{letter.name}/dt in W_p, F, H, J", Along(product, rates), reduced[letter], algebra)
 
 
 @statement(
@@ -137,4 +178,4 @@ def _inverse(scaled_F: Any, decay: float) -> Any:
     return np.linalg.inv(scaled_F + decay * np.eye(len(scaled_F)))
 
 
-STATEMENTS = (reduction_12, symmetrised_flow, predictor_fixed_point)
+STATEMENTS = (reduction_12, reduction_gram, symmetrised_flow, predictor_fixed_point)

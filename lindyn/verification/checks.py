@@ -6,12 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from lindyn import observables
-from lindyn.equations import modes
 from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
-from lindyn.theory import critical_decay
-from lindyn.verification import common, integrals, matrix_checks
-from lindyn.verification.bounds import against_bound
+from lindyn.verification import at_rest, common, critical, integrals, matrix_checks, reductions
 from lindyn.verification.record import Row
 
 MATRIX = (WeightFlow, GramFlow, CorrelationFlow)
@@ -114,52 +111,6 @@ def _curriculum(traj: Trajectory) -> Row:
     )
 
 
-def _decay_applies(traj: Trajectory) -> str:
-    flow = traj.flow
-    return common.first(
-        (not isinstance(flow, CorrelationFlow | ModeFlow | ParabolaFlow), "it speaks of flows with tau"),
-        (not common.stopped(flow), "it needs stop-gradient"),
-        (common.predictor(flow) == "identity", "it needs a predictor"),
-    )
-
-
-def _critical(traj: Trajectory) -> Row:
-    flow, states = traj.flow, traj.states
-    x_aug = flow.sigma2 if isinstance(flow, CorrelationFlow) else flow.x_aug
-    tau = np.asarray(states.tau).reshape(len(traj), -1)
-    rate = 2 * (float(flow.hp.eta_s) - critical_decay(tau, np.asarray(flow.x), np.asarray(x_aug)))
-    rate = np.min(np.atleast_2d(rate), axis=1)  # the slowest mode
-    if isinstance(flow, CorrelationFlow):
-        size = np.trace(np.asarray(states.F), axis1=-2, axis2=-1)
-    else:
-        size = (
-            (np.asarray(states.s) if isinstance(flow, ModeFlow) else np.asarray(states.p) ** 2)
-            .reshape(len(traj), -1)
-            .sum(axis=1)
-        )
-    return against_bound("tian.critical_decay", "s against exp(-2 (eta_s - critical) t)", traj.ts, size, rate, rate > 0)
-
-
-def _critical_full_applies(traj: Trajectory) -> str:
-    flow = traj.flow
-    return common.first(
-        (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
-        (flow.target != "online", f"the target is {flow.target}"),
-        (not common.stopped(flow), "it needs stop-gradient"),
-    )
-
-
-def _critical_full(traj: Trajectory) -> Row:
-    data = traj.flow.data
-    X, S = np.asarray(data.X), np.asarray(data.Sigma_s)
-    top = float(np.linalg.eigvalsh(X @ np.linalg.pinv(S) @ X)[-1])
-    rate = np.full(len(traj), 2 * (float(traj.flow.hp.eta_s) - top / 4))
-    size = np.sum(np.asarray(traj.states.W) ** 2, axis=(-2, -1))
-    return against_bound(
-        "tian.critical_decay_full", "||W||^2 against exp(-2 (eta - lambda_max/4) t)", traj.ts, size, rate, rate > 0
-    )
-
-
 def _pairs_applies(traj: Trajectory) -> str:
     return common.first(
         (not isinstance(traj.flow, ModeFlow), "it speaks of decoupled modes"),
@@ -181,34 +132,6 @@ def _pairs(traj: Trajectory) -> Row:
         reason,
         premise=pair,
     )
-
-
-def _rest_applies(traj: Trajectory) -> str:
-    flow = traj.flow
-    return common.first(
-        (not isinstance(flow, ModeFlow), "it speaks of modes"),
-        (
-            not common.stopped(flow) or common.predictor(flow) == "identity" or flow.target == "frozen",
-            "another flow than Eqs. 11-13",
-        ),
-        (float(flow.hp.eta_s) == 0 or float(flow.hp.eta_p) == 0, "it needs eta > 0"),
-    )
-
-
-def _rest(traj: Trajectory) -> Row:
-    """Where a run has come to rest, p D = eta_s and s = (eta_p/eta_s) p^2/alpha_p, or p = s = 0."""
-    hp, end, flow = traj.flow.hp, traj.final, traj.flow
-    p, s, tau = (np.atleast_1d(np.asarray(value, float)) for value in (end.p, end.s, end.tau))
-    g = modes.growth(p, modes.drive(p, tau, flow.x, flow.x_aug), hp.eta_s)
-    dp = modes.dp(p, s, modes.drive(p, tau, flow.x, flow.x_aug), hp.alpha_p, hp.eta_p)
-    still = np.abs(g) * s + np.abs(dp * p) <= 1e-9 * (s + p**2 + 1e-12)
-    dead = s + p**2 <= 1e-9
-    off = np.where(dead, 0.0, np.abs(hp.alpha_p * s * hp.eta_s - hp.eta_p * p**2) / np.maximum(hp.eta_p * p**2, 1e-300))
-    over_time = np.full(len(traj), np.nan)
-    premise = np.zeros(len(traj), bool)
-    premise[-1] = bool(np.all(still | dead))
-    over_time[-1] = float(off.max())
-    return common.identity("tian.fixed_points", "at rest: s = (eta_p/eta_s) p^2/alpha_p or 0", over_time, 1e-6, premise)
 
 
 CHECKS: tuple[Check, ...] = (
@@ -246,8 +169,17 @@ CHECKS: tuple[Check, ...] = (
     Check("assumption_1", "W_a proportional to W", _proportional_applies, _proportional),
     Check("tian.eq_15", "tau as an integral", integrals.eq_15_applies, integrals.eq_15),
     Check("tian.tau_bounds", "curriculum of tau", _curriculum_applies, _curriculum),
-    Check("tian.critical_decay", "collapse above the critical decay", _decay_applies, _critical),
-    Check("tian.critical_decay_full", "the same in the full flow", _critical_full_applies, _critical_full),
+    Check("tian.critical_decay", "collapse above the critical decay", critical.with_tau_applies, critical.with_tau),
+    Check("tian.critical_decay_full", "the same in the full flow", critical.full_applies, critical.full),
+    Check(
+        "tian.critical_decay_ema",
+        "the same with a moving target",
+        critical.moving_target_applies,
+        critical.moving_target,
+    ),
     Check("tian.eq_17_pairs", "Eq. 17, pair by pair", _pairs_applies, _pairs),
-    Check("tian.fixed_points", "where it rests", _rest_applies, _rest),
+    Check("tian.fixed_points", "where it rests", at_rest.fixed_points_apply, at_rest.fixed_points_at_rest),
+    Check("tian.fixed_point_manifold", "where it rests at eta = 0", at_rest.manifold_applies, at_rest.manifold),
+    Check("tian.reduction_gram", "the exact isotropic reduction", reductions.gram_applies, reductions.gram),
+    Check("tian.reduction_12", "the closure on (W_p, F)", reductions.gram_applies, reductions.pair),
 )

@@ -43,6 +43,12 @@ KNOWN = {
     "Obs. #8": "missing condition",
     "Multiplicative scrambling": "missing condition",
     "Visser's iteration": "missing condition",
+    "BYOL's optimal predictor": "missing condition",
+    "BYOL's optimal predictor, side": "other assumptions",
+    "Expected conditional variance": "agrees",
+    "Conditioning lowers variance": "agrees",
+    "tau_base as beta": "other assumptions",
+    "Fast predictor": "other assumptions",
 }
 
 
@@ -85,6 +91,17 @@ def test_table_is_complete_and_every_failing_cell_has_numbers():
         ("collapse above critical", "target frozen", "fails"),
         ("collapse above critical", "eta = 0", "n/a"),
         ("Appendix D fixed points", "eta = 0", "holds"),
+        ("Eq. 17 (formula)", "1+2+3", "holds"),
+        ("Eq. 17 (formula)", "eta_p != eta_s", "fails"),
+        ("Eq. 17 (if: it aligns)", "1+2+3", "holds"),
+        ("Eq. 17 (only if)", "1+2+3", "fails"),
+        ("Eq. 17 by pairs (iff k_i + k_j > 0)", "eta_p != eta_s", "holds"),
+        ("p_- rises with eta (Obs. #4)", "eta = 0", "holds"),
+        ("p_- falls with tau (Obs. #10)", "eta = 0", "fails"),
+        ("Obs. #6 (at a given state)", "1+2+3", "holds"),
+        ("Obs. #6 (at the living point)", "1+2+3", "fails"),
+        ("Obs. #7 (at the living point)", "eta_p != eta_s", "fails"),
+        ("scrambling: W_p W = W P rests", "1+2", "n/a"),
     ],
 )
 def test_cells(row, column, verdict):

@@ -3,6 +3,7 @@
 import pytest
 
 from lindyn.proofs import STATEMENTS, as_latex, as_text, prove, rejections, statement_named
+from lindyn.proofs.latex import WIDEST, _width, displayed
 from lindyn.proofs.steps import NUMERIC, Identity
 
 NAMES = [statement.name for statement in STATEMENTS]
@@ -46,6 +47,25 @@ def test_renders_to_text_and_latex():
     text = as_text(statement.prove())
     assert text.startswith("proved") and "1. d/dt of the balance" in text and "Eq. 5" in text
     latex = as_latex(statement)
-    assert r"\frac{d}{dt}\left[" in latex and r"\begin{multline*}" in latex and r"tian.theorem\_1" in latex
+    assert r"\frac{d}{dt}\left[" in latex and r"\begin{gather*}" in latex and r"tian.theorem\_1" in latex
     broken = as_text(statement.prove(statement.damages[0]))
     assert broken.startswith("NOT PROVED") and "left over:" in broken and "damaged on purpose" in broken
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_latex_displays_keep_their_braces_paired(name):
+    for step in statement_named(name).steps():
+        shown = displayed(step.latex())
+        for line in shown.split("\n")[1:-1]:
+            assert line.count("{") - line.count(r"\{") == line.count("}") - line.count(r"\}"), line
+            assert line.count(r"\left") - line.count(r"\leftarrow") == line.count(r"\right") - line.count(
+                r"\rightarrow"
+            )
+
+
+def test_a_long_formula_is_broken_before_signs_only():
+    shown = displayed(" + ".join(r"\frac{a_{1}}{b}" for _ in range(120)) + " = c")
+    lines = list(shown.split("\n")[1:-1])
+    assert len(lines) > 1 and all(_width(line) < 1.3 * WIDEST for line in lines)
+    assert all(line.startswith(r"\fitted{{} +") for line in lines[1:])
+    assert displayed("a + - b = c").count("a - b = c") == 1

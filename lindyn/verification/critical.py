@@ -1,0 +1,98 @@
+"""Certain collapse above the critical decay, along a run: with tau, in the full flow, and with a moving target."""
+
+from typing import Any
+
+import numpy as np
+
+from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ParabolaFlow, WeightFlow
+from lindyn.solve.trajectory import Trajectory
+from lindyn.theory import critical_decay
+from lindyn.verification import common
+from lindyn.verification.bounds import against_bound
+from lindyn.verification.record import Row
+
+
+def with_tau_applies(traj: Trajectory) -> str:
+    """Return why the bound with tau does not apply, or an empty string."""
+    flow = traj.flow
+    return common.first(
+        (not isinstance(flow, CorrelationFlow | ModeFlow | ParabolaFlow), "it speaks of flows with tau"),
+        (not common.stopped(flow), "it needs stop-gradient"),
+        (common.predictor(flow) == "identity", "it needs a predictor"),
+    )
+
+
+def with_tau(traj: Trajectory) -> Row:
+    """Measure s against exp(-2 (eta_s - critical) t)."""
+    flow, states = traj.flow, traj.states
+    x_aug = flow.sigma2 if isinstance(flow, CorrelationFlow) else flow.x_aug
+    tau = np.asarray(states.tau).reshape(len(traj), -1)
+    rate = 2 * (float(flow.hp.eta_s) - critical_decay(tau, np.asarray(flow.x), np.asarray(x_aug)))
+    rate = np.min(np.atleast_2d(rate), axis=1)  # the slowest mode
+    if isinstance(flow, CorrelationFlow):
+        size = np.trace(np.asarray(states.F), axis1=-2, axis2=-1)
+    else:
+        entries = np.asarray(states.s) if isinstance(flow, ModeFlow) else np.asarray(states.p) ** 2
+        size = entries.reshape(len(traj), -1).sum(axis=1)
+    return against_bound("tian.critical_decay", "s against exp(-2 (eta_s - critical) t)", traj.ts, size, rate, rate > 0)
+
+
+def top_share(flow: Any) -> float:
+    """Return lambda_max(X (X+X')^-1 X), four times the critical decay of the full flow."""
+    if isinstance(flow, GramFlow):
+        v = float(flow.x) + float(flow.sigma2)
+        return float(flow.x) ** 2 / v if v > 0 else 0.0
+    X, S = np.asarray(flow.data.X), np.asarray(flow.data.Sigma_s)
+    return float(np.linalg.eigvalsh(X @ np.linalg.pinv(S) @ X)[-1])
+
+
+def full_applies(traj: Trajectory) -> str:
+    """Return why the bound of the full flow with the online target does not apply, or an empty string."""
+    flow = traj.flow
+    return common.first(
+        (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
+        (getattr(flow, "target", "") != "online", f"the target is {getattr(flow, 'target', '')}"),
+        (not common.stopped(flow), "it needs stop-gradient"),
+    )
+
+
+def full(traj: Trajectory) -> Row:
+    """Measure ||W||^2 against exp(-2 (eta_s - lambda_max/4) t)."""
+    rate = np.full(len(traj), 2 * (float(traj.flow.hp.eta_s) - top_share(traj.flow) / 4))
+    size = np.sum(np.asarray(traj.states.W) ** 2, axis=(-2, -1))
+    return against_bound(
+        "tian.critical_decay_full", "||W||^2 against exp(-2 (eta - lambda_max/4) t)", traj.ts, size, rate, rate > 0
+    )
+
+
+def moving_target_applies(traj: Trajectory) -> str:
+    """Return why the bound with a moving target does not apply, or an empty string."""
+    flow = traj.flow
+    return common.first(
+        (not isinstance(flow, WeightFlow | GramFlow), "it speaks of the full flow"),
+        (getattr(flow, "target", "") != "ema", f"the target is {getattr(flow, 'target', '')}"),
+        (not common.stopped(flow), "it needs stop-gradient"),
+        (float(flow.hp.beta) == 0, "it needs beta > 0"),
+    )
+
+
+def moving_target(traj: Trajectory) -> Row:
+    """Measure the larger of ||W||^2, ||W_a||^2, each against the bound that the proof gives it while it is the larger.
+
+    While ||W|| leads it falls at 2 (eta_s - lambda_max/4 ||W_a||^2/||W||^2) or faster, while ||W_a|| leads at
+    2 beta (1 - ||W||/||W_a||) or faster.
+    """
+    flow, states = traj.flow, traj.states
+    if isinstance(flow, GramFlow):
+        online, target = (np.trace(np.asarray(M), axis1=-2, axis2=-1) for M in (states.F, states.J))
+    else:
+        online, target = (np.sum(np.asarray(M) ** 2, axis=(-2, -1)) for M in (states.W, states.W_a))
+    size, small = np.maximum(online, target), np.minimum(online, target)
+    share = small / np.maximum(size, np.finfo(float).tiny)
+    critical = top_share(flow) / 4
+    own = 2 * (float(flow.hp.eta_s) - critical * share)
+    rate = np.where(online >= target, own, 2 * float(flow.hp.beta) * (1 - np.sqrt(share)))
+    premise = np.full(len(traj), float(flow.hp.eta_s) > critical)
+    return against_bound(
+        "tian.critical_decay_ema", "the larger of ||W||^2, ||W_a||^2 falls", traj.ts, size, rate, premise
+    )
