@@ -32,9 +32,8 @@ def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None
     """
     if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.ndarray | np.generic):
         try:
-            value = np.asarray(value)
-            if not np.iscomplexobj(value):
-                value = value.astype(np.float64)
+            numbers = np.asarray(value)
+            value = numbers if np.iscomplexobj(numbers) else np.asarray(numbers, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be a numeric array; got {value!r:.80}.") from error
     if np.iscomplexobj(value):

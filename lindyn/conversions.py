@@ -46,6 +46,18 @@ def _norm(M: np.ndarray) -> float:
     return float(np.linalg.norm(M))
 
 
+def _orthonormal(name: str, columns: Any, shape: tuple[int, int]) -> np.ndarray:
+    """Return a basis that was given, checked, or the first columns of the identity."""
+    if columns is None:
+        return np.eye(*shape)
+    columns = _checks.to_numpy(_checks.as_array(name, columns, shape=shape))
+    error = float(np.max(np.abs(columns.T @ columns - np.eye(shape[1]))))
+    if error > EXACT:
+        got = f"got max |{name}^T {name} - I| = {error:.3g}"
+        raise ValueError(f"{name} must have orthonormal columns; {got}. Take Q of its QR factors.")
+    return columns
+
+
 def weights_to_gram(state: WeightState) -> Conversion:
     """Return (W_p, F, H, J) of the weights; exact (the flow closes on it for isotropic data)."""
     W, W_p, W_a = (_checks.to_numpy(M) for M in (state.W, state.W_p, state.W_a))
@@ -94,7 +106,7 @@ def correlation_to_modes(state: CorrelationState) -> Conversion:
 def modes_to_correlation(state: ModeState, U: Any = None) -> Conversion:
     """Return W_p = U diag(p) U^T, F = U diag(s) U^T; defect: spread of tau over modes (one tau is kept)."""
     p, s, tau = (np.atleast_1d(_checks.to_numpy(v)) for v in (state.p, state.s, state.tau))
-    U = np.eye(len(p)) if U is None else _checks.as_array("U", U, shape=(len(p), len(p)))
+    U = _orthonormal("U", U, (len(p), len(p)))
     mean = ratio(float(np.sum(tau * s)), float(np.sum(s)))
     defects = {"tau spread": ratio(_norm((tau - mean) * np.sqrt(s)), _norm(tau * np.sqrt(s)))}
     return Conversion(CorrelationState((U * p) @ U.T, (U * s) @ U.T, mean), defects, U=U)
@@ -115,7 +127,7 @@ def modes_to_weights(
         An exact `Conversion` to a `WeightState`.
 
     Raises:
-        ValueError: n1 below the number of modes, or U, V of another shape.
+        ValueError: n1 below the number of modes, or U, V of another shape or not orthonormal.
     """
     if isinstance(state, ModeState):
         p, w = _checks.to_numpy(state.p), np.sqrt(_checks.to_numpy(state.s))
@@ -127,8 +139,7 @@ def modes_to_weights(
     n1 = k if n1 is None else n1
     if n1 < k:
         raise ValueError(f"n1 must be at least the number of modes, {k}; got {n1}.")
-    U = np.eye(k) if U is None else _checks.as_array("U", U, shape=(k, k))
-    V = np.eye(n1, k) if V is None else _checks.as_array("V", V, shape=(n1, k))
+    U, V = _orthonormal("U", U, (k, k)), _orthonormal("V", V, (n1, k))
     return Conversion(WeightState((U * w) @ V.T, (U * p) @ U.T, (U * a) @ V.T), {"none": 0.0}, U=U, V=V)
 
 
