@@ -87,12 +87,16 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
         flow, y0, ts = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (flow, y0, settings.ts))
         name = _solver_name(settings)
         rtol, atol = jnp.asarray(settings.rtol, jnp.float64), jnp.asarray(settings.atol, jnp.float64)
+        steady = None if settings.steady_state is None else jnp.asarray(settings.steady_state, jnp.float64)
         t, states, outcome, counts, interpolation = _solve(
-            flow, y0, ts, rtol, atol, settings.steady_state, settings.max_steps,
-            (name, settings.elementwise, settings.dense),
-        )  # fmt: skip
+            flow, y0, ts, rtol, atol, steady, settings.max_steps, (name, settings.elementwise, False)
+        )
         if traced:
             return Solution(*_filled(t, states), outcome, counts, name, None)
+        if settings.dense:  # once more with room for the steps that were counted: room for max_steps takes gigabytes
+            room = min(settings.max_steps, 2 ** int(sum(counts.values())).bit_length())
+            how = (name, settings.elementwise, True)
+            interpolation = _solve(flow, y0, ts, rtol, atol, steady, room, how)[-1]
         return _to_numpy(settings.ts, t, states, outcome, counts, name, interpolation)
 
 
@@ -105,9 +109,7 @@ def _solver_name(settings: Settings) -> str:
 
 
 @eqx.filter_jit
-def _solve(
-    flow: Any, y0: Any, ts: Any, rtol: Any, atol: Any, steady: float | None, max_steps: int, how: tuple
-) -> tuple:
+def _solve(flow: Any, y0: Any, ts: Any, rtol: Any, atol: Any, steady: Any, max_steps: int, how: tuple) -> tuple:
     name, elementwise, dense = how
     kept = [diffrax.SubSaveAt(ts=ts), diffrax.SubSaveAt(t1=True)]
     solution = diffrax.diffeqsolve(
@@ -149,7 +151,7 @@ def _first_step(flow: Any, ts: Any, y0: Any) -> Any:
     return jax.lax.stop_gradient(jnp.minimum(jnp.min(jnp.stack(steps)), span))
 
 
-def _steady_condition(flow: Any, y0: Any, tolerance: float) -> Any:
+def _steady_condition(flow: Any, y0: Any, tolerance: Any) -> Any:
     """Return the event |dy/dt| <= tolerance |y| in every block; a block gone to 1e-12 of its start counts as steady."""
     start = [_rms(block) for block in jax.tree.leaves(y0)]
 
