@@ -24,8 +24,10 @@ def to_numpy(value: Any) -> np.ndarray:
     return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)
 
 
-def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None = None) -> Any:
+def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None = None, empty: bool = False) -> Any:
     """Return `value` as a finite float array: lists and numbers become float64 numpy, JAX and torch arrays stay.
+
+    `empty` lets an array without entries pass.
 
     Raises:
         ValueError: not numeric or not real, empty, wrong number of axes or shape, or NaN / infinity inside.
@@ -38,7 +40,7 @@ def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None
             raise ValueError(f"{name} must be a numeric array; got {value!r:.80}.") from error
     if np.iscomplexobj(value):
         raise ValueError(f"{name} must be real; got complex numbers. Take their real part.")
-    if 0 in value.shape:
+    if 0 in value.shape and not empty:
         raise ValueError(f"{name} must not be empty; got shape {tuple(value.shape)}.")
     if ndim is not None and len(value.shape) != ndim:
         raise ValueError(f"{name} must have {ndim} axes; got shape {tuple(value.shape)}.")

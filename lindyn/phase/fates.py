@@ -116,7 +116,7 @@ def _lanes(
         values |= dict.fromkeys(parts(name), value)
     if "tau" in values:
         starts["tau"] = values.pop("tau")
-    arrays = {name: np.asarray(_checks.as_array(name, value)) for name, value in (starts | values).items()}
+    arrays = {name: np.asarray(_checks.as_array(name, value, empty=True)) for name, value in (starts | values).items()}
     for name, array in arrays.items():
         strict = name in ("alpha_p", "x")
         if name != "p" and (np.any(array < 0) or (strict and np.any(array == 0))):

@@ -19,7 +19,10 @@ _WORDS = {
     "step_too_small": _SHORT + "the step size fell to zero, the solution has a singularity there",
 }
 
-_POLE = dict.fromkeys(("ModeFlow", "ParabolaFlow"), "tau = a / w has a pole where w changes sign: use ModeWeightFlow")
+_POLE = dict.fromkeys(
+    ("ModeFlow", "ParabolaFlow"),
+    "tau = a / w runs away there (w changes sign or dies faster than a): use ModeWeightFlow",
+)
 
 
 class SimulationError(RuntimeError):

@@ -109,11 +109,11 @@ def parse(name: str, value: Any, parameter: Parameter | None = None) -> float | 
     parameter = KNOWN[name] if parameter is None else parameter
     if name == "tau" and _is_words(value):
         return _practices(value)
+    if np.size(value) == 0:
+        raise ValueError(f"{name} has no values: give a number, or an array of at least one.")
     array = np.asarray(_checks.as_array(name, value))
     if array.ndim > 1:
         raise ValueError(f"{name} must be a number or a one-dimensional array; got shape {array.shape}.")
-    if array.size == 0:
-        raise ValueError(f"{name} has no values: give a number, or an array of at least one.")
     _check_range(parameter, array)
     if array.ndim == 0:
         return float(array)

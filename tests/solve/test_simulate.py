@@ -62,9 +62,10 @@ def test_steady_state_stops_at_the_fixed_point(engine):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_collapse_counts_as_steady(engine):
-    flow = ld.ModeFlow(ld.Hyperparameters(1.0, 0.4, 1.0))
-    run = ld.simulate(flow, START, np.array([0.0, 1e4]), steady_state=True, engine=engine)
+    flow = ld.ModeFlow(ld.Hyperparameters(1.0, 0.4, 0.3))
+    run = ld.simulate(flow, START, np.array([0.0, 10.0, 1e5]), steady_state=True, engine=engine)
     assert run.outcome_name == "steady" and np.all(np.abs(run.final.s) < 1e-12) and run.ts[-1] < 1e3
+    np.testing.assert_allclose(run.final.tau, 4.0, rtol=1e-6)  # beta / (beta - eta): w falls at the rate eta
 
 
 @pytest.mark.parametrize("engine", ENGINES)

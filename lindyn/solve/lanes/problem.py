@@ -142,7 +142,7 @@ def check(
 
 
 def _lane_array(name: str, value: Any) -> np.ndarray:
-    array = np.asarray(_checks.to_numpy(_checks.as_array(name, value)), dtype=np.float64)
+    array = np.asarray(_checks.to_numpy(_checks.as_array(name, value, empty=True)), dtype=np.float64)
     if array.ndim > 1:
         raise ValueError(f"{name} must be a number or have one axis, the lanes; got shape {array.shape}. Use .ravel().")
     return array
