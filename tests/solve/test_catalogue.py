@@ -12,6 +12,7 @@ from mpmath import mp
 
 import lindyn as ld
 from tests.catalogue import CATALOGUE, FRACTIONS
+from tests.helpers import WITH_MATRICES, WITH_MODES
 from tests.references import make
 
 STORED = json.loads(make.FILE.read_text())["systems"]
@@ -36,9 +37,15 @@ def relative_error(kind, got, want):
     return float(np.max(ratios))
 
 
-@pytest.mark.parametrize(
-    ("name", "engine"), [(name, engine) for name, make_system in CATALOGUE.items() for engine in make_system().engines]
-)
+def runs():
+    for name, make_system in CATALOGUE.items():
+        system = make_system()
+        group = WITH_MODES if system.kind in ("modes", "mode_weights", "parabola") else WITH_MATRICES
+        for engine in system.engines:
+            yield pytest.param(name, engine, marks=group if engine == "diffrax" else ())
+
+
+@pytest.mark.parametrize(("name", "engine"), list(runs()))
 def test_default_tolerance_reaches_1e_8(name, engine):
     system, want = CATALOGUE[name](), reference(name)
     run = ld.simulate(system.flow, system.start, system.ts, engine=engine)
