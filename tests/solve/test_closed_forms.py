@@ -133,7 +133,7 @@ def test_start_and_composition(engine):
     flow, y0 = ld.WeightFlow(ld.Hyperparameters(1.7, 0.3, 0.01), moments(6, n1=3)), weights(6, n2=2, n1=3)
     ts = np.linspace(0.0, 10.0, 9)
     whole = ld.simulate(flow, y0, ts, engine=engine)
-    assert block_difference(whole[0], y0) < 1e-15
+    assert block_difference(whole[0], y0) < 1e-14
     half = ld.simulate(flow, y0, np.linspace(0.0, 3.0, 9), engine=engine).final
     rest = ld.simulate(flow, half, np.linspace(3.0, 10.0, 9), engine=engine).final
     assert block_difference(rest, whole.final) < 1e-9
