@@ -15,6 +15,7 @@ ROOT = Path(lindyn.__file__).parent
 FLOORS = (
     ("equations",),
     ("_records", "_checks", "_linalg", "_threads", "_progress", "operators"),
+    ("predictors",),
     ("hyperparameters", "moments", "view_sums", "streaming", "states", "sampling", "conversions"),
     ("flows",),
     ("theory",),
@@ -23,6 +24,7 @@ FLOORS = (
     ("images", "proofs", "sweeps", "phase"),
     ("verification", "measurements", "claims", "reproduction"),
     ("plotting",),
+    ("bridge",),
     ("commands",),
     ("cli",),
 )

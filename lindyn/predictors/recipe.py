@@ -1,0 +1,118 @@
+"""How a rule is used in training: from which average of the statistics, how often, averaged how."""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from lindyn import _checks
+from lindyn._records import Record, static
+from lindyn.equations import descent
+from lindyn.predictors import arrays
+from lindyn.predictors.definition import RULES, Rule
+
+STARTS = ("first", "zero")
+UPDATES = ("step", "call")
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe(Record):
+    """A rule and its practice: F-hat <- rho F-hat + (1 - rho) F_batch, W_p <- rho_p W_p + (1 - rho_p) rule(F-hat).
+
+    Args:
+        rule: the rule; its name is enough.
+        rho: how much of F-hat (and of the cross-correlation) is kept at an update, 0 <= rho < 1; 0 takes the batch.
+        rho_p: how much of W_p itself is kept, 0 <= rho_p < 1.
+        freq: W_p is set every `freq` updates, >= 1; in between a trainable W_p follows its gradient (Table 8).
+        start: F-hat starts at the "first" batch, or at "zero".
+        update: statistics are averaged once per optimiser "step" (both views together), or at every "call".
+        centre: subtract the batch mean (the papers do not).
+
+    Raises:
+        ValueError: an unknown rule or word, a share outside [0, 1), freq below 1.
+
+    Source: Tian, Chen, Ganguli 2021, Eq. 19 and freq; Richemond et al. 2023 (average over the predictor).
+    """
+
+    rule: Any = static(default="direct_pred")
+    rho: float = static(default=0.0)
+    rho_p: float = static(default=0.0)
+    freq: int = static(default=1)
+    start: str = static(default="first")
+    update: str = static(default="step")
+    centre: bool = static(default=False)
+
+    @classmethod
+    def of(cls, given: "Recipe | Rule | str", **changes: Any) -> Self:
+        """Return the recipe that a preset's name, a rule's name, a rule or a recipe stands for.
+
+        Args:
+            given: a `Recipe`, a `Rule`, or the name of a preset or of a rule.
+            **changes: fields of the recipe (rho, freq, ...), ridge, or parameters of its rule.
+
+        Returns:
+            The recipe.
+
+        Raises:
+            ValueError: an unknown name or parameter; the message suggests the near one.
+        """
+        from lindyn.predictors import presets
+
+        if isinstance(given, Rule):
+            old: dict[str, Any] = {"rule": given}
+        elif isinstance(given, Recipe):
+            old = {name: getattr(given, name) for name in cls._fields()}
+        elif given in presets.PRESETS:
+            old = dict(presets.PRESETS[given])
+        else:
+            old = {"rule": _checks.one_of("rule or preset", given, [*RULES, *presets.PRESETS])}
+        fields = {name: changes.pop(name) for name in cls._fields() if name in changes}
+        merged = {**old, **fields}
+        base = merged["rule"] if "rule" not in fields else fields["rule"]
+        kept = old["rule"] if isinstance(old["rule"], Rule) and base is old["rule"] else base
+        return cls(**{**merged, "rule": Rule.of(kept, **changes)})
+
+    def _check(self) -> None:
+        if isinstance(self.rule, str):
+            self._set(rule=Rule.of(self.rule))
+        if not isinstance(self.rule, Rule):
+            raise ValueError(f"rule must be a Rule or the name of one; got {type(self.rule).__name__}.")
+        for name in ("rho", "rho_p"):
+            share = _checks.as_scalar(name, getattr(self, name), minimum=0.0)
+            if share >= 1:
+                raise ValueError(f"{name} must be below 1; got {share:g}: nothing new would ever enter.")
+            self._set(**{name: share})
+        if isinstance(self.freq, bool) or not isinstance(self.freq, int) or self.freq < 1:
+            raise ValueError(f"freq must be a whole number >= 1; got {self.freq!r}.")
+        _checks.one_of("start", self.start, STARTS)
+        _checks.one_of("update", self.update, UPDATES)
+        if not isinstance(self.centre, bool):
+            raise ValueError(f"centre must be True or False; got {self.centre!r}.")
+
+    def blend(self, old: Any, new: Any, count: Any) -> Any:
+        """Return the statistics after one update, from those before; `count` updates went before (may be an array).
+
+        rho old + (1 - rho) new; the first batch itself where start="first" and count = 0.
+        """
+        average = moving_average(old, new, self.rho)
+        if self.start == "zero":
+            return average
+        xp = arrays.namespace(new)
+        return xp.where(xp.asarray(count) == 0, new, average)
+
+    def set(self, W_p: Any, F: Any, cross: Any = None) -> Any:
+        """Return the new W_p from the old one and the averaged statistics (arrays known to be good)."""
+        new = self.rule.unchecked(F, cross)
+        return moving_average(W_p, new, self.rho_p) if self.rho_p else new
+
+
+def moving_average(old: Any, new: Any, rho: Any) -> Any:
+    """Return rho old + (1 - rho) new (Eq. 19; the line of the target's EMA).
+
+    Args:
+        old: what was.
+        new: what comes in.
+        rho: share kept.
+
+    Returns:
+        The average.
+    """
+    return descent.ema(old, new, rho)
