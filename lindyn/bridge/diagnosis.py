@@ -190,7 +190,7 @@ def _collapse(s: np.ndarray, known: int, std: float | None, start: float | None)
     }
 
 
-def _balance(F: np.ndarray, W_p: np.ndarray) -> dict[str, float]:
+def _balance(F: np.ndarray, W_p: np.ndarray) -> dict[str, Any]:
     """Return the c that brings c W_p^T W_p nearest to F, and what is left as a share of ||F||."""
     G = W_p.T @ W_p
     if not G.any() or not F.any():

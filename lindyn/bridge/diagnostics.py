@@ -80,6 +80,7 @@ class Diagnostics:
         self.steps: int = _from_rank_0(last.get("step", 0)) if world else last.get("step", 0)
         self._start: float | None = last.get("start")
         self._word = last.get("alarm")
+        self.record = last  # the last reading as it was written
         self._sums = self._no_sums()
         self._handle = self.predictor.register_forward_hook(_Hook(self), with_kwargs=True)
 
@@ -156,7 +157,7 @@ class Diagnostics:
             self._sums.add_other_ranks()
         if self._trace is None:
             return None
-        record = {"step": self.steps, "samples": self._sums.samples, "start": self._start}
+        record: dict[str, Any] = {"step": self.steps, "samples": self._sums.samples, "start": self._start}
         try:
             reading, linear_share = self._diagnosis()
             flat = reading.flat()
@@ -166,6 +167,7 @@ class Diagnostics:
             reading, record = None, record | {"alarm": UNKNOWN, "reason": str(error)}
         record |= {name: float(value) for name, value in numbers.items()}
         self._trace.write(record)
+        self.record = record
         self._tell(record)
         return reading
 

@@ -48,28 +48,19 @@ class DiagnosticsCallback(pl.Callback):
         self._done = 0
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        writer = _Loggers(trainer)
-        self.watch = Diagnostics(pl_module, self.path, self.every, writer=writer, **self.options)
+        self.watch = Diagnostics(pl_module, self.path, self.every, **self.options)
         self._done = self.watch.steps = trainer.global_step
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.watch is None or trainer.global_step == self._done:  # gradients are being accumulated
             return
-        self._done = trainer.global_step
+        self._done, before = trainer.global_step, self.watch.record
         self.watch.step(self._done)
+        if self.watch.record is not before:
+            for logger in trainer.loggers:
+                logger.log_metrics(scalars(self.watch.record), self._done)
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         if self.watch is not None:
             self.watch.close()
             self.watch = None
-
-
-class _Loggers:
-    """A writer that hands every number to the trainer's loggers."""
-
-    def __init__(self, trainer: Any):
-        self.trainer = trainer
-
-    def add_scalar(self, name: str, value: float, step: int) -> None:
-        for logger in self.trainer.loggers:
-            logger.log_metrics({name: value}, step)
