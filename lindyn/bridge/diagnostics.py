@@ -131,7 +131,7 @@ class Diagnostics:
                 f"Diagnostics needs a predictor from batch x d to batch x d; {self._shown()} maps {tuple(z.shape)} to "
                 f"{tuple(q.shape)}. Name another module with predictor=."
             )
-        if self.window is None or self._left() <= self.window:
+        if self.window is None or self._start is None or self._left() <= self.window:
             self._sums.add(z, q)
 
     def _left(self) -> int:

@@ -1,0 +1,63 @@
+"""Which module is taken for the predictor."""
+
+import pytest
+from torch import nn
+
+from lindyn.bridge import ClosedFormPredictor
+from lindyn.bridge.watched import find_predictor, map_kind
+
+
+def network(**parts):
+    module = nn.Module()
+    for name, part in parts.items():
+        module.add_module(name, part)
+    return module
+
+
+@pytest.mark.parametrize("name", ["prediction_head", "predictor", "online_predictor"])
+def test_the_usual_names_are_found_also_inside_wrappers(name):
+    head = nn.Sequential(nn.Linear(4, 9), nn.ReLU(), nn.Linear(9, 4))
+    model = network(backbone=nn.Conv2d(3, 4, 3), **{name: head})
+    assert find_predictor(model) == (name, head)
+    assert find_predictor(network(module=model)) == (f"module.{name}", head)
+
+
+def test_the_targets_copy_and_inner_parts_do_not_count():
+    head = network(predictor=nn.Linear(4, 4))
+    model = network(predictor=head, target_net=network(predictor=nn.Linear(4, 4)), predictor_momentum=nn.Linear(4, 4))
+    assert find_predictor(model) == ("predictor", head)
+
+
+def test_a_predictor_alone_is_taken_as_it_is():
+    from lightly.models.modules import BYOLPredictionHead
+
+    for head in (nn.Linear(4, 4), ClosedFormPredictor(4), BYOLPredictionHead(4, 8, 4)):
+        assert find_predictor(head) == ("", head)
+    assert map_kind(BYOLPredictionHead(4, 8, 4)) == "least squares"
+
+
+def test_another_name_is_given_as_word_or_module():
+    head = nn.Linear(4, 4)
+    model = network(conv=nn.Conv2d(3, 4, 3), q=head)
+    assert find_predictor(model, "q") == ("q", head) and find_predictor(model, head) == ("q", head)
+    assert find_predictor(nn.Conv2d(3, 4, 3), head) == ("", head)
+
+
+def test_none_found_lists_candidates():
+    model = network(conv=nn.Conv2d(3, 4, 3), q=nn.Sequential(nn.Linear(4, 4), nn.ReLU()), k=nn.Linear(4, 4))
+    with pytest.raises(ValueError) as caught:
+        find_predictor(model)
+    assert str(caught.value) == (
+        "No predictor found in Module: none of its modules is called prediction_head, predictor, online_predictor. "
+        "Name one with predictor=; candidates: 'q', 'k'."
+    )
+    with pytest.raises(ValueError, match=r"No predictor found in Conv2d: .* Give predictor=, the module that maps"):
+        find_predictor(nn.Conv2d(3, 4, 3))
+    with pytest.raises(ValueError, match=r"predictor must name a module of Module; got 'qq'. Name one with predictor="):
+        find_predictor(model, "qq")
+
+
+def test_two_found_are_named():
+    model = network(a=network(predictor=nn.Linear(4, 4)), b=network(predictor=nn.Linear(4, 4)))
+    with pytest.raises(ValueError, match=r"Module has 2 predictors, a.predictor, b.predictor; say which with"):
+        find_predictor(model)
