@@ -85,11 +85,16 @@ def _linear_layers(predictor: nn.Module) -> list[nn.Linear]:
 
 
 def _is_a_predictor(module: nn.Module) -> bool:
+    """Return whether a module is one of itself: it has a W_p, or is one stack of an MLP's parts, perhaps wrapped."""
     if isinstance(getattr(module, "W_p", None), Tensor):
         return True
+    parts = list(module.children())
+    if not isinstance(module, nn.Linear | nn.Sequential) and len(parts) == 1:
+        return _is_a_predictor(parts[0])
     leaves = [part for part in module.modules() if not list(part.children())]
     known = [isinstance(part, _PARTS_OF_AN_MLP) or type(part).__module__ == nn.ReLU.__module__ for part in leaves]
-    return all(known) and any(isinstance(part, nn.Linear) for part in leaves)
+    stack = isinstance(module, nn.Linear | nn.Sequential)
+    return stack and all(known) and any(isinstance(part, nn.Linear) for part in leaves)
 
 
 def _is_of_the_target(name: str) -> bool:

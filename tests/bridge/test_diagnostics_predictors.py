@@ -51,6 +51,8 @@ def test_none_found_lists_candidates():
         "No predictor found in Module: none of its modules is called prediction_head, predictor, online_predictor. "
         "Name one with predictor=; candidates: 'q', 'k'."
     )
+    with pytest.raises(ValueError, match=r"No predictor found in Module: .* candidates: 'encoder', 'q'."):
+        find_predictor(network(encoder=nn.Linear(9, 4), q=nn.Linear(4, 4)))  # a linear network is not its own predictor
     with pytest.raises(ValueError, match=r"No predictor found in Conv2d: .* Give predictor=, the module that maps"):
         find_predictor(nn.Conv2d(3, 4, 3))
     with pytest.raises(ValueError, match=r"predictor must name a module of Module; got 'qq'. Name one with predictor="):
