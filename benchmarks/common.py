@@ -47,11 +47,16 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
 
-def report(title: str, rows: list[dict[str, Any]], note: str = "") -> None:
-    """Print rows as a table and write them as JSON where `--json FILE` asks for it."""
+def arguments(title: str) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark's command line, with `--json FILE`."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--json", type=Path, help="write the numbers here")
-    args = parser.parse_args()
+    return parser
+
+
+def report(title: str, rows: list[dict[str, Any]], note: str = "", args: argparse.Namespace | None = None) -> None:
+    """Print rows as a table and write them as JSON where `--json FILE` asks for it."""
+    args = arguments(title).parse_args() if args is None else args
     print(f"{title}\n{machine()}")
     for row in rows:
         print("  " + "  ".join(f"{key}={_shown(value)}" for key, value in row.items()))
