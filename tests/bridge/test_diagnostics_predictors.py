@@ -1,10 +1,12 @@
 """Which module is taken for the predictor."""
 
 import pytest
+import torch
 from torch import nn
 
 from lindyn.bridge import ClosedFormPredictor
-from lindyn.bridge.watched import find_predictor, map_kind
+from lindyn.bridge.feature_sums import FeatureSums
+from lindyn.bridge.watched import find_predictor, map_kind, weight_map
 
 
 def network(**parts):
@@ -63,3 +65,18 @@ def test_two_found_are_named():
     model = network(a=network(predictor=nn.Linear(4, 4)), b=network(predictor=nn.Linear(4, 4)))
     with pytest.raises(ValueError, match=r"Module has 2 predictors, a.predictor, b.predictor; say which with"):
         find_predictor(model)
+
+
+def test_a_matrix_acts_on_column_vectors_however_it_is_read():
+    """For each row z of the inputs, the outputs are W_p z (+ b)."""
+    torch.manual_seed(0)
+    z = torch.randn(400, 4)
+    for predictor in (
+        nn.Linear(4, 4, bias=False),
+        nn.Sequential(nn.Linear(4, 7, bias=False), nn.Linear(7, 4, bias=False)),
+    ):
+        W_p = weight_map(predictor)
+        torch.testing.assert_close(torch.stack([W_p @ one for one in z]), predictor(z))
+        gathered = FeatureSums(linear_map=True)
+        gathered.add(z, predictor(z))
+        torch.testing.assert_close(gathered.nearest_map()[0].float(), W_p, atol=1e-4, rtol=0)
