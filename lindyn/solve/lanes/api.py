@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.solve.lanes import layout, problem
+from lindyn.solve.lanes import layout, problem, sign_change
 from lindyn.solve.lanes.block import log2_bits
 from lindyn.solve.lanes.kernel import build
 from lindyn.solve.lanes.problem import LaneProblem, LaneResult
@@ -47,7 +47,8 @@ def solve_lanes(
         dtau/dt = beta (1 - tau) - tau (p D - eta_s)
 
     Errors are relative in each of p, s, tau (no absolute tolerance), so collapsed lanes keep their digits. Lanes
-    limited by stability (large beta, or found so on the way) are run by an L-stable method. A lane's result depends on
+    limited by stability (large beta, or found so on the way) are run by an L-stable method; lanes in which the online
+    weight changes sign, where tau has a pole, in (p, w, a) (`sign_change`). A lane's result depends on
     its own arguments only, bit for bit: not on its neighbours, order, chunking or the number of threads.
 
     Args:
@@ -137,7 +138,8 @@ def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, stop:
             kept[:, row] = task.part(name, lanes)
         kept[:, layout.ESCAPE_P] = task.escape_levels(lanes)
         kernel(kept, ints, work, work_ints, queues, task.t1, log2_bits(task.rtol), task.max_steps, STIFF_REACH)
-        _store(result, lanes, kept, ints, task.part("s", lanes))
+        result.set_rows(lanes, kept, ints, task.part("s", lanes))
+        sign_change.run_through(task, result, lanes)
 
 
 def _aligned(size: int) -> np.ndarray:
@@ -145,12 +147,3 @@ def _aligned(size: int) -> np.ndarray:
     space = np.empty(size + 8)
     skip = -space.ctypes.data % 64 // 8
     return space[skip : skip + size]
-
-
-def _store(result: LaneResult, lanes: slice, kept: np.ndarray, ints: np.ndarray, start_s: Any) -> None:
-    p, s = kept[:, layout.P], kept[:, layout.S]
-    result.p[lanes], result.s[lanes], result.tau[lanes] = p, s, kept[:, layout.TAU]
-    result.status[lanes], result.steps[lanes] = ints[:, layout.STATUS], ints[:, layout.STEPS]
-    times = kept[:, layout.T_ESCAPE], kept[:, layout.T_COLLAPSE]
-    result.set_events(lanes, start_s, kept[:, layout.ESCAPE_P], *times)
-    result.K_min[lanes] = kept[:, layout.K_MIN]
