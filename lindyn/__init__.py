@@ -40,7 +40,18 @@ _HOME = {
     "sweep": "lindyn.sweeps.modes_sweep",
     "sweep_matrices": "lindyn.sweeps.matrices_sweep",
 }
-_MODULES = ("claims", "conversions", "equations", "images", "observables", "phase", "predictors", "proofs", "theory")
+_MODULES = (
+    "bridge",
+    "claims",
+    "conversions",
+    "equations",
+    "images",
+    "observables",
+    "phase",
+    "predictors",
+    "proofs",
+    "theory",
+)
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 

@@ -1,0 +1,50 @@
+"""The bridge to torch, the only room that imports it: predictors as layers for real training runs.
+
+    ClosedFormPredictor      any rule of `lindyn.predictors` as a drop-in `prediction_head`
+    DirectPredPredictor, DirectSetPredictor, DirectCopyPredictor, LinearRegressionPredictor, NeumannPredictor,
+    VisserPredictor, NewtonSchulzPredictor, NewtonSchulzTwicePredictor, StiefelPredictor
+    LinearPredictor, SymmetricLinearPredictor, MLPPredictor      trained by gradient
+    parameter_groups         optimiser groups with the predictor's own rate (alpha_p) and decay (eta_p)
+
+Convention: torch's `Linear.weight` is [out, in] and z holds samples as rows, so that the output z W_p^T is W_p acting
+on every sample as a column: the W_p of the papers and of `lindyn.predictors`.
+"""
+
+import importlib
+import importlib.util
+from typing import Any
+
+if importlib.util.find_spec("torch") is None:
+    raise ImportError('lindyn.bridge needs PyTorch; install it with pip install "lindyn[torch]".')
+
+_HOME = {
+    "ClosedFormPredictor": "lindyn.bridge.closed_form",
+    "Health": "lindyn.bridge.closed_form",
+    "DirectPredPredictor": "lindyn.bridge.named",
+    "DirectSetPredictor": "lindyn.bridge.named",
+    "DirectCopyPredictor": "lindyn.bridge.named",
+    "LinearRegressionPredictor": "lindyn.bridge.named",
+    "NeumannPredictor": "lindyn.bridge.named",
+    "VisserPredictor": "lindyn.bridge.named",
+    "NewtonSchulzPredictor": "lindyn.bridge.named",
+    "NewtonSchulzTwicePredictor": "lindyn.bridge.named",
+    "StiefelPredictor": "lindyn.bridge.named",
+    "LinearPredictor": "lindyn.bridge.trained",
+    "SymmetricLinearPredictor": "lindyn.bridge.trained",
+    "MLPPredictor": "lindyn.bridge.trained",
+    "parameter_groups": "lindyn.bridge.groups",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'lindyn.bridge' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

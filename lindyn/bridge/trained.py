@@ -1,0 +1,115 @@
+"""Predictors trained by gradient: linear, linear and symmetric, and BYOL's two-layer one."""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lindyn.bridge import checks
+from lindyn.bridge.base import Predictor
+from lindyn.equations import weights
+
+
+class LinearPredictor(Predictor):
+    """The linear predictor of the theory, z -> W_p z, by gradient (Lemma 1).
+
+    Args:
+        input_dim: d.
+        hidden_dim: ignored; it stands where other prediction heads have it.
+        output_dim: default d.
+        bias: whether there is one; the theory has none.
+
+    Raises:
+        ValueError: a width below 1.
+
+    Source: Tian, Chen, Ganguli 2021, Eq. 2 and Table 3.
+    """
+
+    layers: nn.Sequential
+
+    def __init__(
+        self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = False
+    ) -> None:
+        super().__init__()
+        self.input_dim = checks.width("input_dim", input_dim)
+        self.output_dim = self.input_dim if output_dim is None else checks.width("output_dim", output_dim)
+        self.layers = nn.Sequential(nn.Linear(self.input_dim, self.output_dim, bias=bias))
+
+    @property
+    def W_p(self) -> Tensor:
+        """The predictor's matrix, output_dim x input_dim."""
+        return self._linear.weight
+
+    @property
+    def _linear(self) -> nn.Linear:
+        return cast(nn.Linear, self.layers[0])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return z W_p^T (+ bias); see `ClosedFormPredictor.forward`."""
+        checks.features("z", z, self.input_dim, self.training)
+        return functional.linear(z, self.W_p, self._linear.bias)
+
+
+class SymmetricLinearPredictor(LinearPredictor):
+    """The linear predictor kept symmetric: W_p = (V + V^T) / 2 with V the parameter (Assumption 3).
+
+    dJ/dV = (G + G^T) / 2 with G = dJ/dW_p, so that V's gradient flow moves W_p by the symmetric part of G: Assumption 3
+    with the same learning rate, no factor. V starts symmetric, and gradient, decay and momentum keep it so to the last
+    bit (also Adam, entry by entry); rounding of an all-reduce that would not is taken out by the average.
+
+    Args:
+        input_dim: d.
+        hidden_dim: ignored.
+        output_dim: d or None.
+
+    Raises:
+        ValueError: a width below 1, or output_dim other than input_dim.
+
+    Source: Tian, Chen, Ganguli 2021, Assumption 3, Eq. 7, Fig. 2 and Table 3.
+    """
+
+    def __init__(self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None) -> None:
+        super().__init__(checks.square(input_dim, output_dim))
+        with torch.no_grad():
+            self._linear.weight.copy_(self.W_p)
+
+    @property
+    def W_p(self) -> Tensor:
+        """The predictor's matrix, d x d, symmetric."""
+        return weights.symmetric_part(self._linear.weight)
+
+
+class MLPPredictor(Predictor):
+    """BYOL's predictor: linear, batch normalisation, ReLU, linear.
+
+    Names and shapes of the parameters are those of lightly's BYOLPredictionHead (`layers.{0,1,3}`; no bias before the
+    batch normalisation, which subtracts it).
+
+    Args:
+        input_dim: d.
+        hidden_dim: width in between, default 4096.
+        output_dim: default d.
+
+    Raises:
+        ValueError: a width below 1.
+
+    Source: Grill et al. 2020, Sec. 3.3.
+    """
+
+    def __init__(self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None) -> None:
+        super().__init__()
+        self.input_dim = checks.width("input_dim", input_dim)
+        self.hidden_dim = 4096 if hidden_dim is None else checks.width("hidden_dim", hidden_dim)
+        self.output_dim = self.input_dim if output_dim is None else checks.width("output_dim", output_dim)
+        self.layers = nn.Sequential(
+            nn.Linear(self.input_dim, self.hidden_dim, bias=False),
+            nn.BatchNorm1d(self.hidden_dim),
+            nn.ReLU(),
+            nn.Linear(self.hidden_dim, self.output_dim),
+        )
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the prediction, [..., output_dim]; all axes of z but the last are samples."""
+        checks.features("z", z, self.input_dim, self.training)
+        return self.layers(z.reshape(-1, self.input_dim)).reshape(*z.shape[:-1], self.output_dim)
