@@ -30,11 +30,11 @@ def predictor_of(name):
     return (RULES | TRAINED)[name](D)
 
 
-def run(name, share=(BATCH,), rank=0):
+def run(name, dtype, share=(BATCH,), rank=0):
     """Train on this rank's share of each batch; return the W_p after each call, and the encoder at the end."""
     first = sum(share[:rank])
     rows = slice(first, first + share[rank])
-    model = Byol(predictor_of(name))
+    model = Byol(predictor_of(name)).to(dtype)
     weight = share[rank] * len(share) / BATCH  # DDP averages over ranks; a mean over samples weighs them by share
     return train(model, rows, weight, distributed=len(share) > 1)
 
@@ -45,7 +45,7 @@ def train(model, rows, weight=1.0, distributed=False):
     predictor.register_forward_hook(lambda layer, *_: used.append(layer.W_p.detach().clone()))
     wrapped = DistributedDataParallel(model, find_unused_parameters=False) if distributed else model
     optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1, momentum=0.9)
-    for x1, x2 in batches(STEPS, n=BATCH):
+    for x1, x2 in batches(STEPS, n=BATCH, dtype=model.encoder.weight.dtype):
         optimizer.zero_grad()
         (weight * wrapped(x1[rows], x2[rows])).backward()
         optimizer.step()
@@ -97,7 +97,8 @@ def work(rank, folder):
     out = {}
     for name in [*RULES, *SETTINGS, *TRAINED]:
         if name != "mlp":
-            out.update({(name, kind): run(name, share, rank) for kind, share in SHARES.items()})
+            cases = [(dtype, kind) for dtype in (torch.float32, torch.float64) for kind in SHARES]
+            out.update({(name, *case): run(name, case[0], SHARES[case[1]], rank) for case in cases})
     out["one call a view"] = one_call_a_view((6, 6), rank)
     out["bad rank"] = bad_rank((6, 6), rank)
     out["resumed"] = resumed(folder, rank)

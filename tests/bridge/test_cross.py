@@ -188,3 +188,13 @@ def test_shapes_of_targets_and_of_both_views():
     with pytest.raises(ValueError, match=r"even number of rows, with views=2; got \[7, 5\]"):
         bridge.ClosedFormPredictor(D, rule="neumann", views=2)(z[:7])
     assert layer.clock.calls == 0 and not layer.waiting_zz.any()
+
+
+def test_with_accumulation_calls_are_paired_within_one_backward_pass():
+    layer = bridge.LinearRegressionPredictor(D, accumulate=2).double()
+    (z1, z2), (z3, z4) = data(2)
+    for group in ((z1, z2, z3), (z4,)):  # z3 and z4 belong to different micro-batches
+        sum(layer(z.clone().requires_grad_()).sum() for z in group).backward()
+    layer.update()
+    close(layer.cross_hat, both_ways(z1, z2))
+    close(layer.F_hat, correlation(z1, z2, z3, z4))

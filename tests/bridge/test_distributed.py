@@ -4,11 +4,12 @@ import pytest
 import torch
 
 from tests.bridge import ranks
-from tests.bridge.helpers import RULES, Byol, batches
+from tests.bridge.helpers import RULES, Byol
 
 NAMES = [*RULES, *ranks.SETTINGS, "linear", "symmetric"]
-# LRP divides by eigenvalues of F: its W_p is known to 1e-6 only times F's condition number.
-TOLERANCE = {"linear_regression": 2e-5}
+# The order of the sums differs; LRP divides by eigenvalues of F and multiplies round-off by its condition number.
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
+WORSE = {"linear_regression": 20.0}
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +22,15 @@ def both(tmp_path_factory):
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("share", ranks.SHARES)
 @pytest.mark.parametrize("name", NAMES)
-def test_two_processes_are_one_with_the_whole_batch(both, name, share):
-    zero, one = (result[name, share] for result in both)
+def test_two_processes_are_one_with_the_whole_batch(both, name, share, dtype):
+    zero, one = (result[name, dtype, share] for result in both)
     assert torch.equal(zero["W_p"], one["W_p"]), "ranks differ inside a step"
     assert torch.equal(zero["W"], one["W"])
-    whole = ranks.run(name)
-    tolerance = TOLERANCE.get(name, 1e-6)
+    whole = ranks.run(name, dtype)
+    tolerance = TOLERANCE[dtype] * WORSE.get(name, 1.0)
     torch.testing.assert_close(zero["W_p"], whole["W_p"], rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(zero["W"], whole["W"], rtol=tolerance, atol=tolerance)
     assert not torch.allclose(whole["W_p"][0], whole["W_p"][-1], rtol=1e-3, atol=1e-3)
@@ -60,4 +62,4 @@ def test_a_checkpoint_loaded_by_rank_0_alone_is_gone_on_with_by_both(both):
 
 def test_the_mlp_runs_in_ddp(both):
     assert torch.equal(both[0]["mlp"]["gradient"], both[1]["mlp"]["gradient"])
-    assert next(batches(1))[0].shape[0] and both[0]["mlp"]["gradient"].abs().max() > 0
+    assert both[0]["mlp"]["gradient"].abs().max() > 0

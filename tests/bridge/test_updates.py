@@ -209,3 +209,13 @@ def test_the_hybrid_follows_its_gradient_between_settings():
         close(W_p.detach(), start - 0.05 * W_p.grad)
         assert W_p.grad.abs().max() > 0
     assert model.predictor.W_p is W_p
+
+
+def test_rho_p_at_every_call_begins_with_the_rule_too():
+    layer = bridge.NewtonSchulzPredictor(D, rho_p=0.6).double()
+    ((z1, z2),) = data(1)
+    layer(z1)
+    first, second = (predictors.newton_schulz(correlation(z)) for z in (z1, z2))
+    close(layer.W_p, first)
+    layer(z2)
+    close(layer.W_p, 0.6 * first + 0.4 * second)
