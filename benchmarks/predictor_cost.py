@@ -5,18 +5,20 @@ python benchmarks/predictor_cost.py [--device cuda] [--json FILE]
 Setting: d = 256, batch 256, freq 1: gathering F (and E[z' z^T]) from both views and setting W_p, which is the time of
 two training calls, a backward pass and an update, less the same with a plain Linear layer of the same size.
 Step: forward and backward of `torchvision`'s network, float32, one view of 256 images. On a CPU fewer images are
-passed and the time is scaled by their number, at 64 x 64 and at 224 x 224 pixels. All runs take turns in one process.
+passed and the time is scaled by their number, at 64 x 64 and at 224 x 224 pixels. All runs take turns in one process;
+processor time (of all threads) stands beside wall time, which other work on the machine lengthens.
 Diagnostics: what 50 steps of two calls each cost with every=50 (gathering, one reading, one line of the trace).
 """
 
 import functools
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from common import arguments, interleaved, report
+from common import arguments, interleaved_clocks, report
 from torch import nn
 from torchvision import models
 
@@ -97,27 +99,41 @@ def rows(device: str) -> list[dict[str, Any]]:
         runs["plain"] = predictor_step(nn.Linear(D, D, bias=False), device)
         watched = {"closed form": bridge.ClosedFormPredictor(D), "MLP, 256-4096-256": bridge.MLPPredictor(D)}
         runs |= {name: watched_steps(predictor, device, folder) for name, predictor in watched.items()}
-        times = interleaved(runs, 5)
-    full = {name: times[name] * BATCH / images for name, (_, images) in networks.items()}
-    found = [
-        {"case": name, "images measured": images, "seconds": times[name], "seconds of 256 images": full[name]}
-        for name, (_, images) in networks.items()
+        times = interleaved_clocks(runs, 5)
+    found = []
+    for clock, seconds in enumerate(("seconds", "processor seconds")):
+        if clock == 1 and device != "cpu":
+            break
+        taken = {name: both[clock] for name, both in times.items()}
+        found += table({name: images for name, (_, images) in networks.items()}, taken, list(watched), seconds)
+    return [*found, {"case": "GPU", "status": torch.cuda.get_device_name() if device != "cpu" else "not run"}]
+
+
+def table(images: dict[str, int], taken: dict[str, float], watched: list[str], unit: str) -> list[dict[str, Any]]:
+    """Return the rows of one clock: steps scaled to 256 images, and shares of them."""
+    full = {name: taken[name] * BATCH / count for name, count in images.items()}
+    found: list[dict[str, Any]] = [
+        {"case": name, "images measured": count, unit: taken[name], f"{unit} of 256 images": full[name]}
+        for name, count in images.items()
     ]
     for name in LAYERS:
-        setting = max(times[name] - times["plain"], 0.0) / INNER
+        setting = max(taken[name] - taken["plain"], 0.0) / INNER
         shares = {f"share of {step}": setting / full[step] for step in full if step.startswith("resnet50")}
-        found.append({"case": f"set {name}", "seconds": setting, **shares})
+        found.append({"case": f"set {name}", unit: setting, **shares})
     for name in watched:
         shares = {
-            f"share of {step}": times[name] / (EVERY * full[step]) for step in full if step.startswith("resnet18")
+            f"share of {step}": taken[name] / (EVERY * full[step]) for step in full if step.startswith("resnet18")
         }
-        found.append({"case": f"diagnostics every {EVERY}, {name}", "seconds of 50 steps": times[name], **shares})
-    return [*found, {"case": "GPU", "status": torch.cuda.get_device_name() if device != "cpu" else "not run"}]
+        found.append({"case": f"diagnostics every {EVERY}, {name}", f"{unit} of {EVERY} steps": taken[name], **shares})
+    return found
 
 
 if __name__ == "__main__":
     parser = arguments("Cost of predictors and diagnostics")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args()
+    load = os.getloadavg()[0]
+    found = rows(args.device)
+    found.append({"case": "load of the machine", "before": load, "after": os.getloadavg()[0]})
     note = f"d = {D}, batch {BATCH}, float32, {torch.get_num_threads()} threads; 256 images scaled from those measured"
-    report("Cost of predictors and diagnostics", rows(args.device), note, args)
+    report("Cost of predictors and diagnostics", found, note, args)

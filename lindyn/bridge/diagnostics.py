@@ -154,7 +154,7 @@ class Diagnostics:
 
     def _read(self, numbers: dict[str, Any]) -> Diagnosis | None:
         """Take a reading, write it, tell it."""
-        if self.world:
+        if self.world and self._sums.samples:  # the ranks call the network alike, so all of them or none
             self._sums.add_other_ranks()
         if self._trace is None:
             return None
