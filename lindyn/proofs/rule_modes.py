@@ -9,11 +9,12 @@ from lindyn.equations import closed_form, modes, statistics, target
 from lindyn.predictors.mode_algebra import Modes
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.symbols import beta, eta_s, mode_rates, p, s, tau, x, x_aug
+from lindyn.proofs.symbols import HALF, beta, eta_s, mode_rates, p, s, tau, x, x_aug
 from lindyn.proofs.tian_fixed_points import gap, low, p_branch, scale
 
 q, f, ridge = sympy.symbols("q f a", positive=True)
 size = sympy.Symbol("s", positive=True)  # s of a mode that has not collapsed
+THREE_HALVES = sympy.Rational(3, 2)
 v = x + x_aug
 D = modes.drive(p, tau, x, x_aug)
 growth = modes.growth(p, D, eta_s)
@@ -28,8 +29,8 @@ def path(value: Any, variable: Any) -> Any:
 
 @statement(
     "closed_form.direct_set",
-    "DirectSet p = ((x+x') s)^q at fixed tau obeys dp/dt = 2 q p (p D - eta_s), D = x tau - (x+x') p, for every power q "
-    "> 0: the trained flow on its parabola (Eq. 16) with time 2 q times as fast. So it rests at p = 0, p_- and p_+ "
+    "DirectSet p = ((x+x') s)^q at fixed tau obeys dp/dt = 2 q p (p D - eta_s), D = x tau - (x+x') p, for every power "
+    "q > 0: the trained flow on its parabola (Eq. 16) with time 2 q times as fast. So it rests at p = 0, p_- and p_+ "
     "whatever q, and 0 and p_+ attract, p_- repels; only s = p^(1/q)/(x+x') depends on q.",
     "derived; Tian 2021, Eqs. 16, 18; Wang et al. 2021 for other powers",
     ("tau fixed", "eta_s > 0, below the critical decay for p_+-"),
@@ -60,8 +61,8 @@ def direct_set(
     )
     roots = -2 * q * scale * p * (p - low) * (p - low - gap)
     shown = (-2 * q * scale * low * (low + gap), 2 * q * scale * low * gap, -2 * q * scale * (low + gap) * gap)
-    for at, sign, value, name in zip((0, low, low + gap), signs, shown, ("0", "p_-", "p_+"), strict=True):
-        yield ScalarSign(f"slope of dp/dt at {name}", value, sympy.diff(roots, p).subs(p, at), sign)
+    for at, wanted, value, name in zip((0, low, low + gap), signs, shown, ("0", "p_-", "p_+"), strict=True):
+        yield ScalarSign(f"slope of dp/dt at {name}", value, sympy.diff(roots, p).subs(p, at), wanted)
     at_p = sympy.Symbol("p", positive=True)
     yield ScalarIdentity("s = p^(1/q)/(x+x') gives back p", sympy.powdenest(rule.subs(f, inverse(at_p))), at_p)
 
@@ -94,8 +95,8 @@ def moving_target(slope: int = 1, rate: Any = beta, moving: bool = True) -> Iter
 @statement(
     "closed_form.ridge",
     "With a ridge, p = ((x+x') s)^q + a, at fixed tau dp/dt = 2 q (p - a)(p D - eta_s): p_+- stay where they are and "
-    "s = (p - a)^(1/q)/(x+x') shrinks; collapse rests at p = a and is repelling for p_- < a < p_+ (the basin of collapse "
-    "is gone), attracting for a < p_- and for a > p_+, where p_+ > a is no state any more.",
+    "s = (p - a)^(1/q)/(x+x') shrinks; collapse rests at p = a and is repelling for p_- < a < p_+ (the basin of "
+    "collapse is gone), attracting for a < p_- and for a > p_+, where p_+ > a is no state any more.",
     "derived; Richemond 2023's ridge, Eq. 18's epsilon max_j s_j where the largest mode is at rest",
     ("tau fixed", "0 < eta_s < critical", "a > 0 held"),
     {
@@ -139,7 +140,7 @@ def monotone_rule(front: Any = f, derivative: bool = True) -> Iterator[Step]:
     factor = sympy.diff(r, f) if derivative else r
     yield ScalarIdentity("dp/dt", path(r, f).subs(p, r), (2 * front * factor * growth).subs(p, r))
     eps = sympy.Symbol("epsilon", positive=True)
-    rule = closed_form.shifted_power(f, sympy.Rational(1, 2), eps * f)
+    rule = closed_form.shifted_power(f, HALF, eps * f)
     yield ScalarSign("d/df of sqrt(f) + eps f", 1 / (2 * sympy.sqrt(f)) + eps, sympy.diff(rule, f), "positive")
 
 
@@ -196,7 +197,7 @@ part = sympy.Symbol("e", nonnegative=True)  # 1 - u, or 1/(2h) - p
 def newton_schulz_mode(
     step: Any = closed_form.newton_schulz_step,
     error: Any = lambda w: (1 - w) ** 2 * (4 - w) / 4,
-    start: Any = sympy.Rational(3, 2),
+    start: Any = THREE_HALVES,
 ) -> Iterator[Step]:
     """One step on symbols; the map of u; its fixed point; its slope; its start."""
     A, B = (M.values for M in step(Modes(a), Modes(a / r), Modes(sympy.S.One)))
@@ -237,7 +238,7 @@ def newton_schulz_mode(
 def visser_mode(
     step: Any = closed_form.visser_step,
     factor: Any = lambda h, value, root: 1 - h * (value + root),
-    reach: Any = sympy.Rational(1, 2),
+    reach: Any = HALF,
 ) -> Iterator[Step]:
     """One step on symbols; the error; that it stays in its interval; monotone there."""
     h, root = sympy.symbols("h r", positive=True)

@@ -1,4 +1,4 @@
-"""The flow under the regression predictor (LRP), W_p = H F^-1: what is conserved, where the rows rest, which attract."""
+"""The flow under the regression predictor (LRP), W_p = H F^-1: what is conserved, where rows rest, what attracts."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from lindyn.equations import statistics, weights
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.symbols import W_a, W_p, X, X_aug, W, eta, n1, n2, weight_rates
+from lindyn.proofs.symbols import W, W_a, W_p, X, X_aug, eta, n1, n2, weight_rates
 from lindyn.proofs.words import Along, Rates
 
 m = sympy.Symbol("m", integer=True, positive=True)
@@ -119,8 +119,8 @@ SMALL = SMALL + Algebra(symmetric=(P, M), rules=((P * M, sympy.Identity(m)), (M 
 @statement(
     "closed_form.regression_linear",
     "Near resting rows, W = C (V_I + V_J Z)^T, to first order dZ^T/dt = B^-1 Lambda_I B (Z^T Lambda_J - Lambda_I Z^T) "
-    "V_J^T S^2 V_J with B = C^T C; where B commutes with Lambda_I, tr(Lambda_I^-1 Z^T P^-1 Z), P = V_J^T S^2 V_J, changes "
-    "by -2 sum_ij (lambda_i - lambda_j) z_ji^2: the directions of largest lambda attract, all others repel.",
+    "V_J^T S^2 V_J with B = C^T C; where B commutes with Lambda_I, tr(Lambda_I^-1 Z^T P^-1 Z), P = V_J^T S^2 V_J, "
+    "changes by -2 sum_ij (lambda_i - lambda_j) z_ji^2: the directions of largest lambda attract, all others repel.",
     "derived",
     ("W_a = W", "eta = 0", "W_p invertible"),
     {
@@ -203,8 +203,8 @@ WHITE = Algebra(
 
 @statement(
     "closed_form.regression_white",
-    "For white views X + X' = v I and W W^T = c I, W_a = W, LRP is W_p = W X W^T/(v c) and d tr(W_p)/dt = (2/(v c)) tr(G^T "
-    "W_p G) >= 0: Oja's subspace flow with W_p in front, which climbs to the k largest eigenvalues of X (k-PCA).",
+    "For white views X + X' = v I and W W^T = c I, W_a = W, LRP is W_p = W X W^T/(v c) and d tr(W_p)/dt = (2/(v c)) "
+    "tr(G^T W_p G) >= 0: Oja's subspace flow with W_p in front, climbing to the k largest eigenvalues of X (k-PCA).",
     "derived; Richemond 2023, claims 3 and 4",
     ("X + X' = v I", "W W^T = c I", "eta = 0", "W_a = W"),
     {
@@ -226,13 +226,14 @@ def white_views(algebra: Algebra = WHITE, sign: int = 1) -> Iterator[Step]:
     yield Positivity("d tr(W_p)/dt", climb, ((2 / (v * c) ** 2, Y.T * W.T * G),), algebra)
 
 
+SKEW = sympy.Matrix([[1, 2], [0, 1]])
 KEPT = (sympy.Rational(3, 5), sympy.Rational(1, 5), sympy.Rational(9, 10))
 
 
 @statement(
     "closed_form.regression_other_attractor",
-    "LRP need not find the largest lambda: for white views, X = diag(3/5, 1/5, 9/10), X' = I - X, two outputs W = [[1, 2, "
-    "0], [0, 1, 0]] rest on the two worse directions, and the linearisation there has trace -8/25 and "
+    "LRP need not find the largest lambda: for white views, X = diag(3/5, 1/5, 9/10), X' = I - X, two outputs W = "
+    "[[1, 2, 0], [0, 1, 0]] rest on the two worse directions, and the linearisation there has trace -8/25 and "
     "determinant 63/2500: attracting, although 9/10 is left outside.",
     "derived (counter-example to 'the largest lambda attracts')",
     ("W_a = W", "eta = 0", "W W^T = [[5, 2], [2, 1]], far from a multiple of I"),
@@ -243,9 +244,7 @@ KEPT = (sympy.Rational(3, 5), sympy.Rational(1, 5), sympy.Rational(9, 10))
     },
     beyond=True,
 )  # fmt: skip
-def other_attractor(
-    C: Any = sympy.Matrix([[1, 2], [0, 1]]), kept: Any = KEPT, identity: bool = False
-) -> Iterator[Step]:
+def other_attractor(C: Any = SKEW, kept: Any = KEPT, identity: bool = False) -> Iterator[Step]:
     """The library's lines on exact numbers and a small third column."""
     z = sympy.Matrix(sympy.symbols("z1 z2", real=True))
     A = sympy.diag(*kept)
