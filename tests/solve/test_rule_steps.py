@@ -15,6 +15,7 @@ RECIPES = {
     "plain": Recipe.of("newton_schulz"),
     "averaged": Recipe.of("linear_regression", rho=0.6, rho_p=0.3, damping=0.1),
     "from zero, each call": Recipe.of("direct_pred", rho=0.7, start="zero", update="call"),
+    "from the first, each call": Recipe.of("direct_copy", rho=0.5, update="call"),
     "hybrid": Recipe.of("neumann", rho=0.3, freq=4, ridge=0.1),
     "centred": Recipe.of("stiefel", rho=0.2, centre=True),
 }
