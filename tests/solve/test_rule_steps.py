@@ -53,7 +53,7 @@ def written_out(flow, y, recipe, views, lr, m, steps):
 def test_steps_written_out(name):
     lr, m, steps, batch = 0.05, 0.6, 11, 20
     recipe, y = RECIPES[name], weights(1, 3, 4)
-    source = RecordedViews(rng(1).normal(size=(60, 4)) + 0.3, rng(1).normal(size=(60, 4)) + 0.3)
+    source = RecordedViews(rng(1).normal(size=(60, 4)) + 0.3, rng(2).normal(size=(60, 4)) + 0.3)
     flow = ld.WeightFlow(HP, moments(1), predictor=recipe)
     run = ld.descend(flow, y, learning_rate=lr, momentum=m, steps=steps, batch=batch, samples=source, seed=3)
     key = jax.random.key(3)
