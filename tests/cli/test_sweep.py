@@ -27,7 +27,7 @@ def test_without_arguments_maps_something_useful(tmp_path, capsys, monkeypatch):
 
 
 def test_a_negative_range_is_a_value(tmp_path, capsys):
-    code, out, err = run(capsys, "sweep", "--p", "-0.5:0.5:5", "--target", "online", "--out", str(tmp_path / "s.nc"))
+    code, _, err = run(capsys, "sweep", "--p", "-0.5:0.5:5", "--target", "online", "--out", str(tmp_path / "s.nc"))
     assert code == 0 and err == ""
     code, _, err = run(capsys, "sweep", "--eta", "-1:0:3", "--out", str(tmp_path / "t.nc"))
     assert code == 2 and "eta must be >= 0 (weight decay of both networks); got -1" in err
