@@ -124,7 +124,7 @@ def newton_schulz_twice(F: Any, *, steps: int = 7) -> Any:
 
     Cost: 6 products a step. Error of a mode, with u_n(.) of `newton_schulz`: q_j = sqrt(s_j) u_n(sqrt(s_j/||F||_F)),
     p_j = sqrt(q_j) u_n(sqrt(q_j/||q||)) <= s_j^(1/4), and ||q||^2 <= sqrt(d) ||F||_F. So n = 7 leaves an error of at
-    most 0.075 ||F||_F^(1/4) at d = 1 and 0.093 at d = 256: a fourth root is steep at 0, and modes below 1e-3 of the
+    most 0.075 ||F||_F^(1/4) at d = 1 and 0.093 at d = 256: a fourth root is steep at 0, and modes below 1e-2 of the
     norm are not yet there.
 
     Args:

@@ -13,7 +13,7 @@ STARTS = ("first", "zero")
 UPDATES = ("step", "call")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Recipe(Record):
     """A rule and its practice: F-hat <- rho F-hat + (1 - rho) F_batch, W_p <- rho_p W_p + (1 - rho_p) rule(F-hat).
 
