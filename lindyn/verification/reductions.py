@@ -37,6 +37,7 @@ def _isotropic(flow: Any) -> dict[str, Any]:
         "x": float(np.asarray(flow.data.X)[0, 0]),
         "sigma2": float(np.asarray(flow.data.X_aug)[0, 0]),
         "predictor": flow.predictor,
+        "statistics": flow.statistics,
     }
 
 
