@@ -45,7 +45,7 @@ def compute(
     s0: float = 0.05,
     p0: float = 0.2,
     horizon: float = 600.0,
-    times: int = 60,
+    times: int = 300,
 ) -> dict[str, Any]:
     """Return s, p and tau over time under every rule.
 
