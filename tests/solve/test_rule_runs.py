@@ -118,6 +118,39 @@ def test_every_power_rests_at_the_same_p(power, statistics):
     assert np.max(below.final.s) < 1e-3 * np.min(start)
 
 
+def end_of(predictor, s, eta=0.04):
+    flow = ld.ModeFlow(ld.Hyperparameters(1.0, 0.6, eta), target="online", predictor=predictor)
+    return ld.simulate(flow, ld.ModeState(0.0, s), [0.0, 600.0], engine="scipy").final
+
+
+def test_a_ridge_between_the_branches_takes_the_basin_of_collapse_away():
+    """p_- < a < p_+: even s = 1e-6 grows to p_+; a < p_- keeps a basin; a > p_+ collapses everything to p = a."""
+    points = fixed_points(eta=0.04, x=1.0, x_aug=0.25)
+    rule = ld.predictors.Rule.of
+    for power in (0.5, 1.0):
+        grown = end_of(rule("direct_set", power=power, ridge=0.3), 1e-6)
+        assert float(grown.p) == pytest.approx(float(points.p_plus), rel=1e-8)
+        assert float(grown.s) == pytest.approx((float(points.p_plus) - 0.3) ** (1 / power) / 1.25, rel=1e-8)
+        assert float(end_of(rule("direct_set", power=power, ridge=0.02), 1e-6).s) < 1e-7
+        gone = end_of(rule("direct_set", power=power, ridge=1.0), 0.5)
+        assert float(gone.s) < 1e-8 and float(gone.p) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_neumann_may_rest_at_p_minus():
+    """p = (x tau/v)(1 - (1 - f)^2) falls past f = v s = 1: there p_- attracts, below it p_+ does."""
+    points = fixed_points(eta=0.04, x=1.0, x_aug=0.25)
+    low, high = end_of("neumann", 0.5), end_of("neumann", 1.3)
+    assert float(low.p) == pytest.approx(float(points.p_plus), rel=1e-8) and float(low.s) < 0.8
+    assert float(high.p) == pytest.approx(float(points.p_minus), rel=1e-8) and 0.8 < float(high.s) < 1.6
+
+
+def test_regression_of_modes_stands_still():
+    """W_p = x tau/(x + x') per mode, D = 0: without decay nothing moves."""
+    flow = ld.ModeFlow(ld.Hyperparameters(1.0, 0.6, 0.0), predictor="linear_regression", x=X, x_aug=X_AUG)
+    rate = flow(0.0, ld.ModeState(0.0, [0.3, 0.2, 0.6, 0.1, 0.4], [1.0, 0.5, 0.7, 1.2, 0.9]))
+    assert np.max(np.abs(rate.s)) < 1e-15
+
+
 @pytest.mark.parametrize("predictor", ["paper", "directcopy", "stiefel", ld.predictors.Recipe.of("visser", freq=4)])
 def test_files_keep_the_recipe(predictor, tmp_path):
     flow = ld.WeightFlow(HP, moments(9, 4), predictor=predictor, statistics="weights")

@@ -15,6 +15,7 @@ RECIPES = {
     "plain": Recipe.of("newton_schulz"),
     "averaged": Recipe.of("linear_regression", rho=0.6, rho_p=0.3, damping=0.1),
     "from zero, each call": Recipe.of("direct_pred", rho=0.7, start="zero", update="call"),
+    "from the first, each call": Recipe.of("direct_copy", rho=0.5, update="call"),
     "hybrid": Recipe.of("neumann", rho=0.3, freq=4, ridge=0.1),
     "centred": Recipe.of("stiefel", rho=0.2, centre=True),
 }
@@ -52,7 +53,7 @@ def written_out(flow, y, recipe, views, lr, m, steps):
 def test_steps_written_out(name):
     lr, m, steps, batch = 0.05, 0.6, 11, 20
     recipe, y = RECIPES[name], weights(1, 3, 4)
-    source = RecordedViews(rng(1).normal(size=(60, 4)) + 0.3, rng(1).normal(size=(60, 4)) + 0.3)
+    source = RecordedViews(rng(1).normal(size=(60, 4)) + 0.3, rng(2).normal(size=(60, 4)) + 0.3)
     flow = ld.WeightFlow(HP, moments(1), predictor=recipe)
     run = ld.descend(flow, y, learning_rate=lr, momentum=m, steps=steps, batch=batch, samples=source, seed=3)
     key = jax.random.key(3)
