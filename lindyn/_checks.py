@@ -38,7 +38,7 @@ def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None
             value = numbers if np.iscomplexobj(numbers) else np.asarray(numbers, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be a numeric array; got {value!r:.80}.") from error
-    if np.iscomplexobj(value):
+    if "complex" in str(value.dtype):
         raise ValueError(f"{name} must be real; got complex numbers. Take their real part.")
     if 0 in value.shape and not empty:
         raise ValueError(f"{name} must not be empty; got shape {tuple(value.shape)}.")

@@ -19,6 +19,7 @@ EPILOG = """\
 examples:
   lindyn reproduce tian2021                 all figures (3, 4, 5, 7, 8, 9, 10) into ./lindyn-out/tian2021
   lindyn reproduce tian2021 --figure 8      one figure
+  lindyn reproduce richemond2023            claims 1, 2, 3, 8, 9, 10 in the linear model, and every rule (1 to 6)
   lindyn reproduce tian2021 --out pictures  another folder
   lindyn reproduce gallery                  the sweeps: collapse maps, basins, observations, BYOL's tables
 

@@ -4,6 +4,7 @@ import sys
 from typing import Any, NamedTuple
 
 import array_api_compat
+import numpy as np
 
 from lindyn import _checks
 from lindyn.predictors.mode_algebra import Modes
@@ -45,14 +46,15 @@ def as_matrix(name: str, value: Any, n: int | None = None, symmetric: bool = Fal
         The matrix.
 
     Raises:
-        ValueError: not square, another side, half precision, not symmetric, empty, NaN or infinity.
+        ValueError: not square, another side, integers of JAX or torch, half precision, not symmetric, empty, NaN or
+            infinity.
     """
-    if "float" in dtype_name(value) and dtype_name(value) not in PRECISE:
-        raise ValueError(
-            f"{name} must be float32 or float64; got {dtype_name(value)}, too coarse for a correlation. "
-            "Gather it in float32."
-        )
+    given = dtype_name(value)
+    if given not in PRECISE and ("float" in given or (hasattr(value, "dtype") and not isinstance(value, np.ndarray))):
+        raise ValueError(f"{name} must be float32 or float64; got {given}. Gather it in float32.")
+    single = isinstance(value, np.ndarray) and given == "float32"
     value = _checks.as_array(name, value, ndim=2)
+    value = value.astype(np.float32) if single else value  # numpy is checked in float64
     if value.shape[0] != value.shape[1] or (n is not None and value.shape[0] != n):
         wanted = "square" if n is None else f"{n} x {n}, as F is"
         raise ValueError(f"{name} must be {wanted}; got shape {tuple(value.shape)}.")
@@ -61,7 +63,7 @@ def as_matrix(name: str, value: Any, n: int | None = None, symmetric: bool = Fal
     if not _checks.is_traced(value):
         numbers = _checks.to_numpy(value)
         size, off = float(abs(numbers).max()), float(abs(numbers - numbers.T).max())
-        if off > PRECISE.get(dtype_name(value), 1e-5) * size:
+        if off > PRECISE[dtype_name(value)] * size:
             raise ValueError(
                 f"{name} must be symmetric; got max |{name} - {name}^T| = {off:.3g}. It is E[z z^T] of one view; "
                 "the cross-correlation of two views is `cross`."
@@ -101,6 +103,23 @@ def eigen(F: Any) -> Eigen:
     return Eigen(xp.where(s > floor, s, xp.zeros_like(s)), U)
 
 
+def minus_product(H: Any, A: Any, B: Any) -> Any:
+    """Return H - A B where the difference is far smaller than H: the product of the leading halves has no round-off."""
+    A_lead, B_lead = leading_half(A), leading_half(B)
+    return ((H - A_lead @ B_lead) - A_lead @ (B - B_lead)) - (A - A_lead) @ B
+
+
+def leading_half(A: Any) -> Any:
+    """Return the leading bits of a square matrix, so few that a product of two such matrices is exact.
+
+    Adding and taking away a large number cuts all entries on one grid, of which the largest is at most
+    1/sqrt(d x round-off) steps: d products of two are then below 1/round-off steps, and no bit of their sum is lost.
+    """
+    xp = namespace(A)
+    large = 4 * xp.max(xp.abs(A)) * (A.shape[0] / float(xp.finfo(A.dtype).eps)) ** 0.5
+    return (A + large) - large
+
+
 def positive(norm: Any) -> Any:
     """Return a norm, or 1 where it is 0, so that F = 0 divides to 0."""
     xp = namespace(norm)
@@ -120,6 +139,4 @@ def stopped(array: Any) -> Any:
 
 def example(side: int) -> Any:
     """Return eigenvalues on which a rule's parameters are tried out."""
-    import numpy as np
-
     return np.linspace(0.5, 1.0, side)

@@ -199,4 +199,5 @@ class Rule(Record):
         return hash(self._key())
 
     def _key(self) -> tuple:
-        return self.name, self.parameters, self.ridge
+        every = {**self.definition.parameters, **dict(self.parameters)}  # a default written out changes nothing
+        return self.name, tuple(every.items()), self.ridge

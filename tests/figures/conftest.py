@@ -13,22 +13,36 @@ SMALL = {
     9: {"times": 101},
     10: {"arrows": 7},
 }
+RICHEMOND = {
+    1: {"runs": 3, "horizon": 120.0, "times": 25},
+    2: {"runs": 8, "gamma_a": (0.9, 0.99, 0.999), "times": 31, "twin_runs": 2, "twin_gamma_a": (0.9, 0.996)},
+    3: {"ridge_copy": (0.0, 0.15), "runs": 1, "shown": (0.0, 10.0), "horizon": 200.0},
+    4: {"x_aug": (0.05, 0.6, 3.0), "times": 40},
+    5: {"modes": 12},
+    6: {"f": 8, "batches": (4, 16, 64), "samples": 64, "k": 2, "runs": 2},
+}
 
 
 class Figures:
     """Scripts and their reduced data, made when first asked for."""
 
-    def __init__(self):
-        self.paths = scripts.find("tian2021")
+    def __init__(self, paper="tian2021", small=SMALL):
+        self.paper, self.small = paper, small
+        self.paths = scripts.find(paper)
         self.script = {number: scripts.load(path) for number, path in self.paths.items()}
         self._data = {}
 
     def data(self, number):
         if number not in self._data:
-            self._data[number] = self.script[number].compute(**SMALL[number])
+            self._data[number] = self.script[number].compute(**self.small[number])
         return self._data[number]
 
 
 @pytest.fixture(scope="session")
 def figures():
     return Figures()
+
+
+@pytest.fixture(scope="session")
+def richemond():
+    return Figures("richemond2023", RICHEMOND)
