@@ -85,19 +85,23 @@ def spectrum_W_p(run: Any) -> np.ndarray:
     return np.linalg.eigvalsh((W_p + _T(W_p)) / 2)[..., ::-1]
 
 
-def alignment(run: Any) -> np.ndarray:
+def alignment(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     """Return the cosine between u_j and W_p u_j for the eigenvectors u_j of F, largest eigenvalue first, (..., n2).
 
-    The sign is kept; NaN where W_p u_j = 0. Fig. 2 of Tian et al. 2021, third column.
+    The sign is kept; NaN where W_p u_j = 0. Fig. 2 of Tian et al. 2021, third column. `eigen` is what `eigen_F`
+    returned for the same run, to spare a second decomposition.
     """
-    U = eigen_F(run)[1]
+    U = (eigen_F(run) if eigen is None else eigen)[1]
     WU = predictor(run) @ U
     return _safe_ratio(np.sum(U * WU, axis=-2), np.linalg.norm(WU, axis=-2))
 
 
-def mode_values(run: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return (p, s): p_j = u_j^T W_p u_j and s_j for the eigenvectors u_j of F, largest s first, each (..., n2)."""
-    s, U = eigen_F(run)
+def mode_values(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return (p, s): p_j = u_j^T W_p u_j and s_j for the eigenvectors u_j of F, largest s first, each (..., n2).
+
+    `eigen` is what `eigen_F` returned for the same run, to spare a second decomposition.
+    """
+    s, U = eigen_F(run) if eigen is None else eigen
     return np.sum(U * (predictor(run) @ U), axis=-2), s
 
 
@@ -252,7 +256,12 @@ def stable_rank(M: Any) -> np.ndarray:
 
 def effective_rank(M: Any) -> np.ndarray:
     """Return exp of the entropy of the singular values normalised to sum 1 (Roy and Vetterli 2007); NaN at 0."""
-    sigma = np.linalg.svd(_array(M), compute_uv=False)
+    return entropy_rank(np.linalg.svd(_array(M), compute_uv=False))
+
+
+def entropy_rank(sigma: Any) -> np.ndarray:
+    """Return exp of the entropy of non-negative numbers (..., n) normalised to sum 1: n if all equal; NaN at 0."""
+    sigma = _array(sigma)
     share = _safe_ratio(sigma, sigma.sum(axis=-1, keepdims=True))
     log = np.log(np.where(share > 0, share, 1.0))
     return np.exp(-np.sum(share * log, axis=-1))

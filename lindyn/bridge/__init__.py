@@ -5,6 +5,9 @@
     VisserPredictor, NewtonSchulzPredictor, NewtonSchulzTwicePredictor, StiefelPredictor
     LinearPredictor, SymmetricLinearPredictor, MLPPredictor      trained by gradient
     parameter_groups         optimiser groups with the predictor's own rate (alpha_p) and decay (eta_p)
+    Diagnostics, DiagnosticsCallback      readings of a network in training, every k steps, into a trace
+    read_trace                            the trace as an xarray.Dataset
+    diagnose, fit_slope, collapse_alarm, std_of_normalised      the numbers themselves, pure functions
 
 Convention: torch's `Linear.weight` is [out, in] and z holds samples as rows, so that the output z W_p^T is W_p acting
 on every sample as a column: the W_p of the papers and of `lindyn.predictors`.
@@ -33,6 +36,15 @@ _HOME = {
     "SymmetricLinearPredictor": "lindyn.bridge.trained",
     "MLPPredictor": "lindyn.bridge.trained",
     "parameter_groups": "lindyn.bridge.groups",
+    "Diagnosis": "lindyn.bridge.diagnosis",
+    "Diagnostics": "lindyn.bridge.diagnostics",
+    "DiagnosticsCallback": "lindyn.bridge.lightning",
+    "SlopeFit": "lindyn.bridge.slopes",
+    "collapse_alarm": "lindyn.bridge.alarms",
+    "diagnose": "lindyn.bridge.diagnosis",
+    "fit_slope": "lindyn.bridge.slopes",
+    "read_trace": "lindyn.bridge.traces",
+    "std_of_normalised": "lindyn.bridge.feature_sums",
 }
 
 __all__ = list(_HOME)
