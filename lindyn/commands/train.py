@@ -30,12 +30,25 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("config", nargs="?", metavar="CONFIG.toml", help="configuration; default: the embedded images")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="keys to change, e.g. optim.lr=0.05")
+    parser.add_argument(
+        "words", nargs="*", metavar="CONFIG.toml key=value",
+        help="a configuration (default: the embedded images), and keys to change, e.g. optim.lr=0.05",
+    )  # fmt: skip
     parser.add_argument("--resume", action="store_true", help="go on from the furthest checkpoint in run.folder")
     parser.add_argument("--overwrite", action="store_true", help="drop an earlier run in run.folder")
     parser.add_argument("--keys", action="store_true", help="print every key, its default and meaning")
     parser.set_defaults(func=run)
+    _take_flags_anywhere(parser)
+
+
+def _take_flags_anywhere(parser: Any) -> None:
+    """Let flags stand between the words; argparse alone takes words in one piece."""
+    parse = parser.parse_known_args
+
+    def flags_first(args: Any = None, namespace: Any = None) -> Any:
+        return parse(None if args is None else sorted(args, key=lambda word: not word.startswith("-")), namespace)
+
+    parser.parse_known_args = flags_first
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,9 +67,10 @@ def run(args: argparse.Namespace) -> int:
     require_training()
     from lindyn.bridge.training.config import TrainConfig
 
-    words = [*([args.config] if args.config is not None else []), *args.overrides]
-    path = None if not words or "=" in words[0] else words.pop(0)
-    config = TrainConfig.read(path, words)
+    files = [word for word in args.words if "=" not in word]
+    if len(files) > 1:
+        raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
+    config = TrainConfig.read(files[0] if files else None, [word for word in args.words if "=" in word])
     from lindyn.bridge.training.callbacks import Stopped
     from lindyn.bridge.training.run import train
 
@@ -75,8 +89,8 @@ def require_training() -> None:
     """Raise ImportError in one sentence unless every package of the extra `train` is there."""
     import importlib.util
 
-    packages = {"torch": "torch", "torchvision": "torchvision", "lightly": "lightly",
-                "pytorch_lightning": "pytorch-lightning"}  # fmt: skip
-    missing = [name for module, name in packages.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        raise ImportError(f'Training needs {", ".join(missing)}; install with pip install "lindyn[train]".')
+    if importlib.util.find_spec("torch") is None:
+        raise ImportError('Training needs torch; install it and the rest with pip install "lindyn[train]".')
+    from lindyn.bridge.training import needs
+
+    needs.require_training()

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 
+from lindyn.bridge.lightning import DiagnosticsCallback
 from lindyn.bridge.training import evaluation, target
 from lindyn.bridge.training.checkpoints import NAME, latest, step_of
 from lindyn.bridge.training.config import TrainConfig
@@ -70,6 +71,14 @@ class History(pl.Callback):
     def __init__(self, path: Path, config: TrainConfig):
         self.path, self.config = path, config
         self.total = self.steps = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """Return the sums over the epoch so far, for the checkpoint."""
+        return {"total": float(self.total), "steps": float(self.steps)}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on with the sums of a checkpoint."""
+        self.total, self.steps = state["total"], state["steps"]
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Drop what lies ahead of where training starts."""
@@ -151,14 +160,13 @@ class Ends(pl.Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Keep the untrained network."""
         if trainer.global_step == 0:
-            trainer.save_checkpoint(self.folder / f"{NAME.format(epoch=0, step=0)}.ckpt")
+            trainer.save_checkpoint(self.folder / f"{NAME.format(step=0)}.ckpt")
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep the last weights, if no other checkpoint has them."""
         kept = latest(self.folder)
         if kept is None or step_of(kept) < trainer.global_step:
-            name = NAME.format(epoch=trainer.current_epoch, step=trainer.global_step)
-            trainer.save_checkpoint(self.folder / f"{name}.ckpt")
+            trainer.save_checkpoint(self.folder / f"{NAME.format(step=trainer.global_step)}.ckpt")
 
 
 class Interrupts(pl.Callback):
@@ -180,17 +188,23 @@ class Interrupts(pl.Callback):
         self.asked = True
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Stop at the end of an optimiser step, all processes together."""
-        if (batch_idx + 1) % self.config.optim.accumulate:
-            return
+        """Stop at the end of an optimiser step; at the end of an epoch, after what comes then."""
+        if (batch_idx + 1) % self.config.optim.accumulate == 0 and batch_idx + 1 < trainer.num_training_batches:
+            self._stop_if_asked(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Stop after the epoch's evaluation."""
+        self._stop_if_asked(trainer, pl_module)
+
+    def _stop_if_asked(self, trainer: Any, module: Any) -> None:
+        """Write a checkpoint and raise, all processes together."""
         asked = self.asked
         if trainer.world_size > 1:
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
-        if asked:
-            name = NAME.format(epoch=trainer.current_epoch, step=trainer.global_step)
-            trainer.save_checkpoint(self.folder / f"{name}-interrupted.ckpt")
+        if asked and trainer.global_step < module.steps:
+            trainer.save_checkpoint(self.folder / f"{NAME.format(step=trainer.global_step)}.ckpt")
             raise Stopped(
-                f"Interrupted at step {trainer.global_step} of {pl_module.steps}; everything is kept. Add --resume to "
+                f"Interrupted at step {trainer.global_step} of {module.steps}; everything is kept. Add --resume to "
                 "the same command to go on."
             )
 
@@ -201,12 +215,26 @@ class Interrupts(pl.Callback):
         self._old = {}
 
 
+class Watch(DiagnosticsCallback):
+    """The theory's diagnostics; effective rank and alarm also stand behind the progress bar."""
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Read, if it is this step's turn."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        record = self.watch.record if self.watch is not None else None
+        if record and record["step"] == trainer.global_step:
+            pl_module.alarm = record["alarm"]
+            if record.get("effective_rank") is not None:
+                pl_module.log("rank", float(record["effective_rank"]), prog_bar=True)
+
+
 class Bar(TQDMProgressBar):
     """Lightning's bar, without its version number."""
 
     def get_metrics(self, trainer: Any, pl_module: Any) -> dict[str, Any]:
         """Return what stands behind the bar."""
-        return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+        shown = {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+        return shown | ({"alarm": pl_module.alarm} if pl_module.alarm else {})
 
 
 class Lines(pl.Callback):
@@ -221,5 +249,4 @@ class Lines(pl.Callback):
         if not trainer.is_global_zero or (epoch % max(run.evaluate_every, 1) and epoch != run.epochs):
             return
         shown = [f"{name} {float(told[name]):.3f}" for name in ("loss", "probe", "knn", "rank") if name in told]
-        word = getattr(pl_module, "alarm", "")
-        print(f"epoch {epoch}/{run.epochs}  " + "  ".join([*shown, word]).rstrip(), file=sys.stderr, flush=True)
+        print(f"epoch {epoch}/{run.epochs}  " + "  ".join([*shown, pl_module.alarm]).rstrip(), file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 
 from lindyn.bridge.training.config import TrainConfig
 
-NAME = "epoch={epoch:04d}-step={step:08d}"
+NAME = "step={step:08d}"
 _STEP = re.compile(r"step=(\d+)")
 
 

@@ -43,6 +43,7 @@ class SelfSupervised(pl.LightningModule):
             self.teacher_projection_head = target.start_target(self.projection_head, lambda: again(1), how)
         self.probe = self._probe()
         self.loss = losses.LOSSES[config.method.loss]
+        self.alarm = ""
         self._extra: dict[str, Any] = {}
         self.register_buffer("bad_step", torch.tensor(-1), persistent=False)
 

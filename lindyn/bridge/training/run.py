@@ -149,6 +149,8 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
     )  # fmt: skip
     beside: list[pl.Callback] = [callbacks.Guard(config, where), callbacks.Evaluator(config, source)]
     beside += [callbacks.History(folder / METRICS, config)]
+    if run.diagnostics_every:
+        beside += [callbacks.Watch(folder / TRACE, run.diagnostics_every, modes=run.diagnostics_top)]
     beside += [callbacks.Bar()] if bar else [callbacks.Lines(config)] if run.progress else []
     beside += [callbacks.Ends(config, where), keep, callbacks.Interrupts(config, where)]
     logger = False
