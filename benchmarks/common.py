@@ -26,15 +26,20 @@ def median_seconds(run: Callable[[], Any], repeats: int = REPEATS) -> float:
 
 def interleaved(runs: dict[str, Callable[[], Any]], repeats: int = REPEATS) -> dict[str, float]:
     """Return the median time of each run, taken in turns so that a drifting machine is fair to all."""
+    return {name: wall for name, (wall, _) in interleaved_clocks(runs, repeats).items()}
+
+
+def interleaved_clocks(runs: dict[str, Callable[[], Any]], repeats: int = REPEATS) -> dict[str, tuple[float, float]]:
+    """Return the medians of wall time and of processor time (all threads, whatever else the machine does) likewise."""
     for run in runs.values():
         run()
-    times: dict[str, list[float]] = {name: [] for name in runs}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
-            start = time.perf_counter()
+            wall, processor = time.perf_counter(), time.process_time()
             run()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+            times[name].append((time.perf_counter() - wall, time.process_time() - processor))
+    return {name: tuple(map(statistics.median, zip(*values, strict=True))) for name, values in times.items()}  # type: ignore[misc]
 
 
 def machine() -> dict[str, Any]:
@@ -47,11 +52,16 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "python": platform.python_version()}
 
 
-def report(title: str, rows: list[dict[str, Any]], note: str = "") -> None:
-    """Print rows as a table and write them as JSON where `--json FILE` asks for it."""
+def arguments(title: str) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark's command line, with `--json FILE`."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--json", type=Path, help="write the numbers here")
-    args = parser.parse_args()
+    return parser
+
+
+def report(title: str, rows: list[dict[str, Any]], note: str = "", args: argparse.Namespace | None = None) -> None:
+    """Print rows as a table and write them as JSON where `--json FILE` asks for it."""
+    args = arguments(title).parse_args() if args is None else args
     print(f"{title}\n{machine()}")
     for row in rows:
         print("  " + "  ".join(f"{key}={_shown(value)}" for key, value in row.items()))

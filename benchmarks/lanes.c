@@ -159,11 +159,13 @@ static void park(double *w, int64_t *wi, int l) {
     wi[INDEX * L + l] = -1;
 }
 
-int64_t solve(const double *in, double *out, int64_t n, const settings *q, int64_t chunk, int threads) {
+/* Chunk j holds the lanes from bounds[j] up to bounds[j + 1]. */
+int64_t solve(const double *in, double *out, const int64_t *bounds, int64_t chunks, const settings *q, int threads) {
+    const int64_t n = bounds[chunks];
     int64_t total = 0;
 #pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(+ : total)
-    for (int64_t start = 0; start < n; start += chunk) {
-        int64_t end = start + chunk < n ? start + chunk : n, next = start, live = 0;
+    for (int64_t j = 0; j < chunks; j++) {
+        int64_t end = bounds[j + 1], next = bounds[j], live = 0;
         double w[ROWS * L] __attribute__((aligned(64)));
         int64_t wi[INTS * L] __attribute__((aligned(64)));
         for (int l = 0; l < L; l++) {

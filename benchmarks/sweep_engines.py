@@ -65,7 +65,7 @@ class Settings(ctypes.Structure):
 
 def in_c(rtol: float, lanes: int, extra: tuple[str, ...] = ()) -> Solve:
     from lindyn.solve.lanes import block
-    from lindyn.solve.lanes.api import available_cores
+    from lindyn.solve.lanes.api import available_cores, split
     from lindyn.solve.lanes.thresholds import escape_level
 
     library = Path(tempfile.mkdtemp()) / "lanes.so"
@@ -79,11 +79,16 @@ def in_c(rtol: float, lanes: int, extra: tuple[str, ...] = ()) -> Solve:
     numbers = (block.ONE, block.SAFETY, block.LARGEST, block.SMALLEST, block.ERROR_FLOOR, block.log2_bits(rtol), 10**9)
     settings = Settings(*numbers, T1)
     pointer = ctypes.POINTER(ctypes.c_double)
-    arguments = (given.ctypes.data_as(pointer), out.ctypes.data_as(pointer), ctypes.c_int64(n), ctypes.byref(settings))
-    chunk = min(4096, -(-n // (8 * available_cores())))  # as in the library
+    threads = available_cores()
+    chunks = split(n, threads)  # as the library does
+    bounds = np.array([0, *(chunk.stop for chunk in chunks)])
+    arguments = (
+        given.ctypes.data_as(pointer), out.ctypes.data_as(pointer),
+        bounds.ctypes.data_as(ctypes.POINTER(ctypes.c_int64)), ctypes.c_int64(len(chunks)), ctypes.byref(settings),
+    )  # fmt: skip
 
     def run() -> np.ndarray:
-        solve(*arguments, ctypes.c_int64(chunk), available_cores())
+        solve(*arguments, threads)
         return out[:3].copy()
 
     return run

@@ -1,6 +1,5 @@
 """`ClosedFormPredictor`: any closed-form rule as a layer that drops into a real training run."""
 
-import warnings
 import weakref
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,10 +11,9 @@ from torch.nn import functional
 from lindyn import _checks
 from lindyn.bridge import checks, sums
 from lindyn.bridge.base import full_precision, in_backward, outside_graph
-from lindyn.bridge.state import TALLY, ClosedFormState
+from lindyn.bridge.gathering import Gathering
+from lindyn.bridge.state import TALLY
 from lindyn.predictors import Recipe
-
-ACCEPTED, ACCEPTED_CROSS, REJECTED, REFUSED = range(len(TALLY))
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Health:
         return self.rejected == 0 and self.refused == 0
 
 
-class ClosedFormPredictor(ClosedFormState):
+class ClosedFormPredictor(Gathering):
     """A linear predictor z -> W_p z whose W_p is set from statistics of z: W_p = rule(F-hat, cross-hat).
 
         model.prediction_head = ClosedFormPredictor(256, rule="paper")
@@ -62,7 +60,8 @@ class ClosedFormPredictor(ClosedFormState):
 
     update="call": F-hat and W_p follow from the very batch they are used on.
 
-    Evaluation mode updates nothing. [B, T, d] is allowed; every position is a sample. A call with NaN or infinity is
+    Evaluation mode updates nothing; a training call under no_grad gathers too, as batch normalisation does.
+    [B, T, d] is allowed; every position is a sample. A call with NaN or infinity is
     left out on the device: W_p keeps its last good value, and `health()` counts it (on the CPU a warning names it). A
     layer under DistributedDataParallel must be called by every rank alike. With trainable=True W_p is a parameter that
     follows its gradient between settings (freq > 1) and is set between steps.
@@ -154,7 +153,7 @@ class ClosedFormPredictor(ClosedFormState):
 
     @outside_graph
     def observe(self, z: Tensor, z_target: Tensor) -> None:
-        """Add E[z' z^T] of a batch to the statistics of this step, for cross_from="target".
+        """Add E[z' z^T] of a batch to the statistics of this step, for cross_from="target"; before its backward pass.
 
         Args:
             z: online outputs, [..., d] (F is gathered by the forward call, not here).
@@ -171,7 +170,8 @@ class ClosedFormPredictor(ClosedFormState):
         checks.features("z", z, self.input_dim)
         checks.same_shape("z_target", z_target, z, "Row k must be the other view of row k.")
         if self.training and not in_backward():
-            self._turn()
+            if self.clock.crossings:
+                self._turn()
             with full_precision(z):
                 self._add(self._good_pairs(sums.rows(z), sums.rows(z_target)))
             self.clock.paired += 1
@@ -242,6 +242,11 @@ class ClosedFormPredictor(ClosedFormState):
         """Do all that a training call does before it multiplies with W_p."""
         if in_backward():
             return
+        if getattr(self, "_is_replica", False):
+            raise RuntimeError(
+                "A closed-form predictor cannot gather statistics in torch.nn.DataParallel, whose replicas are thrown "
+                "away after each call; use DistributedDataParallel."
+            )
         self._turn()
         partner = self._partner_of(z, target)
         per_call = self.recipe.update == "call"
@@ -271,108 +276,9 @@ class ClosedFormPredictor(ClosedFormState):
         """Update if the calls before this one have had their backward passes."""
         if not self.clock.went_back or self._handle is not None:
             return
+        self.clock.went_back = 0  # first, so that a call after a refused update begins a step
+        self._partner = None
         if self.clock.backwards + 1 >= self.accumulate:
             self.update()
         else:
             self.clock.backwards += 1
-        self.clock.went_back = 0
-        self._partner = None
-
-    def _partner_of(self, z: Tensor, target: Tensor | None) -> Tensor | None:
-        """Return z' of this call, where it is known; raise before anything has changed."""
-        if not self.reads_cross:
-            return None
-        if self.cross_from == "target":
-            if target is not None:
-                checks.features("target", target, self.input_dim)
-                checks.same_shape("target", target, z, "Row k must be the other view of row k.")
-                return sums.rows(target)
-            if self.recipe.update == "call" and not self.clock.paired:
-                raise ValueError(_never(self.recipe.rule.name, self.cross_from))
-            return None
-        if target is not None:
-            raise ValueError("target is read with cross_from='target' only; got a target with cross_from='views'.")
-        if self.views == 2:
-            if z.shape[0] % 2:
-                raise ValueError(f"z must hold both views, an even number of rows, with views=2; got {list(z.shape)}.")
-            return torch.cat(sums.rows(z).chunk(2)[::-1])
-        if self._partner is not None and len(self._partner) != z[..., 0].numel():
-            raise ValueError(
-                f"cross_from='views' pairs two calls of one size; got {len(self._partner)} samples and then "
-                f"{z[..., 0].numel()}. Use cross_from='target'."
-            )
-        return self._partner
-
-    def _gather(self, z: Tensor, partner: Tensor | None) -> None:
-        """Add a batch to the sums that wait."""
-        batch, good = sums.finite(sums.of_batch(z, self.recipe.centre))
-        batch["rejected"] = (~good).to(z.dtype)
-        if sums.on_host(good) and not good:
-            warnings.warn(
-                f"{type(self).__name__}: training call {self.clock.calls + 1} held NaN or infinite features; "
-                "it is left out and W_p keeps its last good value.",
-                RuntimeWarning,
-                stacklevel=5,
-            )
-        apart = self.reads_cross and self.cross_from == "views" and self.views == 1
-        if partner is not None:
-            ways = (torch.cat([z, partner]), torch.cat([partner, z])) if apart else (z, partner)
-            batch |= self._good_pairs(*ways)
-        self._add(batch)
-        if apart:
-            self._partner = z if partner is None else None
-        self.clock.calls += 1
-        self.clock.gathered += 1
-        self.clock.paired += partner is not None
-        self.clock.crossings += partner is not None
-
-    def _good_pairs(self, z: Tensor, target: Tensor) -> sums.Sums:
-        return sums.finite(sums.of_pairs(z, target, self.recipe.centre))[0]
-
-    def _add(self, batch: sums.Sums) -> None:
-        for name, block in sums.over_ranks(batch).items():
-            if name == "rejected":
-                self.tally[REJECTED] += block.to(torch.int64)
-            else:
-                getattr(self, f"waiting_{name}").add_(block)
-
-    def _need_cross(self) -> None:
-        if self.reads_cross and not self.clock.crossings:
-            raise ValueError(_never(self.recipe.rule.name, self.cross_from))
-
-    def _averages(self, count: bool = True) -> tuple[Tensor, Tensor | None, Tensor]:
-        """Return F-hat and cross-hat with the waiting sums blended in, and whether they are good (on the device)."""
-        waiting = self.waiting_sums()
-        F, good = self._blend(self.F_hat, sums.correlation(waiting), waiting["samples"], ACCEPTED, count)
-        if not self.reads_cross:
-            return F, None, good
-        if not self.clock.crossings:
-            return F, F, good
-        if not self.clock.paired:
-            return F, self.cross_hat, good & (self.tally[ACCEPTED_CROSS] > 0)
-        H, new = self._blend(self.cross_hat, sums.cross_correlation(waiting), waiting["pairs"], ACCEPTED_CROSS, count)
-        return F, H, good & (new | (self.tally[ACCEPTED_CROSS] > 0))
-
-    def _blend(self, old: Tensor, new: Tensor, samples: Tensor, which: int, count: bool) -> tuple[Tensor, Tensor]:
-        average = self.recipe.blend(old, new, self.tally[which])
-        good = (samples > 0) & torch.isfinite(average).all()
-        if count:
-            self.tally[which] += good
-        return torch.where(good, average, old), good
-
-    def _place(self, F: Tensor, H: Tensor | None, good: Tensor, first: bool) -> None:
-        """Set W_p in place; the first time without W_p's own average, which would hold the identity it starts from."""
-        old = self.W_p.detach().to(F.dtype)
-        new = self.recipe.rule.unchecked(F, H) if first else self.recipe.set(old, F, H)
-        sound = torch.isfinite(new).all()
-        self.W_p.copy_(torch.where(good & sound, new, old))
-        self.tally[REFUSED] += good & ~sound
-        self.clock.placed = 1
-
-
-def _never(rule: str, cross_from: str) -> str:
-    how = {
-        "views": "call the layer on both views before the backward pass, or give both in one call (views=2)",
-        "target": "give it by forward(z, target=...) or observe(z, z_target)",
-    }[cross_from]
-    return f"{rule} reads the cross-correlation E[z' z^T], which was never given: {how}. W_p keeps its last value."

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lindyn import _checks
+from lindyn.bridge import checks
 from lindyn.bridge.alarms import UNKNOWN, WORDS
 from lindyn.bridge.diagnosis import Diagnosis, diagnose
 from lindyn.bridge.feature_sums import FeatureSums
@@ -70,9 +71,9 @@ class Diagnostics:
         resume: bool = True,
         world: bool = False,
     ):
-        self.every = _whole("every", every)
-        self.window = None if window is None else min(_whole("window", window), self.every)
-        self.modes, self.writer, self.tell, self.world = _whole("modes", modes), writer, tell, world
+        self.every = checks.count("every", every)
+        self.window = None if window is None else min(checks.count("window", window), self.every)
+        self.modes, self.writer, self.tell, self.world = checks.count("modes", modes), writer, tell, world
         self.name, self.predictor = find_predictor(module, predictor)
         self.map = map_kind(self.predictor)
         self._trace = TraceWriter(path, self._configuration(), resume) if _rank() == 0 else None
@@ -130,8 +131,8 @@ class Diagnostics:
                 f"Diagnostics needs a predictor from batch x d to batch x d; {self._shown()} maps {tuple(z.shape)} to "
                 f"{tuple(q.shape)}. Name another module with predictor=."
             )
-        if self.window is None or self._left() <= self.window:
-            self._sums.add(z.reshape(-1, z.shape[-1]), q.reshape(-1, q.shape[-1]))
+        if self.window is None or self._start is None or self._left() <= self.window:
+            self._sums.add(z, q)
 
     def _left(self) -> int:
         """Return how many steps are to be done until the next reading, 1 to k."""
@@ -153,7 +154,7 @@ class Diagnostics:
 
     def _read(self, numbers: dict[str, Any]) -> Diagnosis | None:
         """Take a reading, write it, tell it."""
-        if self.world:
+        if self.world and self._sums.samples:  # the ranks call the network alike, so all of them or none
             self._sums.add_other_ranks()
         if self._trace is None:
             return None
@@ -165,7 +166,7 @@ class Diagnostics:
             record |= {"d": len(reading.s), "linear_share": linear_share}
         except ValueError as error:  # NaN features must not end the training
             reading, record = None, record | {"alarm": UNKNOWN, "reason": str(error)}
-        record |= {name: float(value) for name, value in numbers.items()}
+        record |= {name: float(_checks.to_numpy(value)) for name, value in numbers.items()}
         self._trace.write(record)
         self.record = record
         self._tell(record)
@@ -238,12 +239,6 @@ def _first_tensor(value: Any) -> Tensor:
         value = value[0]
     if not isinstance(value, Tensor):
         raise ValueError(f"Diagnostics needs a predictor from tensor to tensor; got {type(value).__name__}.")
-    return value
-
-
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
     return value
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lindyn.bridge import sums
 from lindyn.predictors import linear_regression
 
 DAMPING = 1e-6
@@ -22,9 +23,9 @@ def std_of_normalised(z: Tensor) -> float:
 
     Source: Chen and He 2021 (SimSiam).
     """
-    sums = FeatureSums(linear_map=False)
-    sums.add(z, z)
-    return sums.std()
+    gathered = FeatureSums(linear_map=False)
+    gathered.add(z, z)
+    return gathered.std()
 
 
 class FeatureSums:
@@ -44,15 +45,15 @@ class FeatureSums:
         """Add one batch.
 
         Args:
-            z: inputs, batch x d.
+            z: inputs, ... x d, samples along all axes but the last.
             q: outputs beside them.
         """
         with torch.autocast(z.device.type, enabled=False):
-            z = z.detach().to(torch.promote_types(z.dtype, torch.float32))
+            z = sums.rows(z)
             unit = torch.nn.functional.normalize(z, dim=1)
             new = {"zz": z.T @ z, "u": unit.sum(0), "uu": (unit * unit).sum(0)}
             if self.linear_map:
-                q = q.detach().to(z.dtype)
+                q = sums.rows(q).to(z.dtype)
                 new |= {"z": z.sum(0), "q": q.sum(0), "qz": q.T @ z, "qq": (q * q).sum()}
         self.samples += len(z)
         self._sums = {name: value + self._sums[name] if self._sums else value for name, value in new.items()}

@@ -34,13 +34,13 @@ def find_predictor(module: nn.Module, predictor: str | nn.Module | None = None) 
             raise ValueError(
                 f"predictor must name a module of {_kind(module)}; got {predictor!r}. {_candidates(named)}"
             )
-        return predictor, named[predictor]
+        return _unwrapped(predictor, named[predictor])
     found = [name for name in named if name.split(".")[-1] in NAMES and not _is_of_the_target(name)]
     found = [name for name in found if not any(name.startswith(f"{outer}.") for outer in found)]
     if len(found) > 1:
         raise ValueError(f"{_kind(module)} has {len(found)} predictors, {', '.join(found)}; say which with predictor=.")
     if found:
-        return found[0], named[found[0]]
+        return _unwrapped(found[0], named[found[0]])
     if _is_a_predictor(module):
         return "", module
     raise ValueError(
@@ -50,7 +50,7 @@ def find_predictor(module: nn.Module, predictor: str | nn.Module | None = None) 
 
 def map_kind(predictor: nn.Module) -> str:
     """Return how the linear map is read: "W_p", "weights" (product of Linear layers) or "least squares"."""
-    if isinstance(getattr(predictor, "W_p", None), Tensor):
+    if _has_W_p(predictor):
         return "W_p"
     return "weights" if _linear_layers(predictor) else "least squares"
 
@@ -84,12 +84,31 @@ def _linear_layers(predictor: nn.Module) -> list[nn.Linear]:
     return layers
 
 
+def _unwrapped(name: str, module: nn.Module) -> tuple[str, nn.Module]:
+    """Return what a wrapper wraps, where that is one module with a W_p to read."""
+    parts = dict(module.named_children())
+    if not _has_W_p(module) and len(parts) == 1:
+        inner, part = next(iter(parts.items()))
+        if _has_W_p(part):
+            return f"{name}.{inner}", part
+    return name, module
+
+
+def _has_W_p(module: nn.Module) -> bool:
+    return isinstance(getattr(module, "W_p", None), Tensor)
+
+
 def _is_a_predictor(module: nn.Module) -> bool:
-    if isinstance(getattr(module, "W_p", None), Tensor):
+    """Return whether a module is one of itself: it has a W_p, or is one stack of an MLP's parts, perhaps wrapped."""
+    if _has_W_p(module):
         return True
+    parts = list(module.children())
+    if not isinstance(module, nn.Linear | nn.Sequential) and len(parts) == 1:
+        return _is_a_predictor(parts[0])
     leaves = [part for part in module.modules() if not list(part.children())]
     known = [isinstance(part, _PARTS_OF_AN_MLP) or type(part).__module__ == nn.ReLU.__module__ for part in leaves]
-    return all(known) and any(isinstance(part, nn.Linear) for part in leaves)
+    stack = isinstance(module, nn.Linear | nn.Sequential)
+    return stack and all(known) and any(isinstance(part, nn.Linear) for part in leaves)
 
 
 def _is_of_the_target(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,11 @@ _TITLES = {
     _T: "finite-step descent",
     _I: "real images",
 }
+
+
+def take_negative_values(parser: argparse.ArgumentParser) -> None:
+    """Let `--p -0.5:1:40` be a value, not a flag (argparse knows only plain negative numbers)."""
+    parser._negative_number_matcher = re.compile(r"^-\.?\d")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:

@@ -1,9 +1,10 @@
 """`lindyn phase`: portrait, bifurcation diagrams, basin of collapse; a picture and its reading."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import Any
+
+from lindyn.commands import options
 
 KINDS = ("portrait", "bifurcation", "two-parameter", "basin", "surface")
 DESCRIPTION = """\
@@ -47,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser._negative_number_matcher = re.compile(r"^-\.?\d")  # so that --p -0.5:1:40 is a value, not a flag
+    options.take_negative_values(parser)
     parser.add_argument("--kind", default="portrait", metavar="WORD", help=f"{', '.join(KINDS)} (default %(default)s)")
     for name, text in FLAGS:
         parser.add_argument("--" + name.replace("_", "-"), metavar="NUMBER", help=text)

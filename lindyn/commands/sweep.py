@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from lindyn.commands import options
+
 DESCRIPTION = """\
 Run a mode (Eqs. 11-13 of Tian, Chen, Ganguli 2021) at every combination of parameters, draw the map of what became of
 it with the theory's boundaries on top, and say in words what it shows. Without flags: weight decay eta 0..0.3 and EMA
@@ -44,6 +46,7 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    options.take_negative_values(parser)
     values = parser.add_argument_group("parameters (number, list or range)")
     for name, text in FLAGS:
         values.add_argument("--" + name.replace("_", "-"), metavar="RANGE", help=text)

@@ -26,6 +26,13 @@ def test_without_arguments_maps_something_useful(tmp_path, capsys, monkeypatch):
         assert data["p"].dims == ("eta", "beta") and data.attrs["t1"] == 200.0
 
 
+def test_a_negative_range_is_a_value(tmp_path, capsys):
+    code, out, err = run(capsys, "sweep", "--p", "-0.5:0.5:5", "--target", "online", "--out", str(tmp_path / "s.nc"))
+    assert code == 0 and err == ""
+    code, _, err = run(capsys, "sweep", "--eta", "-1:0:3", "--out", str(tmp_path / "t.nc"))
+    assert code == 2 and "eta must be >= 0 (weight decay of both networks); got -1" in err
+
+
 def test_ranges_words_and_a_store(tmp_path, capsys):
     flags = ["--eta", "0:0.3:20", "--beta", "log:0.1:10:5", "--tau", "copy,zero", "--p", "0.4", "--s", "parabola"]
     code, out, _ = run(capsys, "sweep", *flags, "--out", str(tmp_path / "s.zarr"), "--points", "30")

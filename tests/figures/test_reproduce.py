@@ -87,6 +87,12 @@ def test_one_figure_from_the_command_line(tmp_path, capsys, monkeypatch):
     assert names == {f"tian2021_fig04.{ending}" for ending in ("png", "pdf", "npz", "json")}
 
 
+def test_the_gallery_is_drawn_by_the_same_command(tmp_path, capsys):
+    code, out, err = run(capsys, "reproduce", "gallery", "--figure", "1", "--out", str(tmp_path))
+    assert code == 0 and err == "" and "5 of 5 claims hold" in out
+    assert (tmp_path / "gallery_fig01.png").exists()
+
+
 def test_a_script_runs_alone(tmp_path):
     script = scripts.find("tian2021", 4)[4]
     done = subprocess.run([sys.executable, script, "--out", tmp_path], capture_output=True, text=True, check=False)

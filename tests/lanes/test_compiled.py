@@ -15,17 +15,28 @@ def test_the_compiled_equations_are_those_of_the_library():
     assert compiled.EQUATIONS.dtau.py_func is target.dtau
 
 
-def test_the_kernel_is_vectorised():
-    """Packed arithmetic in the wide registers of the machine, and much more of it than scalar."""
-    fresh = kernel.build(False, False, cache=False)
+@pytest.fixture(scope="module")
+def fresh():
+    """The kernel of the full equations, compiled here: from the disk it would come without its assembly."""
+    kept = kernel.build(False, False, cache=False)
     space = np.zeros((1, layout.KEPT)), np.zeros((1, layout.KEPT_INTS), np.int64)
     work = np.zeros(layout.ROWS * layout.LANES), np.zeros(layout.INT_ROWS * layout.LANES, np.int64)
-    fresh(*space, *work, np.zeros((2, 1), np.int64), 1.0, 0, 10, 1.0)
+    kept(*space, *work, np.zeros((2, 1), np.int64), 1.0, 0, 10, 1.0)
+    return kept
+
+
+def test_the_kernel_is_vectorised(fresh):
+    """Packed arithmetic in the wide registers of the machine, and much more of it than scalar."""
     assembly = "\n".join(fresh.inspect_asm().values())
     if "ymm" not in assembly:
         pytest.skip("no 256-bit registers on this machine")
     packed = len(re.findall(r"\bv(?:f[n]?m(?:add|sub)\d+|mul|add|sub)pd\s[^\n]*%[yz]mm", assembly))
     assert packed > 600  # DOP853 and Rodas5P, 4 or 8 lanes an instruction
+
+
+def test_what_a_lane_keeps_is_chosen_without_branches(fresh):
+    """Branches become stores under opposite masks, for which the next step's loads wait (`compiled.where`)."""
+    assert "llvm.masked.store" not in "\n".join(fresh.inspect_llvm().values())
 
 
 def test_an_edited_source_is_compiled_anew():

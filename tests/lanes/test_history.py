@@ -5,7 +5,9 @@ import pytest
 from scipy.optimize import brentq
 
 from lindyn.equations import modes
-from lindyn.solve.lanes import EVENTS, STATUSES, solve_lanes
+from lindyn.solve.lanes import EVENTS, STATUSES, methods, solve_lanes
+from lindyn.solve.lanes.compiled import inlined
+from lindyn.solve.lanes.events import make_crossing
 from lindyn.solve.lanes.thresholds import escape_level
 from lindyn.theory.stationary_points import fixed_points
 
@@ -21,6 +23,22 @@ def _run(t1=200.0, eta=0.05, **changes):
 
 def _words(result):
     return STATUSES[result.status[0]], EVENTS[result.event[0]]
+
+
+def test_a_crossing_is_where_halving_finds_it():
+    """On random cubics with a change of sign, also steep, flat and with three roots; NaN ends the search."""
+    crossing, cubic = make_crossing(inlined), methods.make_cubic()
+    rng = np.random.default_rng(0)
+    below, above = -(10.0 ** rng.uniform(-8, 0, 2000)), 10.0 ** rng.uniform(-8, 0, 2000)
+    slopes, h = rng.normal(size=(2, 2000)) * 10.0 ** rng.uniform(-9, 1, (2, 2000)), 10.0 ** rng.uniform(-3, 2, 2000)
+    for sign in (1, -1):
+        for a, da, b, db, step in zip(sign * below, slopes[0], sign * above, slopes[1], h, strict=True):
+            u = crossing(a, da, b, db, step) / step
+            left, right = max(u - 1e-8, 0.0), min(u + 1e-8, 1.0)
+            assert sign * cubic(a, da, b, db, step, left) <= 0 <= sign * cubic(a, da, b, db, step, right)
+    assert crossing(-0.5, 1.0, 0.5, 1.0, 1.0) == pytest.approx(0.5, rel=1e-15)
+    assert crossing(-0.25, 1.0, 0.75, 1.0, 1.0) == pytest.approx(0.25, rel=1e-15)
+    assert 0 <= crossing(-1.0, np.nan, 1.0, 1.0, 1.0) <= 1
 
 
 def test_reached_and_escape():

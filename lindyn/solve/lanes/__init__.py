@@ -9,6 +9,7 @@
     thresholds   what counts as escape and collapse
     kernel       a chunk of lanes from start to end
     block        one step of sixteen lanes, vectorised
+    sign_change  lanes in which w changes sign and tau has a pole, in (p, w, a)
     events       the rare path: crossings, dips of K, underflow
     compiled     numba flags, the equations as numba functions, the disk cache
     layout       rows of the work arrays

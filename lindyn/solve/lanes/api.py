@@ -1,5 +1,6 @@
 """`solve_lanes`: millions of independent modes on the CPU."""
 
+import math
 import os
 import queue
 import threading
@@ -8,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.solve.lanes import layout, problem
+from lindyn.solve.lanes import layout, problem, sign_change
 from lindyn.solve.lanes.block import log2_bits
 from lindyn.solve.lanes.kernel import build
 from lindyn.solve.lanes.problem import LaneProblem, LaneResult
 from lindyn.solve.lanes.thresholds import STIFF_REACH
 from lindyn.solve.ode import whole
 
-CHUNK = 4096  # lanes a thread takes at a time: 1 MB of work space
-SHARES = 8  # chunks per thread, at least, so that none waits long at the end
+CHUNK = 4096  # lanes a thread takes at a time, at most: 1 MB of work space
+LEAST = 64  # lanes, at least: the places of a block empty out at the end of a chunk
+SHARE = 0.5  # of its part of what is left, that a thread takes
 
 
 def solve_lanes(
@@ -45,7 +47,8 @@ def solve_lanes(
         dtau/dt = beta (1 - tau) - tau (p D - eta_s)
 
     Errors are relative in each of p, s, tau (no absolute tolerance), so collapsed lanes keep their digits. Lanes
-    limited by stability (large beta, or found so on the way) are run by an L-stable method. A lane's result depends on
+    limited by stability (large beta, or found so on the way) are run by an L-stable method; lanes in which the online
+    weight changes sign, where tau has a pole, in (p, w, a) (`sign_change`). A lane's result depends on
     its own arguments only, bit for bit: not on its neighbours, order, chunking or the number of threads.
 
     Args:
@@ -78,12 +81,21 @@ def solve_lanes(
     threads = available_cores() if threads is None else whole("threads", threads)
     result = LaneResult.empty(task.n)
     kernel = build(task.fixed_p, task.fixed_tau)
-    size = min(CHUNK, max(16, -(-task.n // (SHARES * threads))))
     chunks: queue.SimpleQueue[slice] = queue.SimpleQueue()
-    for start in range(0, task.n, size):
-        chunks.put(slice(start, min(start + size, task.n)))
-    _run_threads(lambda stop: _work(kernel, task, result, chunks, size, stop), min(threads, chunks.qsize()))
+    for lanes in split(task.n, threads):
+        chunks.put(lanes)
+    _run_threads(lambda stop: _work(kernel, task, result, chunks, stop), min(threads, chunks.qsize()))
     return result
+
+
+def split(n: int, threads: int) -> list[slice]:
+    """Return the chunks of n lanes in the order in which they are taken: ever smaller, so that no thread waits long."""
+    chunks, start = [], 0
+    while start < n:
+        size = min(CHUNK, max(LEAST, math.ceil(SHARE * (n - start) / threads)))
+        chunks.append(slice(start, min(start + size, n)))
+        start += size
+    return chunks
 
 
 def available_cores() -> int:
@@ -106,10 +118,12 @@ def _run_threads(work: Any, threads: int) -> None:
             stop.set()
 
 
-def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, size: int, stop: threading.Event) -> None:
+def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, stop: threading.Event) -> None:
     """Take chunks until none is left; one thread's share."""
+    size = min(CHUNK, task.n)
     kept_space, int_space = np.empty((size, layout.KEPT)), np.empty((size, layout.KEPT_INTS), np.int64)
-    work, work_ints = np.empty(layout.ROWS * layout.LANES), np.empty(layout.INT_ROWS * layout.LANES, np.int64)
+    work = _aligned(layout.ROWS * layout.LANES)
+    work_ints = _aligned(layout.INT_ROWS * layout.LANES).view(np.int64)
     queues = np.empty((2, size), np.int64)
     while not stop.is_set():
         try:
@@ -124,13 +138,12 @@ def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, size:
             kept[:, row] = task.part(name, lanes)
         kept[:, layout.ESCAPE_P] = task.escape_levels(lanes)
         kernel(kept, ints, work, work_ints, queues, task.t1, log2_bits(task.rtol), task.max_steps, STIFF_REACH)
-        _store(result, lanes, kept, ints, task.part("s", lanes))
+        result.set_rows(lanes, kept, ints, task.part("s", lanes))
+        sign_change.run_through(task, result, lanes)
 
 
-def _store(result: LaneResult, lanes: slice, kept: np.ndarray, ints: np.ndarray, start_s: Any) -> None:
-    p, s = kept[:, layout.P], kept[:, layout.S]
-    result.p[lanes], result.s[lanes], result.tau[lanes] = p, s, kept[:, layout.TAU]
-    result.status[lanes], result.steps[lanes] = ints[:, layout.STATUS], ints[:, layout.STEPS]
-    times = kept[:, layout.T_ESCAPE], kept[:, layout.T_COLLAPSE]
-    result.set_events(lanes, start_s, kept[:, layout.ESCAPE_P], *times)
-    result.K_min[lanes] = kept[:, layout.K_MIN]
+def _aligned(size: int) -> np.ndarray:
+    """Return `size` numbers that start a cache line, so that no vector lies across two."""
+    space = np.empty(size + 8)
+    skip = -space.ctypes.data % 64 // 8
+    return space[skip : skip + size]

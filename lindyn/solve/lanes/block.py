@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.solve.lanes import layout as at
-from lindyn.solve.lanes.compiled import wide_vectors
+from lindyn.solve.lanes.compiled import where, wide_vectors
 
 ONE = int(np.float64(1.0).view(np.int64))  # the bits of 1.0
 UNIT = 1 << 52  # log2 2 in bits
@@ -114,13 +114,13 @@ def make_advance(step: Any, order: int, alignment: Any, slope: Any, compiled: An
 
             w[at.P0 * L + l], w[at.S0 * L + l], w[at.KP0 * L + l], w[at.KS0 * L + l] = y[0], y[1], k[0], k[1]
             w[at.T0 * L + l], w[at.K0 * L + l], w[at.DK0 * L + l] = t, K_old, dK_old
-            w[at.P * L + l], w[at.S * L + l] = z[0] if ok else y[0], z[1] if ok else y[1]
-            w[at.TAU * L + l] = z[2] if ok else y[2]
-            w[at.KP * L + l], w[at.KS * L + l] = v[0] if ok else k[0], v[1] if ok else k[1]
-            w[at.KT * L + l] = v[2] if ok else k[2]
-            w[at.TIME * L + l] = time if ok else t
-            w[at.K * L + l], w[at.DK * L + l] = K_new if ok else K_old, dK_new if ok else dK_old
-            w[at.K_MIN * L + l] = K_new if ok & (K_new < K_min) else K_min
+            w[at.P * L + l], w[at.S * L + l] = where(ok, z[0], y[0]), where(ok, z[1], y[1])
+            w[at.TAU * L + l] = where(ok, z[2], y[2])
+            w[at.KP * L + l], w[at.KS * L + l] = where(ok, v[0], k[0]), where(ok, v[1], k[1])
+            w[at.KT * L + l] = where(ok, v[2], k[2])
+            w[at.TIME * L + l] = where(ok, time, t)
+            w[at.K * L + l], w[at.DK * L + l] = where(ok, K_new, K_old), where(ok, dK_new, dK_old)
+            w[at.K_MIN * L + l] = where(ok & (K_new < K_min), K_new, K_min)
             w[at.H * L + l] = h * factor(r, last)
             wi[at.ERROR * L + l] = (r if r > ERROR_FLOOR else ERROR_FLOOR) if ok else last
             wi[at.STEPS * L + l] = steps + 1

@@ -45,6 +45,22 @@ def _wide_vectors(context):  # type: ignore[no-untyped-def]
 wide_vectors: Any = intrinsic(_wide_vectors)
 
 
+def _where(context, condition, a, b):  # type: ignore[no-untyped-def]
+    """Return a where the condition holds, else b (one type), as a `select`.
+
+    Not `a if condition else b`, which is a branch: LLVM may then store a from one side and b from the other, two
+    vector stores under opposite masks, and the next step's load has to wait until both have reached the cache.
+    """
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.select(*args)
+
+    return a(condition, a, a), codegen
+
+
+where: Any = intrinsic(_where)
+
+
 @functools.cache
 def source_stamp() -> str:
     """Return a hash of the sources that a compiled kernel is made of: the equations and this folder."""

@@ -11,31 +11,59 @@ from lindyn.solve.lanes import layout as at
 from lindyn.solve.lanes.methods import make_cubic
 from lindyn.solve.lanes.thresholds import BISECTIONS
 
+SETTLED = 1e-9  # of the step: Newton's error squares, the next move would be rounding
+
+
+def make_bends(compiled: Any) -> Any:
+    """Return (a, da, b, db, h) -> the factors of u^2 and u^3 in the cubic of `methods.make_cubic`."""
+
+    @compiled
+    def bends(a, da, b, db, h):  # type: ignore[no-untyped-def]
+        return 3.0 * (b - a) - h * (2.0 * da + db), 2.0 * (a - b) + h * (da + db)
+
+    return bends
+
+
+def make_crossing(compiled: Any) -> Any:
+    """Return (a, da, b, db, h) -> where in a step, 0 .. h, the cubic of values a, b and slopes da, db changes sign.
+
+    Newton's method from the middle, kept between points of opposite sign by halving. That takes about five rounds,
+    halving alone fifty; while they run, one lane at a time, the block waits.
+    """
+    cubic, bends = make_cubic(compiled), make_bends(compiled)
+
+    @compiled
+    def crossing(a, da, b, db, h):  # type: ignore[no-untyped-def]
+        low, high, u = 0.0, 1.0, 0.5
+        rising = b > a
+        c2, c3 = bends(a, da, b, db, h)
+        for _ in range(BISECTIONS):
+            value = cubic(a, da, b, db, h, u)
+            if (value < 0.0) == rising:
+                low = u
+            else:
+                high = u
+            step = value / (h * da + u * (2.0 * c2 + 3.0 * c3 * u))
+            u -= step
+            if not low <= u <= high:
+                u = 0.5 * (low + high)
+            elif abs(step) < SETTLED:
+                break
+        return h * u
+
+    return crossing
+
 
 def make_events(rate: Any, compiled: Any) -> Any:
     """Return (w, wi, l) -> None: attend to the flags of lane l after an accepted step."""
     L = at.LANES
     _, _, constants = at.make_views(compiled)
-
-    cubic = make_cubic(compiled)
-
-    @compiled
-    def crossing(a, da, b, db, h):  # type: ignore[no-untyped-def]
-        """Return where in the step the cubic changes sign."""
-        low, high = 0.0, 1.0
-        rising = b > a
-        for _ in range(BISECTIONS):
-            u = 0.5 * (low + high)
-            if (cubic(a, da, b, db, h, u) < 0.0) == rising:
-                low = u
-            else:
-                high = u
-        return h * 0.5 * (low + high)
+    cubic, bends, crossing = make_cubic(compiled), make_bends(compiled), make_crossing(compiled)
 
     @compiled
     def dip(a, da, b, db, h):  # type: ignore[no-untyped-def]
         """Return the minimum of the cubic in a step where it falls at first and rises at last."""
-        c2, c3 = 3.0 * (b - a) - h * (2.0 * da + db), 2.0 * (a - b) + h * (da + db)
+        c2, c3 = bends(a, da, b, db, h)
         root = math.sqrt(max(c2 * c2 - 3.0 * c3 * h * da, 0.0))
         u = -h * da / (c2 + root) if c2 + root > 0.0 else 1.0
         return cubic(a, da, b, db, h, min(max(u, 0.0), 1.0))

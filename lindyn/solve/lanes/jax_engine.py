@@ -17,7 +17,7 @@ import numpy as np
 from jax import lax
 
 from lindyn.solve.lanes import layout as at
-from lindyn.solve.lanes import problem
+from lindyn.solve.lanes import problem, sign_change
 from lindyn.solve.lanes.jax_block import crossing, march
 from lindyn.solve.lanes.problem import LaneProblem, LaneResult
 from lindyn.solve.lanes.thresholds import STIFF_REACH
@@ -79,6 +79,7 @@ def solve_lanes(
     with jax.enable_x64(True):
         for lanes, stiff in _groups(task):
             _run_group(task, result, lanes, stiff, block)
+    sign_change.run_through(task, result, slice(0, task.n))  # on the CPU, as in the lane kernel
     return result
 
 

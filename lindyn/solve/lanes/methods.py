@@ -13,8 +13,8 @@ from typing import Any
 
 from lindyn.solve.lanes.tableaux import DOP853_A, DOP853_B, DOP853_E3, DOP853_E5, RODAS5P_A, RODAS5P_C, RODAS5P_GAMMA
 
-EPSILON = 1e-60  # imaginary step of derivatives; the equations are polynomials, so the derivative is exact
-IMAGINARY = 1e-60j
+EPSILON = 2.0**-199  # imaginary step of derivatives, exact for polynomials; a power of two: no rounding, no division
+IMAGINARY = EPSILON * 1j
 
 
 def as_is(function: Any) -> Any:

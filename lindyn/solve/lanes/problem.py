@@ -8,6 +8,7 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn.flows import choices
+from lindyn.solve.lanes import layout
 from lindyn.solve.lanes.layout import STATUSES
 from lindyn.solve.lanes.thresholds import COLLAPSE, COLLAPSED_SHARE, ESCAPE, EVENTS, NONE, escape_level
 from lindyn.solve.ode import whole
@@ -29,8 +30,8 @@ class LaneResult:
         s: eigenvalue of F at the end; exactly 0 where it fell below what float64 holds to relative accuracy (1e-290).
         tau: target / online ratio at the end.
         status: how the lane ended, index into `STATUSES`: "reached" t1; "underflow": s vanished on the way (a
-            collapse; the rest was run with s = 0, and tau is infinite where it outgrew float64); "not_finite": a
-            singularity or overflow, values are those of the last good step; "max_steps": likewise.
+            collapse; the rest was run with s = 0, and tau is infinite where it outgrew float64); "not_finite": an
+            overflow, values are those of the last good step; "max_steps": likewise.
         steps: steps tried.
         t_event: when the mode escaped or collapsed, see `event`; NaN where it did neither.
         event: index into `EVENTS`, judged by the final state: "collapse" where s is at most 1e-6 of its start,
@@ -65,6 +66,14 @@ class LaneResult:
         self.event[lanes] = np.where(collapsed, COLLAPSE, np.where(escaped, ESCAPE, NONE))
         times = np.where(collapsed, t_collapse, t_escape)
         self.t_event[lanes] = np.where(collapsed | escaped, times, np.nan)
+
+    def set_rows(self, lanes: Any, kept: np.ndarray, ints: np.ndarray, start_s: Any) -> None:
+        """Fill in some lanes from their rows of `layout`."""
+        self.p[lanes], self.s[lanes], self.tau[lanes] = kept[:, layout.P], kept[:, layout.S], kept[:, layout.TAU]
+        self.status[lanes], self.steps[lanes] = ints[:, layout.STATUS], ints[:, layout.STEPS]
+        self.K_min[lanes] = kept[:, layout.K_MIN]
+        times = kept[:, layout.T_ESCAPE], kept[:, layout.T_COLLAPSE]
+        self.set_events(lanes, start_s, kept[:, layout.ESCAPE_P], *times)
 
     def status_names(self) -> np.ndarray:
         """Return the status of each lane in words."""

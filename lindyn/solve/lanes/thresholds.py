@@ -6,7 +6,7 @@ import numpy as np
 
 ESCAPED_SHARE = 0.9  # escape: p past this share of p_+
 COLLAPSED_SHARE = 1e-6  # collapse: s under this share of its start
-BISECTIONS = 50  # in which a crossing is found inside a step
+BISECTIONS = 50  # in which, at most, a crossing is found inside a step
 STIFF_REACH = 5000.0  # beta t1 past which the L-stable method is cheaper (measured, benchmarks/sweep.py)
 FIRST_STEP = 0.01  # of the time in which the fastest unknown changes by its own size
 EVENTS = ("none", "escape", "collapse")
