@@ -36,6 +36,13 @@ class Option:
 
 
 SYSTEMS = ("weights", "gram", "correlation", "modes", "mode_weights", "parabola")
+# written out, so that the help loads nothing; a test holds it to what the flows take
+RULES = (
+    *("direct_pred", "direct_set", "direct_copy", "linear_regression", "neumann", "visser"),
+    *("newton_schulz", "newton_schulz_twice", "stiefel"),
+    *("paper", "luckmatters", "directcopy", "implicit_var_reg", "richemond"),
+)
+PREDICTORS = ("trained", "symmetrised", "identity", *RULES)
 _H, _D, _S, _F, _R, _T, _I = "hyperparameters", "data", "state", "flow", "solve", "descent", "images"
 
 OPTIONS = (
@@ -68,7 +75,13 @@ OPTIONS = (
     Option(_S, "tau0", "floats", None, "initial tau (default 1; 0 with --target-start zero)"),
     Option(_F, "target", str, "ema", "the target network", ("ema", "online", "frozen")),
     Option(_F, "stop_gradient", bool, True, "stop the gradient at the target branch"),
-    Option(_F, "predictor", str, "trained", "the predictor", ("trained", "symmetrised", "identity")),
+    Option(
+        _F, "predictor", str, "trained", "trained, symmetrised, identity, or a closed-form rule or preset", PREDICTORS
+    ),
+    Option(_F, "rule", str, None, "changes of the closed-form rule, e.g. eps=0.01,ridge=0.1,rho=0.3,freq=5"),
+    Option(
+        _F, "statistics", str, "views", "what a closed-form rule sees: outputs, or weights alone", ("views", "weights")
+    ),
     Option(_F, "tau", str, "dynamic", "tau of the correlation and mode systems", ("dynamic", "constant")),
     Option(_R, "t1", float, 100.0, "end of the run, in flow time: learning rate x steps / (1 - momentum)"),
     Option(_R, "points", int, 201, "number of times kept"),

@@ -17,6 +17,7 @@ trajectory.png, run.toml (the complete configuration; `lindyn simulate --config 
   lindyn simulate --target online --no-stop-gradient         Theorem 2: without stop-gradient, collapse
   lindyn simulate --system modes --p 0.1,0.5 --s 0.05,0.2    Eqs. 11-13
   lindyn simulate --learning-rate 0.05 --batch 64            minibatch SGD instead of the flow
+  lindyn simulate --predictor direct_pred --rule eps=0.1     DirectPred: W_p set from the outputs at every instant
   lindyn simulate --images digits --eta 0.02                 which directions of real images survive
 """
 

@@ -1,5 +1,6 @@
 """From settings to a flow and its initial state, and to a finished run."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 
 import lindyn as ld
 from lindyn import conversions
+from lindyn.flows import choices
+from lindyn.predictors import Recipe
 
 EXPLICIT_LIMIT = 2e4  # beta x t1 past which scipy's explicit steps on a large system lose to compiled ones
 
@@ -74,11 +77,37 @@ def build(given: dict[str, Any]) -> tuple[Any, Any]:
 
 def _choices(given: dict[str, Any], *names: str) -> dict[str, Any]:
     """Return the ablations this system has; one that was asked for and that it does not have is an error."""
-    defaults = {"target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "dynamic"}
+    defaults = {"target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "dynamic", "statistics": "views"}
     for name, default in defaults.items():
         if name not in names and given[name] != default:
             raise ValueError(f"system={given['system']!r} has no choice of {name}; got {given[name]!r}. Leave it out.")
-    return {name: given[name] for name in names}
+    chosen = {name: given[name] for name in names}
+    return chosen | {"predictor": predictor(given)} if "predictor" in names else chosen
+
+
+def predictor(given: dict[str, Any]) -> Any:
+    """Return the choice of predictor, with the changes of `rule` where it is a closed-form one.
+
+    Raises:
+        ValueError: changes of a rule that was not chosen, one that is not name=value, an unknown name.
+    """
+    name, text = given["predictor"], given["rule"]
+    if name in choices.PREDICTORS:
+        if text is not None:
+            raise ValueError(f"rule={text!r} changes a closed-form predictor; got predictor={name!r}. Name its rule.")
+        return name
+    parts = [part.partition("=") for part in (text or "").split(",") if part]
+    for key, equals, value in parts:
+        if not (key and equals and value):
+            raise ValueError(f"rule must be name=value pairs, e.g. eps=0.01,rho=0.3; got {text!r}.")
+    return Recipe.of(name, **{key.strip(): _number_or_word(value.strip()) for key, _, value in parts})
+
+
+def _number_or_word(text: str) -> Any:
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text == "true" if text in ("true", "false") else text
 
 
 def moments(given: dict[str, Any]) -> ld.Moments:
@@ -121,7 +150,7 @@ def _tau0(given: dict[str, Any]) -> Any:
 
 def _weights(given: dict[str, Any]) -> tuple[Any, Any]:
     flow = ld.WeightFlow(
-        hyperparameters(given), moments(given), **_choices(given, "target", "stop_gradient", "predictor")
+        hyperparameters(given), moments(given), **_choices(given, "target", "stop_gradient", "predictor", "statistics")
     )
     y0 = ld.WeightState.random(
         given["n2"],
@@ -143,12 +172,14 @@ def _isotropic(given: dict[str, Any]) -> dict[str, float]:
 
 
 def _gram(given: dict[str, Any]) -> tuple[Any, Any]:
-    flow = ld.GramFlow(hyperparameters(given), **_isotropic(given), **_choices(given, "target", "predictor"))
+    flow = ld.GramFlow(
+        hyperparameters(given), **_isotropic(given), **_choices(given, "target", "predictor", "statistics")
+    )
     return flow, conversions.weights_to_gram(_weights(given | {"system": "weights"})[1]).state
 
 
 def _correlation(given: dict[str, Any]) -> tuple[Any, Any]:
-    chosen = _choices(given, "target", "stop_gradient", "predictor", "tau")
+    chosen = _choices(given, "target", "stop_gradient", "predictor", "tau", "statistics")
     flow = ld.CorrelationFlow(hyperparameters(given), **_isotropic(given), **chosen)
     start = _weights(given | {"system": "weights", "target_start": "copy", "tau": "dynamic"})[1]
     tau = _tau0(given)
@@ -176,12 +207,12 @@ def _mode_start(given: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def _modes(given: dict[str, Any]) -> tuple[Any, Any]:
-    chosen = _choices(given, "target", "stop_gradient", "predictor", "tau")
+    chosen = _choices(given, "target", "stop_gradient", "predictor", "tau", "statistics")
     return ld.ModeFlow(hyperparameters(given), **_spectrum(given), **chosen), ld.ModeState(*_mode_start(given))
 
 
 def _mode_weights(given: dict[str, Any]) -> tuple[Any, Any]:
-    chosen = _choices(given, "target", "stop_gradient", "predictor")
+    chosen = _choices(given, "target", "stop_gradient", "predictor", "statistics")
     p, s, tau = _mode_start(given)
     return ld.ModeWeightFlow(hyperparameters(given), **_spectrum(given), **chosen), ld.ModeWeightState(
         p, np.sqrt(s), tau * np.sqrt(s)

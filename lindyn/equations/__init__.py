@@ -10,9 +10,11 @@ gradient (torch).
     correlation   (W_p, F, tau): Assumptions 1 + 2, with and without symmetrisation (Eq. 7)
     modes         (p, s, tau) and (p, w, a), one eigen-direction at a time (Eqs. 11-13, Appendix D)
     parabola      (p, tau) on s = p^2 / alpha_p (Eqs. 15-16)
+    statistics    what a closed-form predictor sees of the outputs
     target        tau under Assumption 1 (Eq. 13)
     matrices      H of Theorem 2, K of Theorem 3, the conserved matrix C of Theorem 1
     descent       one finite step: momentum and EMA as in training
+    closed_form   closed-form predictors, line by line
 
 Symbols: W online (n2 x n1), W_p predictor (n2 x n2), W_a target (n2 x n1); X, X_aug = X' data moments
 (n1 x n1); F = W W^T; tau target/online ratio; p, s eigenvalues of W_p, F; alpha_p predictor learning-rate

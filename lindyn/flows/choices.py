@@ -3,27 +3,51 @@
 from typing import Any
 
 from lindyn import _checks
+from lindyn.predictors.definition import RULES, Rule
+from lindyn.predictors.presets import PRESETS
+from lindyn.predictors.recipe import Recipe
 
 TARGETS = ("ema", "online", "frozen")
 PREDICTORS = ("trained", "symmetrised", "identity")
 TAUS = ("dynamic", "constant")
 
 
-def check(target: str, stop_gradient: bool = True, predictor: str = "trained", tau: str = "dynamic") -> None:
-    """Check a combination of choices.
+def predictor_of(given: Any) -> "str | Recipe":
+    """Return a choice of predictor: one of `PREDICTORS`, or the `Recipe` that a closed-form rule stands for.
+
+    Args:
+        given: "trained", "symmetrised" or "identity"; a `Rule`, a `Recipe`, or the name of a rule or of a preset.
+
+    Returns:
+        The word, or the recipe.
+
+    Raises:
+        ValueError: an unknown name; the message suggests the near one.
+    """
+    if isinstance(given, Rule | Recipe):
+        return Recipe.of(given)
+    name = _checks.one_of("predictor", given, (*PREDICTORS, *RULES, *PRESETS))
+    return name if name in PREDICTORS else Recipe.of(name)
+
+
+def check(target: str, stop_gradient: bool = True, predictor: Any = "trained", tau: str = "dynamic") -> "str | Recipe":
+    """Check a combination of choices and return the predictor as `predictor_of` does.
 
     Args:
         target: "ema" (BYOL), "online" (SimSiam: W_a = W at all times), "frozen" (W_a never moves).
         stop_gradient: whether the gradient is stopped at the target branch.
         predictor: "trained", "symmetrised" (its flow is replaced by its symmetric part, Assumption 3) or
-            "identity" (no predictor). Closed-form rules W_p = rule(F) have their place here too.
+            "identity" (no predictor), or a closed-form rule W_p = rule(F, H), see `predictor_of`.
         tau: "dynamic" (Assumption 1) or "constant".
+
+    Returns:
+        The predictor: a word or a `Recipe`.
 
     Raises:
         ValueError: an unknown name, or a combination that has no meaning.
     """
     _checks.one_of("target", target, TARGETS)
-    _checks.one_of("predictor", predictor, PREDICTORS)
+    predictor = predictor_of(predictor)
     _checks.one_of("tau", tau, TAUS)
     if not isinstance(stop_gradient, bool):
         raise ValueError(f"stop_gradient must be True or False; got {stop_gradient!r}.")
@@ -32,6 +56,7 @@ def check(target: str, stop_gradient: bool = True, predictor: str = "trained", t
             f"stop_gradient=False needs target='online'; got target={target!r}, "
             "whose W_a is no function of W at the instant, so there is no gradient to stop."
         )
+    return predictor
 
 
 def beta_of(target: str, beta: Any) -> Any:

@@ -5,8 +5,8 @@ from typing import Any
 
 from lindyn import _checks
 from lindyn._records import Record, static
-from lindyn.equations import correlation, gram, target, weights
-from lindyn.flows import choices
+from lindyn.equations import correlation, gram, statistics, target, weights
+from lindyn.flows import choices, rules
 from lindyn.flows.full import check_predictor
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.states import CorrelationState, GramState
@@ -35,8 +35,9 @@ class CorrelationFlow(Record):
         symmetrised: shorthand for predictor="symmetrised" (Assumption 3).
         target: "ema", "online" (tau = 1) or "frozen" (beta = 0).
         stop_gradient: False adds the gradient through the target branch; needs target="online".
-        predictor: "trained", "symmetrised" or "identity".
+        predictor: "trained", "symmetrised", "identity" or a closed-form rule, see `WeightFlow`.
         tau: "dynamic", or "constant" to hold it at its initial value.
+        statistics: what a rule sees, "views": (x + sigma2) F and x tau F, or "weights": F and tau F.
 
     Raises:
         ValueError: a negative variance, an unknown choice or a combination without meaning.
@@ -48,29 +49,31 @@ class CorrelationFlow(Record):
     symmetrised: bool = static(default=False)
     target: str = static(default="ema")
     stop_gradient: bool = static(default=True)
-    predictor: str = static(default="trained")
+    predictor: Any = static(default="trained")
     tau: str = static(default="dynamic")
+    statistics: str = static(default="views")
 
     state_type = CorrelationState
 
     def _check(self) -> None:
         check_isotropic(self)
-        choices.check(self.target, self.stop_gradient, self.predictor, self.tau)
+        self._set(predictor=choices.check(self.target, self.stop_gradient, self.predictor, self.tau))
+        rules.check_statistics(self)
         if self.symmetrised:
-            if self.predictor == "identity":
-                raise ValueError("symmetrised=True needs a trained predictor; got predictor='identity'.")
+            if self.predictor not in ("trained", "symmetrised"):
+                raise ValueError(f"symmetrised=True needs a trained predictor; got predictor={self.predictor!r}.")
             self._set(predictor="symmetrised")
         self._set(symmetrised=self.predictor == "symmetrised")
 
     def __call__(self, t: Any, y: CorrelationState, args: Any = None) -> CorrelationState:
         """Return (dW_p, dF, dtau)/dt at the state y; two n2 x n2 products with stop-gradient."""
-        hp = self.hp
+        y, hp = rules.complete(self, y), self.hp
         Y = correlation.drive(y.W_p, y.F, y.tau, self.x, self.sigma2)
         dF = correlation.dF(y.W_p, y.F, Y, hp.eta_s)
         if not self.stop_gradient:
             E = correlation.target_branch(y.W_p, y.F, self.x, self.sigma2)
             dF = dF + (E + E.T)  # in this order the sum stays exactly symmetric
-        if self.predictor == "identity":
+        if self.predictor == "identity" or rules.is_rule(self.predictor):
             dW_p = 0.0 * y.W_p
         else:
             drive = weights.symmetric_part(Y) if self.predictor == "symmetrised" else Y
@@ -81,6 +84,11 @@ class CorrelationFlow(Record):
         if self.tau == "constant" or self.target == "online":
             return 0.0 * y.tau
         return target.dtau(y.tau, dF.trace() / (2 * y.F.trace()), choices.beta_of(self.target, self.hp.beta))
+
+    def output_statistics(self, y: CorrelationState) -> tuple[Any, Any]:
+        """Return (F, H) as a rule sees them, each n2 x n2."""
+        x, x_aug = rules.seen(self, self.x, self.sigma2)
+        return statistics.isotropic_correlation(y.F, x, x_aug), statistics.isotropic_cross(y.tau * y.F, x)
 
     def check_state(self, y: CorrelationState) -> None:
         """Raise ValueError if y cannot start this flow."""
@@ -112,7 +120,8 @@ class GramFlow(Record):
         sigma2: variance of the augmentation, >= 0.
         x: variance of the data, >= 0.
         target: "ema" or "frozen" (for "online" use `CorrelationFlow`, exact at tau = 1).
-        predictor: "trained", "symmetrised" or "identity".
+        predictor: "trained", "symmetrised", "identity" or a closed-form rule, see `WeightFlow`.
+        statistics: what a rule sees, "views": (x + sigma2) F and x H, or "weights": F and H.
 
     Raises:
         ValueError: a negative variance or an unknown choice.
@@ -122,13 +131,15 @@ class GramFlow(Record):
     sigma2: Any = 0.25
     x: Any = 1.0
     target: str = static(default="ema")
-    predictor: str = static(default="trained")
+    predictor: Any = static(default="trained")
+    statistics: str = static(default="views")
 
     state_type = GramState
 
     def _check(self) -> None:
         check_isotropic(self)
-        choices.check(self.target, predictor=self.predictor)
+        self._set(predictor=choices.check(self.target, predictor=self.predictor))
+        rules.check_statistics(self)
         if self.target == "online":
             raise ValueError(
                 "target='online' needs no (H, J); use CorrelationFlow(target='online'), which is exact then."
@@ -136,10 +147,10 @@ class GramFlow(Record):
 
     def __call__(self, t: Any, y: GramState, args: Any = None) -> GramState:
         """Return (dW_p, dF, dH, dJ)/dt at the state y; four n2 x n2 products."""
-        hp, x, sigma2 = self.hp, self.x, self.sigma2
+        y, hp, x, sigma2 = rules.complete(self, y), self.hp, self.x, self.sigma2
         beta = choices.beta_of(self.target, hp.beta)
         R = gram.residual(y.W_p, y.F, y.H, x, sigma2)
-        if self.predictor == "identity":
+        if self.predictor == "identity" or rules.is_rule(self.predictor):
             dW_p = 0.0 * y.W_p
         else:
             dW_p = gram.dW_p(y.W_p, R, hp.alpha_p, hp.eta_p)
@@ -150,6 +161,11 @@ class GramFlow(Record):
             H=gram.dH(y.W_p, y.F, y.H, y.J, x, sigma2, beta, hp.eta_s),
             J=gram.dJ(y.H, y.J, beta),
         )
+
+    def output_statistics(self, y: GramState) -> tuple[Any, Any]:
+        """Return (F, H) as a rule sees them, each n2 x n2."""
+        x, x_aug = rules.seen(self, self.x, self.sigma2)
+        return statistics.isotropic_correlation(y.F, x, x_aug), statistics.isotropic_cross(y.H, x)
 
     def check_state(self, y: GramState) -> None:
         """Raise ValueError if y cannot start this flow."""

@@ -7,8 +7,8 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import Record, static
-from lindyn.equations import modes, parabola, target
-from lindyn.flows import choices
+from lindyn.equations import modes, parabola, statistics, target
+from lindyn.flows import choices, rules
 from lindyn.flows.correlations import check_online_tau
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.states import ModeState, ModeWeightState, ParabolaState
@@ -57,8 +57,10 @@ class ModeFlow(Record):
         x_aug: eigenvalues of X', likewise (sigma^2 in the paper).
         target: "ema", "online" (tau = 1) or "frozen" (the target's weight a = tau sqrt(s) stays).
         stop_gradient: False adds the gradient through the target branch; needs target="online".
-        predictor: "trained" or "identity" (p = 1); "symmetrised" is "trained" here.
+        predictor: "trained" or "identity" (p = 1), "symmetrised" is "trained" here; or a closed-form rule, see
+            `WeightFlow`: then p = rule((x + x_aug) s, x tau s) of all modes together, coupled by the rule's norms.
         tau: "dynamic", or "constant" to hold it at its initial value.
+        statistics: what a rule sees, "views", or "weights": s and tau s.
 
     Raises:
         ValueError: a negative eigenvalue, an unknown choice or a combination without meaning.
@@ -69,23 +71,25 @@ class ModeFlow(Record):
     x_aug: Any = 0.25
     target: str = static(default="ema")
     stop_gradient: bool = static(default=True)
-    predictor: str = static(default="trained")
+    predictor: Any = static(default="trained")
     tau: str = static(default="dynamic")
+    statistics: str = static(default="views")
 
     state_type = ModeState
 
     def _check(self) -> None:
         _check_spectrum(self)
-        choices.check(self.target, self.stop_gradient, self.predictor, self.tau)
+        self._set(predictor=choices.check(self.target, self.stop_gradient, self.predictor, self.tau))
+        rules.check_statistics(self)
 
     def __call__(self, t: Any, y: ModeState, args: Any = None) -> ModeState:
         """Return (dp, ds, dtau)/dt at the state y."""
-        hp = self.hp
+        y, hp = rules.complete(self, y), self.hp
         D = modes.drive(y.p, y.tau, self.x, self.x_aug)
         g = modes.growth(y.p, D, hp.eta_s)
         if not self.stop_gradient:
             g = g + modes.target_branch(y.p, self.x, self.x_aug)
-        fixed_p = self.predictor == "identity"
+        fixed_p = self.predictor == "identity" or rules.is_rule(self.predictor)
         fixed_tau = self.tau == "constant" or self.target == "online"
         return ModeState._unchecked(
             p=0.0 * y.p if fixed_p else modes.dp(y.p, y.s, D, hp.alpha_p, hp.eta_p),
@@ -93,9 +97,15 @@ class ModeFlow(Record):
             tau=0.0 * y.tau if fixed_tau else target.dtau(y.tau, g, choices.beta_of(self.target, hp.beta)),
         )
 
+    def output_statistics(self, y: ModeState) -> tuple[Any, Any]:
+        """Return the eigenvalues of (F, H) as a rule sees them, one per mode."""
+        x, x_aug = rules.seen(self, self.x, self.x_aug)
+        return statistics.isotropic_correlation(y.s, x, x_aug), statistics.isotropic_cross(y.tau * y.s, x)
+
     def check_state(self, y: ModeState) -> None:
         """Raise ValueError if y cannot start this flow."""
         _check_modes(self, y.p)
+        rules.check_axes(self.predictor, y.p)
         _check_ones(self.predictor, y.p)
         check_online_tau(self, y.tau)
 
@@ -114,7 +124,8 @@ class ModeWeightFlow(Record):
         x_aug: eigenvalues of X', likewise.
         target: "ema", "online" (a = w) or "frozen".
         stop_gradient: False adds the gradient through the target branch; needs target="online".
-        predictor: "trained" or "identity" (p = 1).
+        predictor: "trained" or "identity" (p = 1), or a closed-form rule, see `ModeFlow`.
+        statistics: what a rule sees, "views": (x + x_aug) w^2 and x a w, or "weights": w^2 and a w.
 
     Raises:
         ValueError: a negative eigenvalue, an unknown choice or a combination without meaning.
@@ -125,13 +136,15 @@ class ModeWeightFlow(Record):
     x_aug: Any = 0.25
     target: str = static(default="ema")
     stop_gradient: bool = static(default=True)
-    predictor: str = static(default="trained")
+    predictor: Any = static(default="trained")
+    statistics: str = static(default="views")
 
     state_type = ModeWeightState
 
     def _check(self) -> None:
         _check_spectrum(self)
-        choices.check(self.target, self.stop_gradient, self.predictor)
+        self._set(predictor=choices.check(self.target, self.stop_gradient, self.predictor))
+        rules.check_statistics(self)
 
     @classmethod
     def appendix_d(
@@ -161,22 +174,29 @@ class ModeWeightFlow(Record):
 
     def __call__(self, t: Any, y: ModeWeightState, args: Any = None) -> ModeWeightState:
         """Return (dp, dw, da)/dt at the state y; with target="online" a is read as w."""
-        hp, online = self.hp, self.target == "online"
+        y, hp, online = rules.complete(self, y), self.hp, self.target == "online"
         a = y.w if online else y.a
         r = modes.residual(y.p, y.w, a, self.x, self.x_aug)
         dw = modes.dw(y.p, y.w, r, hp.eta_s)
         if not self.stop_gradient:
             dw = dw + y.w * modes.target_branch(y.p, self.x, self.x_aug)
-        fixed_p = self.predictor == "identity"
+        fixed_p = self.predictor == "identity" or rules.is_rule(self.predictor)
         return ModeWeightState._unchecked(
             p=0.0 * y.p if fixed_p else modes.dp_weights(y.p, y.w, r, hp.alpha_p, hp.eta_p),
             w=dw,
             a=dw if online else modes.da(y.w, a, choices.beta_of(self.target, hp.beta)),
         )
 
+    def output_statistics(self, y: ModeWeightState) -> tuple[Any, Any]:
+        """Return the eigenvalues of (F, H) as a rule sees them, one per mode."""
+        x, x_aug = rules.seen(self, self.x, self.x_aug)
+        a = y.w if self.target == "online" else y.a
+        return statistics.isotropic_correlation(y.w * y.w, x, x_aug), statistics.isotropic_cross(a * y.w, x)
+
     def check_state(self, y: ModeWeightState) -> None:
         """Raise ValueError if y cannot start this flow."""
         _check_modes(self, y.p)
+        rules.check_axes(self.predictor, y.p)
         _check_ones(self.predictor, y.p)
         if self.target == "online" and not _checks.is_traced(y.a) and bool((y.a != y.w).any()):
             raise ValueError("target='online' means a = w; got an a that differs. Leave a out, or use target='ema'.")

@@ -90,7 +90,7 @@ def _finish(W_p: Any, stop_gradient: bool) -> Any:
     return arrays.stopped(W_p) if stop_gradient else W_p
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, repr=False)
 class Rule(Record):
     """A rule with its parameters chosen: W_p = rule(F, cross) + ridge I. Made by `Rule.of`.
 

@@ -1,5 +1,6 @@
 """How a rule is used in training: from which average of the statistics, how often, averaged how."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ STARTS = ("first", "zero")
 UPDATES = ("step", "call")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, repr=False)
 class Recipe(Record):
     """A rule and its practice: F-hat <- rho F-hat + (1 - rho) F_batch, W_p <- rho_p W_p + (1 - rho_p) rule(F-hat).
 
@@ -86,6 +87,29 @@ class Recipe(Record):
         _checks.one_of("update", self.update, UPDATES)
         if not isinstance(self.centre, bool):
             raise ValueError(f"centre must be True or False; got {self.centre!r}.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the recipe in plain words and numbers (for JSON), see `from_dict`."""
+        rule = self.rule
+        plain = {name: getattr(self, name) for name in self._fields() if name != "rule"}
+        return {"rule": rule.name, "parameters": dict(rule.parameters), "ridge": rule.ridge} | plain
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> Self:
+        """Return the recipe that `as_dict` described.
+
+        Raises:
+            ValueError: as the class.
+        """
+        rest = dict(plain)
+        name, parameters, ridge = (rest.pop(key) for key in ("rule", "parameters", "ridge"))
+        return cls(rule=Rule.of(name, ridge=ridge, **parameters), **rest)
+
+    def __repr__(self) -> str:
+        """Return its rule and what is not at its default."""
+        usual = {field.name: field.default for field in dataclasses.fields(self)}
+        shown = [f"{n}={v!r}" for n in usual if n != "rule" and (v := getattr(self, n)) != usual[n]]
+        return f"Recipe({', '.join([repr(self.rule), *shown])})"
 
     def blend(self, old: Any, new: Any, count: Any) -> Any:
         """Return the statistics after one update, from those before; `count` updates went before (may be an array).

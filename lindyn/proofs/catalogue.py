@@ -7,6 +7,8 @@ from lindyn.proofs import (
     grill,
     grill_predictor,
     richemond,
+    rule_modes,
+    rule_regression,
     tian_alignment,
     tian_appendix_d,
     tian_critical,
@@ -32,6 +34,8 @@ STATEMENTS: tuple[Statement, ...] = (
     *richemond.STATEMENTS,
     *grill.STATEMENTS,
     *grill_predictor.STATEMENTS,
+    *rule_modes.STATEMENTS,
+    *rule_regression.STATEMENTS,
     *beyond.STATEMENTS,
 )
 

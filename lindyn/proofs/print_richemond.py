@@ -76,6 +76,25 @@ def _multiple_of_identity(steps: int = 40) -> float:
     return worst
 
 
+def _procrustes(transposed: bool) -> float:
+    """Return the distance of the printed predictor of Sigma = Z^T Z'/b to the best orthogonal P, worst of 5 draws."""
+    worst = 0.0
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        Z, Q = rng.normal(size=(40, 4)), np.linalg.qr(rng.normal(size=(4, 4)))[0]
+        other = Z @ Q + 0.1 * rng.normal(size=(40, 4))
+        M = Z.T @ other / 40
+        U, _, Vt = np.linalg.svd(M)  # min ||Z P - Z'|| over orthogonal P: P = U V^T (Procrustes)
+        P = stiefel(M).T if transposed else stiefel(M)
+        worst = max(worst, float(np.linalg.norm(P * 2 / np.linalg.norm(P) - U @ Vt)))
+    return worst
+
+
+def _asymmetry() -> float:
+    predictors = [stiefel(_random_positive(seed)) for seed in range(5)]
+    return max(float(np.linalg.norm(P - P.T) / np.linalg.norm(P)) for P in predictors)
+
+
 def _identity_for_positive() -> list[Step]:
     """For symmetric positive Sigma, (Sigma^T Sigma)^(-1/2) = N with N Sigma = I."""
     one = sympy.Identity(richemond.f)
@@ -188,6 +207,20 @@ ENTRIES: tuple[Printed, ...] = (
         numbers=lambda: (
             f"distance to the polar factor {_polar_distance(False):.3g}, after rescaling "
             f"{small(_polar_distance(True))} (4 x 4 draws)"
+        ),
+    ),
+    Printed(
+        "Stiefel predictor, side",
+        "Richemond 2023",
+        "P = B_n Sigma^T/||B_n||_F, B_n from Sigma^T Sigma, acting on rows (Z P predicts Z')",
+        lambda: [counted("for Sigma = Z^T Z/b the sides agree, P = P^T", _asymmetry, 1e-6)],
+        "with Sigma = Z^T Z'/b its transpose is the best orthogonal P on rows; as printed it is the W_p that acts on "
+        "columns",
+        elsewhere=lambda: [counted("with Z^T Z'/b it is the best orthogonal P", lambda: _procrustes(False), 1e-6)],
+        correct=lambda: [counted("its transpose is the best orthogonal P", lambda: _procrustes(True), 1e-6)],
+        numbers=lambda: (
+            f"5 batches Z' = Z Q + noise: distance to the best orthogonal P {_procrustes(False):.3g}, of the transpose "
+            f"{small(_procrustes(True))}"
         ),
     ),
     Printed(

@@ -20,6 +20,7 @@ from lindyn.proofs.print_tian_steps import UNITS
 from lindyn.proofs.settings import LOWEST
 from lindyn.proofs.steps import ScalarIdentity
 from lindyn.proofs.symbols import (
+    HALF,
     alpha_p,
     eta,
     eta_p,
@@ -236,5 +237,15 @@ ENTRIES: tuple[Printed, ...] = (
         "etabar: the flow's eta is 4e-4, not 4e-4/0.03",
         elsewhere=lambda: of.sgd("per_step"),
         correct=lambda: of.sgd("sgd"),
+    ),
+    Printed(
+        "DirectPred, Eq. 18",
+        "Tian 2021, Eqs. 18-19 and the released code",
+        "p_j = sqrt(s_j) + epsilon max_j s_j is what the experiments ran",
+        lambda: of.direct_pred_released(sympy.Symbol("m", positive=True)),
+        "the released code sets p_j = (sqrt(s_j) + epsilon sqrt(max_j s_j))/sqrt(max_j s_j): Eq. 18 up to the scale "
+        "of W_p where max_j s_j = 1 only",
+        with_condition=lambda: of.direct_pred_released(sympy.S.One),
+        correct=lambda: of.direct_pred_released(sympy.Symbol("m", positive=True), HALF),
     ),
 )

@@ -4,7 +4,7 @@ from typing import Any
 
 import sympy
 
-from lindyn.equations import matrices
+from lindyn.equations import closed_form, matrices
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.proofs import numbers_tian as numbers
 from lindyn.proofs import (
@@ -18,6 +18,7 @@ from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.lemmas import counted
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
+    HALF,
     MOMENTS_SYMMETRIC,
     F,
     W,
@@ -154,3 +155,18 @@ def sgd(decay: str) -> list[Step]:
 def same_number(text: str, a: float, b: float) -> Step:
     """Return the identity of two numbers."""
     return ScalarIdentity(text, sympy.nsimplify(round(a, 12)), sympy.nsimplify(round(b, 12)))
+
+
+def direct_pred_released(largest: Any, power: Any = 1) -> list[Step]:
+    """Hold the released code's p_j sqrt(max_j s_j) against sqrt(s_j) + epsilon (max_j s_j)^power, Eq. 18 at power 1.
+
+    Args:
+        largest: max_j s_j.
+        power: of max_j s_j in the shift.
+
+    Returns:
+        The step.
+    """
+    eps, one = sympy.symbols("epsilon s_j", positive=True)
+    released = closed_form.shifted_power(one / largest, HALF, eps) * sympy.sqrt(largest)
+    return [ScalarIdentity("p_j up to scale", released, closed_form.shifted_power(one, HALF, eps * largest**power))]

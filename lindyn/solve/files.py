@@ -15,6 +15,7 @@ from lindyn import _checks, flows, states
 from lindyn.flows.full import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments, SamplingError
+from lindyn.predictors.recipe import Recipe
 from lindyn.solve.trajectory import Trajectory
 
 _AXES = {"W": ("n2", "n1"), "W_a": ("n2", "n1"), "W_p": ("n2", "n2_in")} | dict.fromkeys("FHJ", ("n2", "n2_in"))
@@ -46,7 +47,7 @@ def _variables(traj: Trajectory) -> dict[str, tuple[tuple[str, ...], np.ndarray]
 def _attributes(traj: Trajectory) -> dict[str, str]:
     """Return the configuration as JSON strings, complete enough to rebuild the run."""
     flow = traj.flow
-    choices = {name: getattr(flow, name) for name in flow._fields(static=True)}
+    choices = {name: _plain(getattr(flow, name)) for name in flow._fields(static=True)}
     rates = {name: float(getattr(flow.hp, name)) for name in flow.hp._fields()}
     sampling = getattr(getattr(flow, "data", None), "sampling", None)
     return {
@@ -59,6 +60,11 @@ def _attributes(traj: Trajectory) -> dict[str, str]:
         "status": traj.status,
         "time_unit": "flow time = learning rate x steps",
     }
+
+
+def _plain(choice: Any) -> Any:
+    """Return a choice of a flow as JSON takes it: a recipe by its parts."""
+    return choice.as_dict() if isinstance(choice, Recipe) else choice
 
 
 def _digest(arrays: dict[str, np.ndarray], text: dict[str, str]) -> str:
@@ -175,6 +181,8 @@ def _rebuild(arrays: dict[str, np.ndarray], text: dict[str, str]) -> Trajectory:
     hp = Hyperparameters(**description["hyperparameters"])
     sampling = json.loads(text["sampling"])
     given: dict[str, Any] = {"hp": hp, **description["choices"]}
+    if isinstance(given.get("predictor"), dict):
+        given["predictor"] = Recipe.from_dict(given["predictor"])
     if description["name"] == "WeightFlow":
         given["data"] = Moments(arrays["X"], arrays["X_aug"], SamplingError(**sampling) if sampling else None)
     given |= {name: arrays[name][()] for name in ("x", "x_aug", "sigma2") if name in arrays}

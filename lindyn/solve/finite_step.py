@@ -11,9 +11,11 @@ import numpy as np
 from lindyn import _checks
 from lindyn._records import register_records
 from lindyn.equations import descent
+from lindyn.flows import rules
 from lindyn.flows.full import WeightFlow
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.sampling import GaussianViews, RecordedViews
+from lindyn.solve import closed_form
 from lindyn.solve.ode import SAVED, any_traced, check_start, whole
 from lindyn.solve.reductions import StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
@@ -43,6 +45,12 @@ def descend(
 
     The rates are the flow's: the predictor's step is alpha_p times larger, and decay is part of the gradient, as in
     SGD (eta_s = its weight decay; eta_p = alpha_p times the predictor's). One step is alpha of flow time.
+
+    With a closed-form predictor each step gathers (F, H) of its forward pass into the recipe's averages, steps W, sets
+    W_p where freq divides the number of the step (0 first), and then moves the target: the order of the released
+    DirectPred. See `lindyn.solve.closed_form.of_views` for the minibatch's (F, H). At freq > 1 W_p takes gradient steps
+    at every step, with alpha_p, eta_p and its own momentum; setting it leaves its velocity as it is, as an optimiser
+    would that knows nothing of the setting. At freq = 1 it takes none. W_p(0) is the rule's own, not that of y0.
 
     Args:
         flow: a `WeightFlow`, or a `ModeWeightFlow` (population loss only).
@@ -77,7 +85,7 @@ def descend(
     gamma_a = _gamma_a(flow, alpha)
     save_every = max(1, steps // (SAVED - 1)) if save_every is None else whole("save_every", save_every)
     source = _source(flow, batch, samples)
-    reduced = reduce_flow(flow, y0, "printed" if source is not None else "auto")
+    reduced = reduce_flow(flow, rules.complete(flow, y0), "printed" if source is not None else "auto")
     plan = (steps, save_every, batch)
     with jax.enable_x64(True):
         kept, states = _run(reduced, source, seed, (learning_rate, momentum, gamma_a), plan, progress)
@@ -120,11 +128,16 @@ def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progre
     flow, y, source = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (reduced.flow, reduced.y0, source))
     trained = _ROLES[type(y)][0]
     v = {name: jnp.zeros_like(getattr(y, name)) for name in trained}
+    averages = None
+    if rules.is_rule(flow.predictor):
+        averages = jax.tree.map(jnp.zeros_like, flow.output_statistics(y))
     key, rates = jax.random.key(seed), tuple(jnp.asarray(rate, jnp.float64) for rate in rates)
     kept, states = [0], [jax.tree.map(np.array, y)]
     for first in range(0, steps, save_every):
         count = min(save_every, steps - first)
-        y, v = _stretch(flow, y, v, source, key, jnp.asarray(first), jnp.asarray(count), rates, batch)
+        y, v, averages = _stretch(
+            flow, (y, v, averages), source, key, jnp.asarray(first), jnp.asarray(count), rates, batch
+        )
         kept.append(first + count)
         states.append(jax.tree.map(np.array, y))
         if progress is not None:
@@ -135,26 +148,31 @@ def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progre
 
 
 @eqx.filter_jit
-def _stretch(flow: Any, y: Any, v: Any, source: Any, key: Any, first: Any, count: Any, rates: Any, batch: Any) -> Any:
+def _stretch(flow: Any, carry: Any, source: Any, key: Any, first: Any, count: Any, rates: Any, batch: Any) -> Any:
     learning_rate, momentum, gamma_a = rates
-    trained, online, target = _ROLES[type(y)]
+    trained, online, target = _ROLES[type(carry[0])]
+    moved = trained if closed_form.follows_gradient(flow) else (online,)
 
     def step(k: Any, carry: Any) -> Any:
-        y, v = carry
-        field = flow if source is None else _minibatch(flow, source, jax.random.fold_in(key, first + k), batch)
-        rate = field(0.0, y)
-        v = {name: descent.velocity(v[name], getattr(rate, name), momentum) for name in trained}
-        y = y._replace(**{name: descent.step(getattr(y, name), v[name], learning_rate) for name in trained})
+        y, v, averages = carry
+        views = None if source is None else source.draw(jax.random.fold_in(key, first + k), batch)
+        if averages is not None:
+            seen = closed_form.of_population(flow, y) if views is None else closed_form.of_views(flow, y, views)
+            averages = closed_form.remember(flow.predictor, averages, seen, first + k)
+        rate = closed_form.gradient_flow(flow if views is None else _minibatch(flow, *views))(0.0, y)
+        v = v | {name: descent.velocity(v[name], getattr(rate, name), momentum) for name in moved}
+        y = y._replace(**{name: descent.step(getattr(y, name), v[name], learning_rate) for name in moved})
+        if averages is not None:
+            y = closed_form.set_predictor(flow, y, averages, first + k)
         W = getattr(y, online)
         W_a = W if flow.target == "online" else descent.ema(getattr(y, target), W, gamma_a)
-        return y._replace(**{target: W_a}), v
+        return y._replace(**{target: W_a}), v, averages
 
-    return jax.lax.fori_loop(0, count, step, (y, v))
+    return jax.lax.fori_loop(0, count, step, carry)
 
 
-def _minibatch(flow: Any, source: Any, key: Any, batch: int) -> Any:
+def _minibatch(flow: Any, v1: Any, v2: Any) -> Any:
     """Return the flow with its moments replaced by those of one minibatch."""
-    v1, v2 = source.draw(key, batch)
     data = StructuredMoments._unchecked(
         X=MinibatchCross._unchecked(v1=v1, v2=v2), X_aug=MinibatchAugmentation._unchecked()
     )

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.flows import rules
+from lindyn.solve.closed_form import complete_path
 from lindyn.solve.reductions import reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
 from lindyn.states import ModeState, ModeWeightState, ParabolaState
@@ -106,7 +108,7 @@ def simulate(
     _checks.one_of("engine", engine, ENGINES)
     if engine == "scipy" and any_traced(flow, y0):
         raise ValueError("engine='scipy' cannot be traced by JAX; inside jax.jit, grad or vmap use engine='diffrax'.")
-    reduced = reduce_flow(flow, y0, reduction)
+    reduced = reduce_flow(flow, rules.complete(flow, y0), reduction)
     if engine == "scipy":
         from lindyn.solve import engine_scipy as chosen
     else:
@@ -115,12 +117,12 @@ def simulate(
     interpolate = solution.interpolation
     trajectory = Trajectory(
         ts=solution.ts,
-        states=reduced.restore(solution.states),
+        states=reduced.restore(complete_path(reduced.flow, solution.states)),
         outcome=solution.outcome,
         stats=solution.stats,
         flow=flow,
         t1=ts[-1],
-        interpolation=None if interpolate is None else lambda t: reduced.restore(interpolate(t)),
+        interpolation=None if interpolate is None else lambda t: _between(reduced, interpolate, t),
         notes={
             "engine": engine,
             "solver": solution.solver,
@@ -132,6 +134,13 @@ def simulate(
     if throw and not _checks.is_traced(trajectory.outcome) and not trajectory.succeeded:
         raise SimulationError(trajectory)
     return trajectory
+
+
+def _between(reduced: Any, interpolate: Callable[[Any], Any], t: Any) -> Any:
+    """Return the state (or stacked states) of the original flow at times between the steps."""
+    states = interpolate(t)
+    complete = complete_path if np.ndim(t) else rules.complete
+    return reduced.restore(complete(reduced.flow, states))
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def fixed_points_apply(traj: Trajectory) -> str:
         ),
         (not common.stopped(flow), "it needs stop-gradient"),
         (common.predictor(flow) == "identity", "it needs a predictor"),
+        common.by_rule(flow),
         (getattr(flow, "target", "") == "frozen", "the target is frozen"),
         (getattr(flow, "target", "") == "ema" and float(flow.hp.beta) == 0, "the target stands still (beta = 0)"),
         (float(flow.hp.eta_s) == 0 or float(flow.hp.eta_p) == 0, "it needs eta > 0"),

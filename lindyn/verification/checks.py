@@ -114,6 +114,7 @@ def _curriculum(traj: Trajectory) -> Row:
 def _pairs_applies(traj: Trajectory) -> str:
     return common.first(
         (not isinstance(traj.flow, ModeFlow), "it speaks of decoupled modes"),
+        common.by_rule(traj.flow),
         (not common.stopped(traj.flow), "it needs stop-gradient"),
     )
 
@@ -136,6 +137,7 @@ def _pairs(traj: Trajectory) -> Row:
 
 CHECKS: tuple[Check, ...] = (
     Check("tian.lemma_1", "the states follow Lemma 1", integrals.lemma_1_applies, integrals.lemma_1),
+    Check("closed_form.rule", "W_p is what its rule says", integrals.rule_applies, integrals.rule),
     Check(
         "tian.theorem_1",
         "balancing",

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from lindyn.flows import rules
 from lindyn.solve.trajectory import Trajectory
 from lindyn.verification.record import Row
 
@@ -27,8 +28,14 @@ def stopped(flow: Any) -> bool:
 
 
 def predictor(flow: Any) -> str:
-    """Return the flow's choice of predictor."""
-    return str(getattr(flow, "predictor", "trained"))
+    """Return the flow's choice of predictor; of a closed-form one the rule in words."""
+    chosen: Any = getattr(flow, "predictor", "trained")
+    return f"the closed-form rule {chosen.rule!r}" if rules.is_rule(chosen) else str(chosen)
+
+
+def by_rule(flow: Any) -> tuple[bool, str]:
+    """Return whether W_p is set by a rule, and the reason that gives where a statement needs it trained."""
+    return rules.is_rule(getattr(flow, "predictor", None)), f"the predictor is {predictor(flow)}"
 
 
 def identity(name: str, title: str, residual: np.ndarray, limit: float, premise: Any = None) -> Row:

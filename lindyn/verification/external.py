@@ -15,7 +15,7 @@ from lindyn.states import WeightState
 
 TIME_NAMES = ("t", "ts")
 RATES = ("alpha_p", "beta", "eta", "eta_p", "eta_s")
-CHOICES = ("target", "stop_gradient", "predictor")
+CHOICES = ("target", "stop_gradient", "predictor", "statistics")
 
 
 def trajectory_from_arrays(

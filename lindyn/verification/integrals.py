@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from lindyn.flows import ModeFlow, ParabolaFlow, WeightFlow
+from lindyn.flows import ModeFlow, ParabolaFlow, WeightFlow, rules
+from lindyn.solve.closed_form import complete_path
 from lindyn.solve.trajectory import Trajectory
+from lindyn.verification import common
 from lindyn.verification.record import Row
 
 FEWEST = 9  # saved times below which the spline says nothing
@@ -50,11 +52,11 @@ def lemma_1_applies(traj: Trajectory) -> str:
 
 
 def lemma_1(traj: Trajectory) -> Row:
-    """Compare the states with the integral of the flow's rates at the states."""
+    """Compare the states with the integral of the flow's rates at the states (W_p only where it has a rate)."""
     rates = [traj.flow(t, traj[k]) for k, t in enumerate(traj.ts)]
     left = error = np.zeros(len(traj))
     size = 1e-300
-    for name in ("W", "W_p", "W_a"):
+    for name in ("W", "W_a") if rules.is_rule(traj.flow.predictor) else ("W", "W_p", "W_a"):
         state = np.asarray(getattr(traj.states, name))
         moved, off = cumulative(np.asarray(traj.ts), np.stack([np.asarray(getattr(rate, name)) for rate in rates]))
         left = np.maximum(left, np.linalg.norm(state - state[0] - moved, axis=(-2, -1)))
@@ -63,6 +65,25 @@ def lemma_1(traj: Trajectory) -> Row:
     if traj.notes.get("engine") == "descent":
         error = error + 2 * float(traj.notes["learning_rate"]) * size
     return row_of("tian.lemma_1", "the states follow Lemma 1 (integral of the rates)", left, size, error)
+
+
+def rule_applies(traj: Trajectory) -> str:
+    """Return why no rule sets W_p on a run, or ""."""
+    return common.first(
+        (not common.by_rule(traj.flow)[0], f"the predictor is {common.predictor(traj.flow)}"),
+        (bool(traj.notes.get("engine") == "descent"), "finite steps set W_p from averages of earlier steps"),
+    )
+
+
+def rule(traj: Trajectory) -> Row:
+    """Compare W_p (or p) with the rule of the other variables, state by state."""
+    name = rules.slave(traj.states)
+    wanted = complete_path(traj.flow, traj.states)
+    size = lambda run: np.linalg.norm(np.asarray(run).reshape(len(traj), -1), axis=1)  # noqa: E731
+    off = size(np.asarray(getattr(wanted, name)) - np.asarray(getattr(traj.states, name)))
+    return common.identity(
+        "closed_form.rule", "W_p is what its rule says", off / np.maximum(size(getattr(wanted, name)), 1e-300), 1e-7
+    )
 
 
 def eq_15_applies(traj: Trajectory) -> str:

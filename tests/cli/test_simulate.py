@@ -205,3 +205,48 @@ def test_the_engine_is_chosen_by_the_work_ahead():
     assert systems._engine(flow, y0, settings) == "scipy"
     heavy = settings | {"beta": 1000.0}
     assert systems._engine(*systems.build(heavy), heavy) == "diffrax"
+
+
+def test_the_predictors_of_the_help_are_those_of_the_flows():
+    from lindyn.flows import choices
+    from lindyn.predictors import PRESETS, RULES
+
+    assert set(options.PREDICTORS) == {*choices.PREDICTORS, *RULES, *PRESETS}
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--predictor", "paper", "--rule", "eps=0.2,freq=3", "--n1", "5", "--n2", "3"],
+        ["--predictor", "direct_set", "--rule", "power=0.25", "--system", "modes"],
+        ["--predictor", "newton_schulz", "--system", "gram", "--statistics", "weights", "--n1", "5", "--n2", "3"],
+        ["--predictor", "linear_regression", "--system", "correlation", "--n1", "5", "--n2", "3"],
+        ["--predictor", "stiefel", "--system", "mode_weights"],
+    ],
+    ids=lambda flags: flags[1],
+)
+def test_closed_form_predictors_run_and_repeat(flags, tmp_path):
+    first, second = (str(tmp_path / name) for name in ("first", "second"))
+    assert main(["simulate", *flags, "--t1", "5", "--out", first]) == 0
+    assert main(["simulate", "--config", f"{first}/run.toml", "--out", second]) == 0
+    one, two = (ld.load(f"{folder}/trajectory.nc") for folder in (first, second))
+    assert one.flow.predictor == two.flow.predictor and one.flow.predictor.rule.name in str(one.flow)
+    for name in one.states._fields():
+        assert np.array_equal(getattr(one.states, name), getattr(two.states, name))
+
+
+@pytest.mark.parametrize(
+    ("flags", "text"),
+    [
+        (["--predictor", "direct_pre"], "got 'direct_pre'. Did you mean 'direct_pred'?"),
+        (["--rule", "eps=1"], "rule='eps=1' changes a closed-form predictor; got predictor='trained'. Name its rule."),
+        (["--predictor", "visser", "--rule", "steps"], "rule must be name=value pairs, e.g. eps=0.01,rho=0.3; got"),
+        (["--predictor", "visser", "--rule", "stepps=3"], "Did you mean 'steps'?"),
+        (["--statistics", "weights"], "is what a closed-form predictor sees; got predictor='trained'"),
+        (["--predictor", "paper", "--system", "parabola"], "system='parabola' has no choice of predictor"),
+    ],
+    ids=lambda value: str(value)[:20],
+)  # fmt: skip
+def test_closed_form_predictors_that_are_refused(flags, text, tmp_path, capsys):
+    code, _, err = run(capsys, "simulate", *flags, "--out", str(tmp_path))
+    assert code == 2 and text in err

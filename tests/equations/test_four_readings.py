@@ -15,10 +15,10 @@ from lindyn import equations
 
 N2, N1 = 2, 3
 SQUARE, WIDE, DATA = (N2, N2), (N2, N1), (N1, N1)
-SCALARS = "alpha_p beta eta_p eta_s tau x x_aug p s D g w a r growth momentum learning_rate gamma_a"
+SCALARS = "alpha_p beta eta_p eta_s tau x x_aug p s D g w a r growth momentum learning_rate gamma_a q power shift h"
 SHAPES = (
     dict.fromkeys(("W", "W_a", "G", "v", "rate", "theta"), WIDE)
-    | dict.fromkeys(("W_p", "F", "H", "J", "Y", "R", "M", "A", "B", "I"), SQUARE)
+    | dict.fromkeys(("W_p", "F", "H", "J", "Y", "R", "M", "A", "B", "I", "P"), SQUARE)
     | dict.fromkeys(("X", "X_aug"), DATA)
     | dict.fromkeys(SCALARS.split(), ())
 )
@@ -35,6 +35,7 @@ def numbers(call):
     rng = np.random.default_rng(5)
     names = [name for name in inspect.signature(call).parameters if name != "trace"]
     values = {name: rng.normal(size=SHAPES[name]) if SHAPES[name] else float(rng.normal()) for name in names}
+    values |= {name: abs(values[name]) for name in ("q", "shift") if name in values}  # bases of a real power
     if "I" in values:
         values["I"] = np.eye(N2)
     return values

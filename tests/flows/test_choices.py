@@ -13,7 +13,13 @@ SQUARE = ld.CorrelationState(Y.W_p, np.eye(3))
 BAD_FLOWS = {
     "target": (lambda: ld.WeightFlow(HP, DATA, target="onlin"), "target must be one of 'ema', 'online', 'frozen'; got 'onlin'. Did you mean 'online'?"),  # noqa: E501
     "predictor": (lambda: ld.WeightFlow(HP, DATA, predictor="symmetrized"), "got 'symmetrized'. Did you mean 'symmetrised'?"),  # noqa: E501
-    "nothing near": (lambda: ld.WeightFlow(HP, DATA, predictor="xyz"), "predictor must be one of 'trained', 'symmetrised', 'identity'; got 'xyz'."),  # noqa: E501
+    "nothing near": (lambda: ld.WeightFlow(HP, DATA, predictor="xyz"), "predictor must be one of 'trained', 'symmetrised', 'identity', 'neumann', 'visser', "),  # noqa: E501
+    "rule": (lambda: ld.WeightFlow(HP, DATA, predictor="newton_schultz"), "got 'newton_schultz'. Did you mean 'newton_schulz'?"),  # noqa: E501
+    "preset": (lambda: ld.ModeFlow(HP, predictor="richmond"), "got 'richmond'. Did you mean 'richemond'?"),
+    "no predictor at all": (lambda: ld.GramFlow(HP, predictor=None), "predictor must be one of 'trained', "),
+    "rule symmetrised": (lambda: ld.CorrelationFlow(HP, symmetrised=True, predictor="visser"), "symmetrised=True needs a trained predictor; got predictor=Recipe(Rule.of('visser'))."),  # noqa: E501
+    "statistics": (lambda: ld.WeightFlow(HP, DATA, predictor="visser", statistics="weight"), "statistics must be one of 'views', 'weights'; got 'weight'. Did you mean 'weights'?"),  # noqa: E501
+    "statistics of nobody": (lambda: ld.ModeFlow(HP, statistics="weights"), "statistics='weights' is what a closed-form predictor sees; got predictor='trained'. Leave it out, or name a rule."),  # noqa: E501
     "tau": (lambda: ld.ModeFlow(HP, tau="const"), "tau must be one of 'dynamic', 'constant'; got 'const'. Did you mean 'constant'?"),  # noqa: E501
     "stop_gradient": (lambda: ld.WeightFlow(HP, DATA, stop_gradient=0), "stop_gradient must be True or False; got 0"),
     "gradient through an EMA": (lambda: ld.WeightFlow(HP, DATA, stop_gradient=False), "stop_gradient=False needs target='online'; got target='ema'"),  # noqa: E501
@@ -43,6 +49,7 @@ BAD_STARTS = {
     "modes online": (ld.ModeFlow(HP, target="online"), ld.ModeState(0.1, 0.1, 0.5), "target='online' means tau = 1"),
     "modes identity": (ld.ModeFlow(HP, predictor="identity"), ld.ModeState(0.5, 0.1), "predictor='identity' means p = 1; got another p. Start from p = 1."),  # noqa: E501
     "weights of modes online": (ld.ModeWeightFlow(HP, target="online"), ld.ModeWeightState(0.5, 0.1, 0.2), "target='online' means a = w; got an a that differs"),  # noqa: E501
+    "modes over two axes": (ld.ModeFlow(HP, predictor="paper"), ld.ModeState(np.ones((2, 3)), 0.1), "takes all modes of one network together, along one axis; got shape (2, 3). Run one network at a time."),  # noqa: E501
     "parabola online": (ld.ParabolaFlow(HP, target="online"), ld.ParabolaState(0.5, 0.1), "target='online' means tau = 1"),  # noqa: E501
     "spectrum": (ld.ModeFlow(HP, x=[1.0, 2.0, 3.0]), ld.ModeState([0.1, 0.2], 0.1), "x must be one number or one per mode; got shape (3,) for (2,) modes"),  # noqa: E501
 }  # fmt: skip

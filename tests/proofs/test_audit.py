@@ -43,6 +43,8 @@ KNOWN = {
     "Obs. #8": "missing condition",
     "Multiplicative scrambling": "missing condition",
     "Visser's iteration": "missing condition",
+    "Stiefel predictor, side": "other assumptions",
+    "DirectPred, Eq. 18": "missing condition",
     "BYOL's optimal predictor": "missing condition",
     "BYOL's optimal predictor, side": "other assumptions",
     "Expected conditional variance": "agrees",
