@@ -42,6 +42,7 @@ def draw_training(trace: Any, metrics: Sequence[dict[str, Any]], result: dict[st
     style.letters(panels)
     note = f"modes $u_j$: eigenvectors of $F$, largest first (darkest); the first {SHOWN} are drawn"
     style.frame(figure, title, note)
+    figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]
     return figure
 
 
@@ -107,7 +108,7 @@ def _draw_accuracies(metrics: Sequence[dict[str, Any]], result: dict[str, Any], 
         _nothing(axes, "no labels, or no evaluation")
         return
     axes.set(ylabel="%", ylim=(0, 101))
-    axes.legend(loc="best", fontsize=7)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12), fontsize=7)
 
 
 def _nothing(axes: Axes, why: str) -> None:

@@ -30,8 +30,9 @@ def folder(tmp_path_factory):
 def config(folder, **more):
     """A tiny run on the folder."""
     given = {"data.name": "imagefolder", "data.root": str(folder), "data.size": 32, "data.workers": 0,
-             "model.backbone": "resnet18", "model.stem": "cifar", "model.hidden": 8, "model.dim": 4, "optim.batch": 8,
-             "run.epochs": 2, "run.threads": 1, "run.progress": False, "run.knn": 3, "run.diagnostics_every": 0}  # fmt: skip
+             "model.backbone": "resnet18", "model.stem": "cifar", "model.hidden": 8, "model.dim": 4,
+             "optim.batch": 8, "run.epochs": 2, "run.threads": 1, "run.progress": False, "run.knn": 3,
+             "run.diagnostics_every": 0}  # fmt: skip
     return TrainConfig.of(given | {name.replace("__", "."): value for name, value in more.items()})
 
 

@@ -129,6 +129,17 @@ def test_the_flow_follows_training_without_a_fit(tmp_path):
     np.testing.assert_allclose(here["s"][-1], there["s"][-1], rtol=0.08)
 
 
+def test_a_closed_form_predictor_follows_the_flow_of_its_rule(tmp_path):
+    """W_p is set from the batch's F in training, and from W (X + X') W^T at every instant in the theory."""
+    rule = {"model__predictor": "direct_pred", "model__predictor_options": {"eps": 0.1, "rho": 0.3}}
+    found = gaussian(tmp_path, lr=0.05, batch=2048, **rule)
+    states = found.theory.states
+    distance = np.linalg.norm(found.measured.W[-1] - states.W[-1]) / np.linalg.norm(states.W[-1])
+    assert distance < 0.03
+    assert np.linalg.norm(states.W[-1] - states.W[0]) > 0.3 * np.linalg.norm(states.W[0])
+    np.testing.assert_allclose(found.measured.W_p[-1], states.W_p[-1], atol=0.05)
+
+
 @pytest.mark.slow
 def test_the_distance_to_the_flow_is_of_first_order_in_the_step(tmp_path):
     """At a batch so large that its noise is below the error of the step, halving the step halves the distance."""
