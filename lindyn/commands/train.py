@@ -79,9 +79,8 @@ def run(args: argparse.Namespace) -> int:
     except TrainingStopped as stop:
         print(f"lindyn: {stop}", file=sys.stderr)
         return 130
-    summary = done.folder / "summary.txt"
-    if summary.is_file():
-        print(summary.read_text(encoding="utf-8"), end="")
+    if done.first:
+        print((done.folder / "summary.txt").read_text(encoding="utf-8"), end="")
     return 0
 
 

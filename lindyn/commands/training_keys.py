@@ -13,5 +13,6 @@ def table(markdown: bool = False) -> str:
         if words:
             meaning += ": " + ", ".join(field.metadata["choices"])
         default = "{}" if field.default == () else toml(field.default)
-        lines.append(f"| `{name}` | `{default}` | {meaning} |" if markdown else f"{name} = {default:<12} {meaning}")
+        shown = f"{name} = {default}"
+        lines.append(f"| `{name}` | `{default}` | {meaning} |" if markdown else f"{shown:<40} {meaning}")
     return "\n".join(lines)

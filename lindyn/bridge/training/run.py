@@ -32,10 +32,12 @@ class Run:
     Args:
         folder: where everything is.
         config: its configuration.
+        first: whether this is the first of its processes, which writes.
     """
 
     folder: Path
     config: TrainConfig
+    first: bool = True
 
     @classmethod
     def load(cls, folder: str | Path) -> "Run":
@@ -100,7 +102,7 @@ def train(
         **overrides: keys, with two underscores for the dot (optim__lr=0.05), or bare where there is only one such key.
 
     Returns:
-        The `Run`.
+        The `Run`; of several processes the first one writes its result.
 
     Raises:
         ValueError: a configuration that cannot run, a run in the folder already, a loss that is no number.
@@ -113,7 +115,7 @@ def train(
     else:
         config = TrainConfig.of(({} if config is None else read_toml(Path(config))) | given)
     folder = Path(config.run.folder)
-    start = _prepare(folder, config, resume, overwrite)
+    start = _start(folder, config, resume, overwrite)
     if config.run.threads:
         torch.set_num_threads(config.run.threads)
     source = open_source(config)
@@ -121,13 +123,14 @@ def train(
         trainer = make_trainer(config, folder, source)
         module = build(config, source, trainer.world_size)
         _check_batchnorm(config, module, trainer.world_size)
+        _claim(folder, config, fresh=start is None)  # nothing is written, or dropped, before the run can start
         started = time.monotonic()
         trainer.fit(module, ckpt_path=None if start is None else str(start), weights_only=True)
         seconds = time.monotonic() - started
         if trainer.is_global_zero:
+            module.to(trainer.strategy.root_device)  # Lightning has taken it back to the CPU
             _finish(folder, config, module, source, seconds)
-        trainer.strategy.barrier("lindyn: finished")
-    return Run(folder, config)
+    return Run(folder, config, trainer.is_global_zero)
 
 
 def build(config: TrainConfig, source: Source, world: int = 1) -> SelfSupervised:
@@ -199,37 +202,45 @@ def _hardware(config: TrainConfig) -> tuple[str, Any, int]:
     return run.accelerator, "auto" if gpu else 1, run.nodes
 
 
-def _prepare(folder: Path, config: TrainConfig, resume: bool, overwrite: bool) -> Path | None:
-    """Make the folder, write the configuration, return the checkpoint to start from.
+def _start(folder: Path, config: TrainConfig, resume: bool, overwrite: bool) -> Path | None:
+    """Return the checkpoint to start from, or None; nothing is written.
 
     Raises:
-        ValueError: a run is there already, or the furthest checkpoint is of another configuration.
+        ValueError: a run is there already, nothing to resume, or a checkpoint of another configuration.
+    """
+    found = checkpoints.latest(folder / CHECKPOINTS)
+    if not resume:
+        if found is not None and not overwrite:
+            raise ValueError(
+                f"{folder} holds a run already. Add --resume to go on with it, --overwrite to drop it, or choose "
+                "another run.folder."
+            )
+        return None
+    if found is None:
+        raise ValueError(f"There is nothing to resume: {folder / CHECKPOINTS} holds no checkpoint.")
+    checkpoints.check_same(found, config)
+    return found
+
+
+def _claim(folder: Path, config: TrainConfig, fresh: bool) -> None:
+    """Make the folder, drop an earlier run if this one starts afresh, write the configuration; in one process only.
+
+    Raises:
         OSError: the folder cannot be made or written.
     """
-    first = int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", "0"))) == 0
-    found = checkpoints.latest(folder / CHECKPOINTS)
-    if resume and found is None:
-        raise ValueError(f"There is nothing to resume: {folder / CHECKPOINTS} holds no checkpoint.")
-    if resume:
-        checkpoints.check_same(found, config)  # type: ignore[arg-type]
+    if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) != 0:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if first:
-            if found is not None and not resume:
-                if not overwrite:
-                    raise ValueError(
-                        f"{folder} holds a run already. Add --resume to go on with it, --overwrite to drop it, or "
-                        "choose another run.folder."
-                    )
-                _clear(folder)
-            draft = folder / ".run.toml.draft"
-            draft.write_text(config.to_toml(), encoding="utf-8")
-            draft.replace(folder / "run.toml")
+        if fresh:
+            _clear(folder)
+        draft = folder / ".run.toml.draft"
+        draft.write_text(config.to_toml(), encoding="utf-8")
+        draft.replace(folder / "run.toml")
     except OSError as error:
         raise OSError(
             f"Cannot write to run.folder {folder}: {error.strerror}. Choose another with run.folder=..."
         ) from error
-    return found if resume else None
 
 
 def _clear(folder: Path) -> None:

@@ -138,7 +138,6 @@ class RunConfig:
     theory: bool = key(False, "draw the linear theory beside the run at its end", free=True)
     tensorboard: bool = key(False, "write TensorBoard events", free=True)
     progress: bool = key(True, "show a progress bar on a terminal, a line per evaluation elsewhere", free=True)
-    compile: bool = key(False, "torch.compile the networks", free=True)
     check_nan_every: int = key(0, "steps between looks for NaN; 0: every step on CPU, 50 elsewhere", low=0, free=True)
 
 

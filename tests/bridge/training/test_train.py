@@ -52,6 +52,14 @@ def test_a_run_leaves_everything_behind(tmp_path):
     assert done.module(-1).backbone.layers[0].weight.shape == (4, 1, 3, 3)
 
 
+def test_mixed_precision_accumulation_clipping_and_tensorboard_together(tmp_path):
+    done = run(tmp_path, run__precision="bf16-mixed", optim__clip=1.0, optim__accumulate=5, run__tensorboard=True,
+               run__evaluate_every=1, model__predictor="newton_schulz", run__diagnostics_every=1)  # fmt: skip
+    assert [row["step"] for row in done.metrics] == [1, 2]
+    assert weights(done)["backbone.layers.0.weight"].dtype == torch.float32
+    assert list((tmp_path / "tensorboard").glob("events*"))
+
+
 def test_the_same_run_twice_is_the_same_to_the_last_bit_and_watching_changes_nothing(tmp_path):
     a = run(tmp_path / "a", run__epochs=1)
     b = run(tmp_path / "b", run__epochs=1, run__diagnostics_every=1, run__evaluate_every=1)
@@ -177,6 +185,9 @@ def test_a_run_in_the_folder_is_not_overwritten_by_accident(tmp_path):
     with pytest.raises(ValueError, match=r"holds a run already. Add --resume .*--overwrite"):
         run(tmp_path, run__epochs=1)
     config = TrainConfig.of({**TINY, "run.folder": str(tmp_path), "run.epochs": 1, "run.seed": 3})
+    with pytest.raises(ValueError, match="must be at most the"):
+        train(config.changed({"optim.batch": 5000}), overwrite=True)
+    assert Run.load(tmp_path).config == first.config  # what cannot run drops nothing
     second = train(config, overwrite=True)
     assert len(second.checkpoints) == 2 and len(second.metrics) == 1
     assert second.config != first.config
