@@ -47,7 +47,8 @@ def draw_beside(
             low = np.nanmin(np.concatenate([lines[:, -1], lines[:, 0], points[:, -1]]))
             panel.set_ylim(bottom=max(low / 3, 1e-12))
     panels[2].set_ylim(None, 1.05)
-    panels[3].plot(ts, np.where(np.asarray(error) > 0, error, np.nan), color=style.INK, marker=".", markersize=3)
+    error = np.where(np.asarray(error) > 1e-12, error, np.nan)  # both start from the same weights
+    panels[3].plot(ts, error, color=style.INK, marker=".", markersize=3)
     panels[3].set(title="distance of the weights", ylabel=r"$\|$training $-$ theory$\|\;/\;\|$theory$\|$", yscale="log")
     for panel in panels[2:]:
         panel.set_xlabel(TIME)

@@ -22,15 +22,16 @@ class Probe(nn.Module):
 
     def __init__(self, features: int, classes: int, classifier: Any):
         super().__init__()
-        self.norm = nn.BatchNorm1d(features, affine=False)
+        self.norm = nn.BatchNorm1d(features, eps=1e-10, affine=False)  # features of a collapse are tiny
         self.classifier = classifier(features, classes, topk=(1,))
 
     def forward(self, features: Tensor) -> Tensor:
         """Return one score per class."""
         return self.classifier(self.norm(features))
 
-    def learn(self, features: Tensor, labels: Tensor, batch_idx: int) -> tuple[Tensor, Tensor]:
-        """Return loss and accuracy of a training batch."""
+    def learn(self, features: Tensor, labels: Tensor, batch_idx: int, step: int) -> tuple[Tensor, Tensor]:
+        """Return loss and accuracy of a training batch; the running statistics start from the first ones."""
+        self.norm.momentum = max(0.1, 1 / (step + 1))
         loss, logs = self.classifier.training_step((self.norm(features), labels), batch_idx)
         return loss, logs["train_online_cls_top1"]
 
@@ -93,7 +94,7 @@ class SelfSupervised(pl.LightningModule):
         self.log("loss", loss.detach(), prog_bar=True)
         self._extra = {"loss": loss.detach(), **parts}
         if self.probe is not None and labels is not None:
-            probe_loss, accuracy = self.probe.learn(parts["features"].detach(), labels, batch_idx)
+            probe_loss, accuracy = self.probe.learn(parts["features"].detach(), labels, batch_idx, self.global_step)
             self.log("train_probe", accuracy)
             loss = loss + probe_loss
         return loss

@@ -18,7 +18,7 @@ from lindyn.bridge.training import augment, checkpoints
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.order import generator
 from lindyn.bridge.training.run import Run
-from lindyn.bridge.training.sources import Gaussian, open_source
+from lindyn.bridge.training.sources import CHUNK, Gaussian, open_source
 from lindyn.bridge.watched import map_kind, weight_map
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -114,13 +114,13 @@ def moments(run: Run, checkpoint: int = 0, views: int = 8) -> Moments:
         return Moments(np.diag(x), run.config.data.noise**2 * np.eye(len(x)))
     if not hasattr(source, "images"):
         raise ValueError(f"Moments are measured on embedded images; got data.name={run.config.data.name!r}.")
-    module = run.module(checkpoint)
+    module = run.module(checkpoint).train()  # BatchNorm by the batch, as in training; an untrained network has no other
     net, layer = split(module)
     dtype = layer.weight.dtype
     sums, most = None, min(len(source.images), IMAGES)
     with torch.no_grad():
-        for start in range(0, most, 250):
-            images = source.images[start : min(start + 250, most)].to(dtype)
+        for start in range(0, most, CHUNK):
+            images = source.images[start : min(start + CHUNK, most)].to(dtype)
             batch = torch.stack([net(view) for view in _views(source, images, start, views)], dim=1)
             sums = ViewSums(batch.shape[-1], views) if sums is None else sums
             sums.add(batch.double().numpy())
