@@ -8,6 +8,7 @@
     Diagnostics, DiagnosticsCallback      readings of a network in training, every k steps, into a trace
     read_trace                            the trace as an xarray.Dataset
     diagnose, fit_slope, collapse_alarm, std_of_normalised      the numbers themselves, pure functions
+    train, Run, TrainConfig  BYOL and SimSiam on real images, with checkpoints, probes and diagnostics (`lindyn train`)
 
 Convention: torch's `Linear.weight` is [out, in] and z holds samples as rows, so that the output z W_p^T is W_p acting
 on every sample as a column: the W_p of the papers and of `lindyn.predictors`.
@@ -21,6 +22,9 @@ if importlib.util.find_spec("torch") is None:
     raise ImportError('lindyn.bridge needs PyTorch; install it with pip install "lindyn[torch]".')
 
 _HOME = {
+    "train": "lindyn.bridge.training.run",
+    "Run": "lindyn.bridge.training.run",
+    "TrainConfig": "lindyn.bridge.training.config",
     "ClosedFormPredictor": "lindyn.bridge.closed_form",
     "Health": "lindyn.bridge.closed_form",
     "DirectPredPredictor": "lindyn.bridge.named",

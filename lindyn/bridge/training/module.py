@@ -1,0 +1,164 @@
+"""BYOL and SimSiam with any predictor, as a LightningModule."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from lindyn.bridge.training import losses, networks, optimiser, target
+from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.order import Order
+from lindyn.bridge.training.predictor import predictor
+from lindyn.bridge.training.sources import Source
+
+
+class Probe(nn.Module):
+    """lightly's online linear classifier on features standardised by a BatchNorm without parameters (He et al. 2022).
+
+    Features of a small network differ in scale by orders of magnitude; without it the probe sees the largest alone.
+    """
+
+    def __init__(self, features: int, classes: int, classifier: Any):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features, eps=1e-10, affine=False)  # features of a collapse are tiny
+        self.classifier = classifier(features, classes, topk=(1,))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return one score per class."""
+        return self.classifier(self.norm(features))
+
+    def learn(self, features: Tensor, labels: Tensor, batch_idx: int, step: int) -> tuple[Tensor, Tensor]:
+        """Return loss and accuracy of a training batch; the running statistics start from the first ones."""
+        self.norm.momentum = max(0.1, 1 / (step + 1))
+        loss, logs = self.classifier.training_step((self.norm(features), labels), batch_idx)
+        return loss, logs["train_online_cls_top1"]
+
+
+class SelfSupervised(pl.LightningModule):
+    """Online network, predictor, target; one step of the method. Parts are named as lightly's benchmarks name them.
+
+    Args:
+        config: the run.
+        source: where its batches come from.
+        steps: optimiser steps of the whole run.
+        per_epoch: optimiser steps of an epoch.
+    """
+
+    def __init__(self, config: TrainConfig, source: Source, steps: int, per_epoch: int):
+        super().__init__()
+        self.config, self.source, self.steps, self.per_epoch = config, source, steps, per_epoch
+        self.backbone, self.projection_head = self._online()
+        self.dim = self.width
+        self.prediction_head = predictor(config, self.dim)
+        self.teacher_backbone = self.teacher_projection_head = None
+        if config.method.target != "online":
+            how, fresh = config.method.target_start, {}  # type: ignore[var-annotated]
+
+            def again(part: int) -> nn.Module:
+                if not fresh:
+                    fresh[0], fresh[1] = self._online()
+                return fresh[part]
+
+            self.teacher_backbone = target.start_target(self.backbone, lambda: again(0), how)
+            self.teacher_projection_head = target.start_target(self.projection_head, lambda: again(1), how)
+        self.probe = self._probe()
+        self.loss = losses.LOSSES[config.method.loss]
+        self.alarm = ""
+        self._extra: dict[str, Any] = {}
+        self.bad_step: Tensor
+        self.register_buffer("bad_step", torch.tensor(-1), persistent=False)
+
+    def _online(self) -> tuple[Any, nn.Module]:
+        backbone = networks.backbone(self.config, self.source.shape)
+        projector, self.width = networks.projector(self.config, backbone.features)
+        return backbone, projector
+
+    def _probe(self) -> Any:
+        if not self.config.run.probe or not self.source.classes:
+            return None
+        from lightly.utils.benchmarking import OnlineLinearClassifier
+
+        return Probe(self.backbone.features, self.source.classes, OnlineLinearClassifier)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the backbone's features."""
+        return self.backbone(images).flatten(1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the loss of one batch; the probe's own loss is added, its gradient stops at the features."""
+        v1, v2, labels = self.source.views(batch, self.device, self.dtype)
+        loss, parts = self.compare(v1, v2)
+        self._look(loss)
+        self.log("loss", loss.detach(), prog_bar=True)
+        self._extra = {"loss": loss.detach(), **parts}
+        if self.probe is not None and labels is not None:
+            probe_loss, accuracy = self.probe.learn(parts["features"].detach(), labels, batch_idx, self.global_step)
+            self.log("train_probe", accuracy)
+            loss = loss + probe_loss
+        return loss
+
+    def compare(self, v1: Tensor, v2: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the method's loss of two views, and what diagnostics look at: features, z, z_target."""
+        sides = self.config.method.sides
+        two = sides != "one-sided"
+        features = self.forward(v1)
+        z = [self.projection_head(features)]
+        shared = self.config.method.target == "online"
+        if two:
+            z.append(self.projection_head(self.forward(v2)))
+        aims = [z[1], z[0]] if shared and two else [self._aim(v2), *([self._aim(v1)] if two else [])]
+        if self.config.method.stop_gradient:
+            aims = [aim.detach() for aim in aims]
+        q = [self._predict(z[k], aims[k]) for k in range(len(z))]
+        loss = losses.both_sides(self.loss, sides, q, aims)
+        return loss, {"features": features, "z": z[0].detach(), "z_target": aims[0].detach()}
+
+    def _aim(self, view: Tensor) -> Tensor:
+        """Return the target's output for a view."""
+        quiet = self.config.method.stop_gradient or self.config.method.target != "online"
+        with torch.no_grad() if quiet else nullcontext():
+            if self.teacher_backbone is None:
+                return self.projection_head(self.forward(view))
+            return self.teacher_projection_head(self.teacher_backbone(view).flatten(1))  # type: ignore[misc]
+
+    def _predict(self, z: Tensor, aim: Tensor) -> Tensor:
+        if getattr(self.prediction_head, "cross_from", None) == "target":
+            return self.prediction_head(z, aim.detach())
+        return self.prediction_head(z)
+
+    def _look(self, loss: Tensor) -> None:
+        """Remember the first step whose loss was NaN or infinite; nothing waits for the device."""
+        now = torch.where(torch.isfinite(loss), -1, self.global_step)
+        self.bad_step = torch.where(self.bad_step >= 0, self.bad_step, now)
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Step, then what follows the weights: the closed-form predictor and the target (Grill et al. 2020, App. J)."""
+        super().optimizer_step(*args, **kwargs)
+        update = getattr(self.prediction_head, "update", None)
+        if update is not None and self.prediction_head.recipe.update == "step":  # type: ignore[union-attr]
+            update()
+        if self.config.method.target == "ema":
+            rate = target.ema_rate(self.config, self.global_step, self.steps)
+            target.follow(self.backbone, self.teacher_backbone, rate)  # type: ignore[arg-type]
+            target.follow(self.projection_head, self.teacher_projection_head, rate)  # type: ignore[arg-type]
+
+    def train_dataloader(self) -> Any:
+        """Return the loader of this process's share of the batches, which goes on from the step count."""
+        o, trainer = self.config.optim, self.trainer
+        order = Order(
+            self.source.count, o.batch, o.accumulate, self.config.run.seed, trainer.global_rank, trainer.world_size
+        )
+        return self.source.loader(order, lambda: self.trainer.global_step * o.accumulate)
+
+    def configure_optimizers(self) -> Any:
+        """Return optimiser and schedule, stepped with it."""
+        found = optimiser.groups(self.config, self.backbone, self.projection_head, self.prediction_head, self.probe)
+        optim = optimiser.optimiser(self.config, found)
+        plan = optimiser.schedule(self.config, optim, self.steps, self.per_epoch)
+        return {"optimizer": optim, "lr_scheduler": {"scheduler": plan, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the configuration into the checkpoint."""
+        checkpoint["lindyn"] = {"config": self.config.to_toml(), "step": self.global_step}

@@ -1,0 +1,95 @@
+"""`lindyn train`: BYOL or SimSiam with any predictor, on embedded images or the user's, on one CPU or many GPUs."""
+
+import argparse
+import sys
+from typing import Any
+
+DESCRIPTION = """\
+Train a network with BYOL or SimSiam and any predictor, watch spectra and alignment, and probe what it learned.
+Without arguments: 5,000 embedded MNIST images, a small network, CPU, about two minutes, no download.
+
+  lindyn train                                             the embedded default
+  lindyn train model.predictor=direct_pred                 W_p set from F (Eq. 18); also newton_schulz, stiefel, ...
+  lindyn train method.target=online optim.alpha_p=5        no EMA, a faster predictor
+  lindyn train CONFIG.toml optim.lr=0.05                   a file, one key changed
+  lindyn train CONFIG.toml --resume                        go on where it stopped; same weights to the last bit
+  lindyn train data.name=imagefolder data.root=DIR         ResNet-50 on an ImageNet folder, on every GPU there is
+  lindyn train --keys                                      every key, its default and meaning
+
+A run is a folder (run.folder): run.toml repeats it, checkpoints/ are all kept, trace.jsonl is what the theory looks
+at, metrics.jsonl, training.png, summary.txt. Several GPUs, nodes and SLURM: docs/training.md.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "train",
+        help="train a real network with BYOL or SimSiam and any predictor",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="CONFIG.toml key=value",
+        help="a configuration (default: the embedded images), and keys to change, e.g. optim.lr=0.05",
+    )  # fmt: skip
+    parser.add_argument("--resume", action="store_true", help="go on from the furthest checkpoint in run.folder")
+    parser.add_argument("--overwrite", action="store_true", help="drop an earlier run in run.folder")
+    parser.add_argument("--keys", action="store_true", help="print every key, its default and meaning")
+    parser.set_defaults(func=run)
+    _take_flags_anywhere(parser)
+
+
+def _take_flags_anywhere(parser: Any) -> None:
+    """Let flags stand between the words; argparse alone takes words in one piece."""
+    parse = parser.parse_known_args
+
+    def flags_first(args: Any = None, namespace: Any = None) -> Any:
+        return parse(None if args is None else sorted(args, key=lambda word: not word.startswith("-")), namespace)
+
+    parser.parse_known_args = flags_first
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; 0 when the run reached its end, 130 when it was interrupted.
+
+    Raises:
+        ValueError: a configuration that cannot run, or a loss that is no number.
+        ImportError: a package of the extra `train` is missing.
+        OSError: nothing can be written.
+    """
+    if args.keys:
+        from lindyn.commands.training_keys import table
+
+        print(table())
+        return 0
+    require_training()
+    from lindyn.bridge.training.config import TrainConfig
+
+    files = [word for word in args.words if "=" not in word]
+    if len(files) > 1:
+        raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
+    config = TrainConfig.read(files[0] if files else None, [word for word in args.words if "=" in word])
+    from lindyn.bridge.training.callbacks import TrainingStopped
+    from lindyn.bridge.training.run import train
+
+    try:
+        done = train(config, resume=args.resume, overwrite=args.overwrite)
+    except TrainingStopped as stop:
+        print(f"lindyn: {stop}", file=sys.stderr)
+        return 130
+    if done.first:
+        print((done.folder / "summary.txt").read_text(encoding="utf-8"), end="")
+    return 0
+
+
+def require_training() -> None:
+    """Raise ImportError in one sentence unless every package of the extra `train` is there."""
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise ImportError('Training needs torch; install it and the rest with pip install "lindyn[train]".')
+    from lindyn.bridge.training import needs
+
+    needs.require_training()
