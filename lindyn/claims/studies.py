@@ -5,6 +5,7 @@ measured number. Printed numbers (`printed`, `printed_spread`) and measured ones
 measured one always with its scale.
 """
 
+import functools
 import json
 import math
 import statistics
@@ -60,7 +61,7 @@ def read(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        study = json.loads(path.read_text(encoding="utf-8"))
+        study = _parsed(path, path.stat().st_mtime_ns)
     except OSError as error:
         raise ValueError(f"Cannot read the study {path}: {error.strerror}.") from error
     except ValueError as error:
@@ -70,6 +71,11 @@ def read(path: str | Path) -> dict[str, Any]:
     if study[KEY] != SCHEMA:
         raise ValueError(f"{path} has study schema {study[KEY]}, this lindyn reads {SCHEMA}; update lindyn.")
     return study
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(path: Path, changed: int) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def committed(folder: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,15 @@ from lindyn.claims import studies
 HEADS = ("row", "printed %", "measured %", "seeds", "k-NN %", "eff. rank", "spread", "align", "asym", "state", "theory")
 
 
+COLUMNS = (
+    "Columns: eff. rank is that of F = E[z z^T] at the end (1: collapsed), spread the standard deviation of the normalised "
+    "projections times sqrt(d) (0: one point), align the mean cosine of the 16 leading eigenvectors of F with W_p applied "
+    "to them, asym ||W_p - W_p^T|| / ||W_p||, state the collapse alarm's word. theory: the linear theory's verdict from X "
+    "and X' of the untrained network's projections, with the share of input directions alive at the end; (linear): a "
+    "linear predictor stands for the two-layer one."
+)
+
+
 def text(study: Mapping[str, Any], others: Mapping[str, Any] | None = None) -> str:
     """Return the table for a terminal: rows, then what became of the printed pattern (`others`: `studies.others`)."""
     cells = [HEADS, *(_cells(row) for row in study["rows"] if row["runs"])]
