@@ -184,7 +184,8 @@ class Interrupts(pl.Callback):
 
     def _ask(self, number: int, frame: Any) -> None:
         if self.asked:
-            raise KeyboardInterrupt
+            kept = latest(self.folder)
+            raise Stopped(f"Stopped at once, within a step; the last checkpoint is {kept}. Add --resume to go on from it.")
         self.asked = True
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -207,6 +208,10 @@ class Interrupts(pl.Callback):
                 f"Interrupted at step {trainer.global_step} of {module.steps}; everything is kept. Add --resume to "
                 "the same command to go on."
             )
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Give the signals back."""
+        self.teardown(trainer, pl_module, "fit")
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         """Give the signals back."""

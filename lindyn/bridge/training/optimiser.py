@@ -68,21 +68,22 @@ def schedule(config: TrainConfig, optim: torch.optim.Optimizer, steps: int, per_
         steps: optimiser steps of the whole run.
         per_epoch: optimiser steps of an epoch.
     """
-    main = _factor(config.optim.schedule, round(config.optim.warmup_epochs * per_epoch), steps)
-    flat = _factor("constant", 0, steps)
+    main = factor(config.optim.schedule, round(config.optim.warmup_epochs * per_epoch), steps)
+    flat = factor("constant", 0, steps)
     steady = config.optim.predictor_schedule == "constant"
     chosen = [flat if steady and group["name"].startswith("predictor") else main for group in optim.param_groups]
     return torch.optim.lr_scheduler.LambdaLR(optim, chosen)
 
 
-def _factor(kind: str, warmup: int, steps: int) -> Callable[[int], float]:
+def factor(kind: str, warmup: int, steps: int) -> Callable[[int], float]:
+    """Return the share of the peak learning rate at a step: linear over `warmup` steps, then cosine or constant."""
     from lightly.utils.scheduler import cosine_warmup_schedule
 
     warmup = min(warmup, steps)
 
-    def factor(step: int) -> float:
+    def share(step: int) -> float:
         if kind == "constant":
             return min(1.0, (step + 1) / warmup) if warmup else 1.0
         return cosine_warmup_schedule(min(step, steps), steps, 1.0, 0.0, warmup, 0.0)
 
-    return factor
+    return share

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lindyn.bridge.training import callbacks, checkpoints, evaluation, networks
+from lindyn.bridge.training import callbacks, checkpoints, evaluation, networks, report
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.order import Order
@@ -74,6 +74,8 @@ class Run:
         """Return the network as a checkpoint has it (an index into `checkpoints`, or a path), in eval mode."""
         path = self.checkpoints[checkpoint] if isinstance(checkpoint, int) else checkpoint
         module = build(self.config, open_source(self.config))
+        if self.config.run.precision == "64-true":
+            module = module.double()
         module.load_state_dict(checkpoints.read(path)["state_dict"])
         return module.eval()
 
@@ -240,9 +242,9 @@ def _finish(folder: Path, config: TrainConfig, module: SelfSupervised, source: S
         result["untrained"] = evaluation.evaluate(fresh, source, config, untrained=True)
         if config.run.evaluation == "images":
             result |= evaluation.on_images(module, source, config)
-    draft = folder / f".{RESULT}.draft"
-    draft.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    draft.replace(folder / RESULT)
+    report.write_result(folder, result)
+    run = Run(folder, config)
+    report.write_report(folder, config, run.trace, run.metrics, result)
 
 
 @contextmanager

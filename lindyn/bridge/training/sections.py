@@ -132,6 +132,7 @@ class RunConfig:
         free=True,
     )
     evaluation_epochs: int = key(90, "epochs of the linear evaluation on images", low=1, free=True)
+    theory: bool = key(False, "draw the linear theory beside the run at its end", free=True)
     tensorboard: bool = key(False, "write TensorBoard events", free=True)
     progress: bool = key(True, "show a progress bar on a terminal, a line per evaluation elsewhere", free=True)
     compile: bool = key(False, "torch.compile the networks", free=True)
@@ -172,6 +173,14 @@ GIVEN_BY_DATA: dict[str, dict[str, Any]] = {
         "run.probe": False,
         "run.knn": 0,
         "run.evaluation": "none",
+        "run.theory": True,
+        "run.checkpoint_every": 1,
+        "method.loss": "l2",
+        "method.sides": "one-sided",
+        "optim.momentum": 0.0,
+        "optim.schedule": "constant",
+        "optim.lr": 0.02,
+        "optim.weight_decay": 0.02,
     },
 }
 GIVEN_BY_METHOD: dict[str, dict[str, Any]] = {

@@ -1,0 +1,115 @@
+"""The picture of a training run: spectra and alignment as in Fig. 2 of Tian et al. 2021, loss, rank and probes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lindyn.plotting import style
+from lindyn.plotting.over_time import family
+
+SHOWN = 12  # modes in a panel
+STEPS = "optimiser steps"
+
+
+@style.styled
+def draw_training(trace: Any, metrics: Sequence[dict[str, Any]], result: dict[str, Any], title: str) -> Figure:
+    """Return six panels: eigenvalues of F, p_j, alignment; asymmetry and rank, loss, accuracies.
+
+    Args:
+        trace: Dataset over step and mode (`lindyn.bridge.read_trace`), or None.
+        metrics: one record per epoch with step, loss, and probe and knn where there are any.
+        result: accuracies at the end, those of the untrained network under "untrained", and chance.
+        title: of the figure.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = style.new_figure(2, 3, height=6.0)
+    panels = axes.ravel()
+    if trace is not None and trace.sizes["step"]:
+        draw_spectra(trace, panels[:3])
+        _draw_shape(trace, panels[3])
+    else:
+        for panel in panels[:4]:
+            _nothing(panel, "no diagnostics in this run")
+    _draw_loss(metrics, panels[4])
+    _draw_accuracies(metrics, result, panels[5])
+    for panel in panels[3:]:
+        panel.set_xlabel(STEPS)
+    style.letters(panels)
+    note = f"modes $u_j$: eigenvectors of $F$, largest first (darkest); the first {SHOWN} are drawn"
+    style.frame(figure, title, note)
+    return figure
+
+
+def draw_spectra(trace: Any, panels: Sequence[Axes]) -> None:
+    """Draw s_j (log), p_j and the cosine of u_j and W_p u_j over the steps on three axes."""
+    t = trace["step"].values
+    texts = (
+        ("s", r"eigenvalues $s_j$ of $F$", r"$s_j$"),
+        ("p", r"predictor along the modes, $p_j$", r"$p_j = u_j^{\top} W_p u_j$"),
+        ("alignment", r"alignment", r"cosine of $u_j$ and $W_p u_j$"),
+    )
+    for panel, (name, title, label) in zip(panels, texts, strict=True):
+        curves = trace[name].values.T[:SHOWN]
+        if name == "s":
+            curves = np.where(curves > 1e-12 * np.nanmax(curves), curves, np.nan)
+            panel.set_yscale("log")
+        family(panel, t, curves, [""] * len(curves), linewidth=1.1)
+        panel.set(title=title, ylabel=label)
+    lowest = float(np.nanmin(trace["alignment"].values[:, :SHOWN], initial=0.0))
+    panels[2].set_ylim(min(-0.05, lowest - 0.05), 1.05)
+    panels[2].axhline(0.0, color=style.PALE, linewidth=0.8, zorder=0)
+
+
+def _draw_shape(trace: Any, axes: Axes) -> None:
+    """Draw asymmetry of W_p, and the effective rank of F on an axis of its own."""
+    t = trace["step"].values
+    axes.plot(t, trace["asymmetry"].values, color=style.FLOW)
+    axes.set(title="shape", ylim=(-0.05, max(1.5, float(np.nanmax(trace["asymmetry"].values, initial=0)) + 0.1)))
+    axes.set_ylabel(r"asymmetry $\|W_p - W_p^{\top}\|/\|W_p\|$", color=style.FLOW)
+    right = axes.twinx()
+    right.plot(t, trace["effective_rank"].values, color=style.STABLE, linestyle="--")
+    right.set_ylabel(r"effective rank of $F$ (dashed)", color=style.STABLE)
+    right.set_ylim(0, None)
+    right.spines["right"].set_visible(True)
+
+
+def _draw_loss(metrics: Sequence[dict[str, Any]], axes: Axes) -> None:
+    axes.set(title="loss", ylabel="mean over an epoch")
+    if not metrics:
+        _nothing(axes, "no epoch was finished")
+        return
+    step, loss = (np.array([row[name] for row in metrics], dtype=float) for name in ("step", "loss"))
+    axes.plot(step, loss, color=style.INK, marker="." if len(step) < 3 else "")
+    if np.all(loss[np.isfinite(loss)] > 0):
+        axes.set_yscale("log")
+
+
+def _draw_accuracies(metrics: Sequence[dict[str, Any]], result: dict[str, Any], axes: Axes) -> None:
+    """Draw probe and k-NN over training; linear evaluation of the trained and the untrained network; chance."""
+    axes.set(title="accuracy on held-out images")
+    drawn = False
+    for name, label, line in (("probe", "probe trained beside", "-"), ("knn", "k-NN", "--")):
+        rows = [(row["step"], 100 * row[name]) for row in metrics if name in row]
+        if rows:
+            axes.plot(*np.array(rows).T, line, color=style.FLOW, label=label, marker="." if len(rows) < 3 else "")
+            drawn = True
+    if "linear" in result:
+        axes.axhline(100 * result["linear"], color=style.STABLE, label="linear evaluation, trained")
+        axes.axhline(100 * result["untrained"]["linear"], color=style.GREY, linestyle="-.", label="untrained")
+        axes.axhline(100 * result["chance"], color=style.GREY, linestyle=":", label="chance")
+        drawn = True
+    if not drawn:
+        _nothing(axes, "no labels, or no evaluation")
+        return
+    axes.set(ylabel="%", ylim=(0, 101))
+    axes.legend(loc="best", fontsize=7)
+
+
+def _nothing(axes: Axes, why: str) -> None:
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=style.GREY)
+    axes.set(xticks=[], yticks=[])
