@@ -12,7 +12,7 @@ COLUMNS = (
     "Columns: eff. rank is that of F = E[z z^T] at the end (1: collapsed), spread the standard deviation of the normalised "
     "projections times sqrt(d) (0: one point), align the mean cosine of the 16 leading eigenvectors of F with W_p applied "
     "to them, asym ||W_p - W_p^T|| / ||W_p||, state the collapse alarm's word. theory: the linear theory's verdict from X "
-    "and X' of the untrained network's projections, with the share of input directions alive at the end; (linear): a "
+    "and X' of the untrained network's projections, with the share of input directions alive and the effective rank of F at the end; (linear): a "
     "linear predictor stands for the two-layer one."
 )
 
@@ -53,7 +53,7 @@ def legend(study: Mapping[str, Any]) -> str:
     return (
         f"printed: {study['printed_measure']}. measured: linear evaluation, mean +- standard deviation over seeds, scale "
         f"{study['scale']}; other data and another length, so only the order of rows compares. theory: the linear "
-        "theory's verdict from measured X, X', share of directions alive."
+        "theory's verdict from measured X, X', share of directions alive and effective rank of F at the end."
     )
 
 
@@ -91,4 +91,5 @@ def theory(row: Mapping[str, Any]) -> str:
     words = [one["verdict"] for one in found]
     word = words[0] if len(set(words)) == 1 else "/".join(dict.fromkeys(words))
     mark = " (linear)" if "predictor" in found[0] else ""
-    return f"{word} {sum(one['alive'] for one in found) / len(found):.2f}{mark}"
+    share, rank = (sum(one[name] for one in found) / len(found) for name in ("alive", "rank"))
+    return f"{word} {share:.2f}, rank {rank:.1f}{mark}"

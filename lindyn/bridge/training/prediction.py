@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from lindyn import _checks
+from lindyn import _checks, observables
+from lindyn.bridge.training import theory
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.order import Order
 from lindyn.flows import WeightFlow
@@ -24,21 +25,20 @@ from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.states import WeightState
 
+METHOD = 1  # to be raised when the prediction changes: it is then made again for runs that are finished
 SAMPLES = 2048  # images that X and X' are estimated from
 LEADING = 0.99  # share of tr(X + X') whose directions are counted
 ALIVE = 0.1  # of |W v|^2 at the start
 LIVES, COLLAPSES = 0.5, 0.1  # share of directions alive
 STEP = 0.25  # of flow time, where a closed-form rule sets W_p
-PER_SIDE = {"cosine": 2.0, "negative-cosine": 1.0, "l2": 1.0}  # loss over J of Eq. 1, unit vectors
-SIDES = {"one-sided": 1.0, "averaged": 1.0, "symmetrised": 2.0}
+OVER_J = {"cosine": 2.0, "negative-cosine": 1.0, "l2": 1.0}  # loss over J of Eq. 1, for unit vectors
 
 
 def rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:
     """Return (alpha_p, beta, eta) of a training run and the flow time of its whole length.
 
-    The loss is `scale` times the theory's J (a cosine loss of unit vectors is twice J, two directions double it), so
-    a step is lr x scale / (1 - momentum) of flow time and the decay weighs 1/scale of it. A cosine schedule takes the
-    mean learning rate, half the peak. The projector's multiplier is W's: it is the projector that stands for W.
+    `theory.rates` with two things more: a cosine loss of unit vectors is twice J (2 - 2 cos = |q - z|^2), so that the
+    learning rate counts twice and the decay half; a cosine schedule takes its mean, half the peak.
 
     Args:
         config: the run.
@@ -46,16 +46,18 @@ def rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:
 
     Returns:
         The hyper-parameters, and the duration in flow time.
+
+    Raises:
+        ValueError: LARS, which is no gradient flow.
     """
-    o, scale = config.optim, PER_SIDE[config.method.loss] * SIDES[config.method.sides]
+    o, twice = config.optim, OVER_J[config.method.loss]
     mean = 0.5 if o.schedule == "cosine" else 1.0
-    rate = config.learning_rate * o.projector_multiplier * scale * mean
-    hp = Hyperparameters.from_training(
-        rate, config.method.ema, o.weight_decay / scale, rate * o.alpha_p / o.projector_multiplier, o.momentum, "sgd"
-    )
-    eta_p = hp.alpha_p * config.predictor_decay / scale
-    hp = Hyperparameters(hp.alpha_p, hp.beta, eta_p=eta_p, eta_s=hp.eta_s)
-    return hp, steps * rate / (1 - o.momentum)
+    scaled = config.changed({
+        "optim.lr": o.lr * twice * mean,
+        "optim.weight_decay": o.weight_decay / twice,
+        "optim.predictor_weight_decay": config.predictor_decay / twice,
+    })  # fmt: skip
+    return theory.rates(scaled), steps * theory.step_time(scaled)
 
 
 def of_module(config: TrainConfig, module: Any, source: Any) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def of_module(config: TrainConfig, module: Any, source: Any) -> dict[str, Any]:
 
     Returns:
         verdict ("lives", "partly", "collapses"), alive (share), modes (number counted), scale (tr F at the end over
-        tr F at the start), alpha_p, beta, eta_p, eta_s, flow_time, x and x_aug (means over the modes), predictor.
+        tr F at the start), rank (effective rank of F at the end), alpha_p, beta, eta_p, eta_s, flow_time, x and x_aug (means over the modes), predictor.
 
     Raises:
         ValueError: features that are no numbers.
@@ -82,7 +84,7 @@ def of_module(config: TrainConfig, module: Any, source: Any) -> dict[str, Any]:
     W_a = np.eye(n) if online else target
     start = WeightState(W=np.eye(n), W_p=W_p, W_a=W_a)
     flow = WeightFlow(hp, data, target=config.method.target, predictor=how)
-    W, F0 = np.eye(n), data.Sigma_s
+    F0 = data.Sigma_s
     W = _trained(flow, start, duration) if rule is None else _ruled(flow, start, duration, rule)
     values, V = np.linalg.eigh(F0)
     counted = _leading(values)
@@ -92,6 +94,7 @@ def of_module(config: TrainConfig, module: Any, source: Any) -> dict[str, Any]:
     x_aug = np.einsum("ij,ij->j", V[:, counted], data.X_aug @ V[:, counted])
     found = {
         "alive": share, "modes": int(counted.sum()), "scale": float(np.trace(W @ F0 @ W.T) / np.trace(F0)),
+        "rank": observables.entropy_rank(np.clip(np.linalg.eigvalsh(W @ F0 @ W.T), 0, None)),
         "alpha_p": float(hp.alpha_p), "beta": float(hp.beta), "eta_p": float(hp.eta_p), "eta_s": float(hp.eta_s),
         "flow_time": duration, "x": float(x.mean()), "x_aug": float(x_aug.mean()),
     }  # fmt: skip

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import lindyn
-from lindyn.bridge.training import sections
+from lindyn.bridge.training import prediction, sections
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.presets import Row, Table
 from lindyn.claims import studies
 
-RUNS = "runs"
+RUNS, MEASURED, THEORY = "runs", "measured.json", "theory.json"
 MOST_SEEDS = 8  # seeds that are looked for among finished runs, whatever is asked now
 
 
@@ -154,10 +154,19 @@ def write_json(path: Path, content: Any) -> None:
 
 def measured(out: Path, job: Job) -> dict[str, Any] | None:
     """Return what a finished run measured, with the theory's prediction; None if it is not finished."""
-    path = out / RUNS / job.key / "measured.json"
-    if not path.is_file():
+    found = _read(out / RUNS / job.key / MEASURED)
+    if found is None:
         return None
-    return {"seed": job.seed, "run": job.key, **json.loads(path.read_text(encoding="utf-8"))}
+    return {"seed": job.seed, "run": job.key, **found, "theory": _read(out / RUNS / job.key / THEORY) or {}}
+
+
+def _finished(out: Path, job: Job) -> bool:
+    found = measured(out, job)
+    return found is not None and found["theory"].get("method") == prediction.METHOD
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def run_all(
@@ -182,7 +191,7 @@ def run_all(
     jobs = _in_turn(plans)
     for plan in plans:
         plan.write()
-    waiting = [job for job in jobs if measured(plans[0].out, job) is None]
+    waiting = [job for job in jobs if not _finished(plans[0].out, job)]
     done = len(jobs) - len(waiting)
     for job, found in _results(plans[0].out, waiting, workers):
         done += 1
@@ -236,21 +245,30 @@ def _results(out: Path, jobs: list[Job], workers: int) -> Iterator[tuple[Job, di
 def execute(out: Path, job: Job) -> dict[str, Any]:
     """Train one job to its end (going on from a checkpoint, if there is one), measure, predict, and write both.
 
-    A loss that is no number is a result: it is written as `error`.
+    A loss that is no number is a result: it is written as `error`. A run that is measured is not trained again; its
+    prediction is made again if the way of predicting has changed.
     """
-    from lindyn.bridge.training import checkpoints, reading
-    from lindyn.bridge.training.callbacks import NotANumber
-    from lindyn.bridge.training.run import CHECKPOINTS, Run, train
+    from lindyn.bridge.training import reading
+    from lindyn.bridge.training.run import Run
 
     folder = out / RUNS / job.key
     config = job.config.changed({"run.folder": str(folder)})
+    found = _read(folder / MEASURED)
+    if found is None:
+        found = _trained(config, folder)
+        write_json(folder / MEASURED, found)
+    predicted = {"method": prediction.METHOD, **reading.theory_of(Run(folder, config))}
+    write_json(folder / THEORY, predicted)
+    return {**found, "theory": predicted}
+
+
+def _trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
+    from lindyn.bridge.training import checkpoints, reading
+    from lindyn.bridge.training.callbacks import NotANumber
+    from lindyn.bridge.training.run import CHECKPOINTS, train
+
     begun = checkpoints.latest(folder / CHECKPOINTS)
     try:
-        run = train(config, resume=begun is not None)
-        found = reading.of_run(run)
+        return reading.of_run(train(config, resume=begun is not None))
     except NotANumber as error:
-        run = Run(folder, config)
-        found = {"error": str(error).split(";")[0], "linear": None, "knn": None}
-    found["theory"] = reading.theory_of(run)
-    write_json(folder / "measured.json", found)
-    return found
+        return {"error": str(error).split(";")[0], "linear": None, "knn": None}
