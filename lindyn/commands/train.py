@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
     if len(files) > 1:
         raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
     config = TrainConfig.read(files[0] if files else None, [word for word in args.words if "=" in word])
-    from lindyn.bridge.training.callbacks import Stopped
+    from lindyn.bridge.training.callbacks import TrainingStopped
     from lindyn.bridge.training.run import train
 
     try:
         done = train(config, resume=args.resume, overwrite=args.overwrite)
-    except Stopped as stop:
+    except TrainingStopped as stop:
         print(f"lindyn: {stop}", file=sys.stderr)
         return 130
     summary = done.folder / "summary.txt"

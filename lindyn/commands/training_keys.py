@@ -3,7 +3,7 @@
 
 def table(markdown: bool = False) -> str:
     """Return every key with default, meaning and allowed words."""
-    from lindyn.bridge.training.config import toml
+    from lindyn.bridge.training.config_text import toml
     from lindyn.bridge.training.sections import keys
 
     lines = ["| key | default | meaning |", "|---|---|---|"] if markdown else []

@@ -45,7 +45,7 @@ def draw_training(trace: Any, metrics: Sequence[dict[str, Any]], result: dict[st
     return figure
 
 
-def draw_spectra(trace: Any, panels: Sequence[Axes]) -> None:
+def draw_spectra(trace: Any, panels: Any) -> None:
     """Draw s_j (log), p_j and the cosine of u_j and W_p u_j over the steps on three axes."""
     t = trace["step"].values
     texts = (

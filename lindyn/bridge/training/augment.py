@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from lindyn.bridge.training.sections import DataConfig
 
@@ -77,8 +77,8 @@ def apply(images: Tensor, data: DataConfig, numbers: Draw) -> Tensor:
     """Return the view of the images (B x C x H x W) that these numbers make."""
     if data.augmentation == "noise":
         return images if numbers.noise is None else images + data.noise * numbers.noise.to(images)
-    grid = F.affine_grid(numbers.affine.to(images), list(images.shape), align_corners=False)
-    view = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    grid = functional.affine_grid(numbers.affine.to(images), list(images.shape), align_corners=False)
+    view = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     if data.blur:
         view = _blurred(view, numbers.blur.to(images))
     mean = view.mean(dim=(1, 2, 3), keepdim=True)
@@ -95,10 +95,12 @@ def _blurred(images: Tensor, sigma: Tensor) -> Tensor:
     at = torch.arange(-2, 3, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-0.5 * (at[None, :] / sigma.clamp(min=1e-3)[:, None]) ** 2)
     kernel = kernel / kernel.sum(dim=1, keepdim=True)
-    B, C, H, W = images.shape
-    padded = F.pad(images, (2, 2, 2, 2), mode="replicate")
-    rows = sum(kernel[:, k, None, None, None] * padded[:, :, k : k + H, :] for k in range(5))
-    return sum(kernel[:, k, None, None, None] * rows[:, :, :, k : k + W] for k in range(5))  # type: ignore[index, return-value]
+    H, W = images.shape[2:]
+    padded = functional.pad(images, (2, 2, 2, 2), mode="replicate")
+    rows = torch.stack([padded[:, :, k : k + H, :] for k in range(5)])
+    rows = torch.einsum("bk,kbchw->bchw", kernel, rows)
+    columns = torch.stack([rows[:, :, :, k : k + W] for k in range(5)])
+    return torch.einsum("bk,kbchw->bchw", kernel, columns)
 
 
 def two_views(

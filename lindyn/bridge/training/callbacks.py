@@ -18,11 +18,11 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.sources import Source
 
 
-class Stopped(Exception):
+class TrainingStopped(Exception):  # noqa: N818  a stop is no error
     """The run was asked to stop and has written a checkpoint."""
 
 
-class NotANumber(ValueError):
+class LossError(ValueError):
     """The loss became NaN or infinite."""
 
 
@@ -137,14 +137,14 @@ class Guard(pl.Callback):
         self.look(trainer, pl_module)
 
     def look(self, trainer: Any, module: Any) -> None:
-        """Raise `NotANumber` if any process had a loss that is none."""
+        """Raise `LossError` if any process had a loss that is none."""
         bad = int(module.bad_step)
         if trainer.world_size > 1:
             told = torch.tensor(float(bad), device=module.device)
             bad = int(trainer.strategy.reduce(told, reduce_op="max"))
         if bad >= 0:
             kept = latest(self.folder)
-            raise NotANumber(
+            raise LossError(
                 f"The loss became NaN or infinite at step {bad + 1} (epoch {bad // module.per_epoch + 1}); stopped. "
                 + (f"The last good checkpoint is {kept}. " if kept else "There is no checkpoint yet. ")
                 + "Lower optim.lr, or set optim.clip."
@@ -185,7 +185,9 @@ class Interrupts(pl.Callback):
     def _ask(self, number: int, frame: Any) -> None:
         if self.asked:
             kept = latest(self.folder)
-            raise Stopped(f"Stopped at once, within a step; the last checkpoint is {kept}. Add --resume to go on from it.")
+            raise TrainingStopped(
+                f"Stopped at once, within a step; the last checkpoint is {kept}. Add --resume to go on from it."
+            )
         self.asked = True
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -204,7 +206,7 @@ class Interrupts(pl.Callback):
             asked = trainer.strategy.reduce_boolean_decision(asked, all=False)
         if asked and trainer.global_step < module.steps:
             trainer.save_checkpoint(self.folder / f"{NAME.format(step=trainer.global_step)}.ckpt")
-            raise Stopped(
+            raise TrainingStopped(
                 f"Interrupted at step {trainer.global_step} of {module.steps}; everything is kept. Add --resume to "
                 "the same command to go on."
             )
@@ -254,4 +256,6 @@ class Lines(pl.Callback):
         if not trainer.is_global_zero or (epoch % max(run.evaluate_every, 1) and epoch != run.epochs):
             return
         shown = [f"{name} {float(told[name]):.3f}" for name in ("loss", "probe", "knn", "rank") if name in told]
-        print(f"epoch {epoch}/{run.epochs}  " + "  ".join([*shown, pl_module.alarm]).rstrip(), file=sys.stderr, flush=True)
+        print(
+            f"epoch {epoch}/{run.epochs}  " + "  ".join([*shown, pl_module.alarm]).rstrip(), file=sys.stderr, flush=True
+        )

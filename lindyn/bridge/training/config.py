@@ -1,13 +1,12 @@
 """A training run's configuration: read from TOML and `key=value`, checked, saved, compared."""
 
-import difflib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
 from lindyn.bridge.training import sections
+from lindyn.bridge.training.config_text import full_name, near_hint, read_override, read_toml, toml
 from lindyn.bridge.training.sections import (
     OPTIONS,
     SECTIONS,
@@ -67,7 +66,7 @@ class TrainConfig:
             ValueError: an unknown key (the message suggests the near one) or a wrong value.
         """
         flat = dict(given or {}) | {name.replace("__", "."): value for name, value in more.items()}
-        flat = {_full_name(name): value for name, value in flat.items()}
+        flat = {full_name(name): value for name, value in flat.items()}
         by_data = sections.GIVEN_BY_DATA.get(str(flat.get("data.name", "mnist")), {})
         by_method = sections.GIVEN_BY_METHOD.get(str(flat.get("method.name", "byol")), {})
         lars = {"optim.exclude_bias_norm": True} if flat.get("optim.name") == "lars" else {}
@@ -101,7 +100,7 @@ class TrainConfig:
 
     def changed(self, given: Mapping[str, Any]) -> Self:
         """Return this configuration with some keys changed, every other one as it is."""
-        flat = {_full_name(name): value for name, value in given.items()}
+        flat = {full_name(name): value for name, value in given.items()}
         parts = {}
         for section, cls in SECTIONS.items():
             names = {f.name for f in fields(cls)}
@@ -145,65 +144,6 @@ class TrainConfig:
         return self.optim.lr * scale
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return a TOML file's keys as "section.name".
-
-    Raises:
-        ValueError: no such file, not TOML, an unknown section or key.
-    """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}.") from error
-    flat: dict[str, Any] = {}
-    for section, table in tables.items():
-        if section in ("paper", "printed"):
-            continue  # a preset's notes: which table and row it repeats
-        if not isinstance(table, dict):
-            raise ValueError(f"{path}: key {section!r} stands outside any section. Known: {', '.join(SECTIONS)}.")
-        if section not in SECTIONS:
-            raise ValueError(f"{path} has an unknown section [{section}].{_near(section, SECTIONS)}")
-        for name, value in table.items():
-            flat[_full_name(f"{section}.{name}")] = value
-    return flat
-
-
-def read_override(text: str) -> tuple[str, Any]:
-    """Return (key, value) of "key=value"; the value is TOML, or a bare word.
-
-    Raises:
-        ValueError: no "=" in it, or an unknown key.
-    """
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise ValueError(f"An override is key=value, e.g. optim.lr=0.05; got {text!r}.")
-    try:
-        parsed: Any = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value
-    return _full_name(name.strip()), parsed
-
-
-def _full_name(name: str) -> str:
-    """Return "section.name" of a key that may have been given without its section."""
-    known = sections.keys()
-    if name in known or name.startswith(OPTIONS + "."):
-        return name
-    homes = [full for full in known if full.split(".", 1)[1] == name]
-    if len(homes) == 1:
-        return homes[0]
-    if homes:
-        raise ValueError(f"The key {name!r} stands in several sections; say which: {', '.join(homes)}.")
-    bare = {full.split(".", 1)[1]: full for full in known}
-    near = difflib.get_close_matches(name, known, n=1)
-    if not near:
-        near = [bare[word] for word in difflib.get_close_matches(name.split(".")[-1], bare, n=1)]
-    hint = f"Did you mean {near[0]!r}?" if near else "docs/training.md has the table of keys."
-    raise ValueError(f"Unknown key {name!r}. {hint}")
-
-
 def _section(section: str, flat: Mapping[str, Any]) -> Any:
     values: dict[str, Any] = {}
     for name, value in flat.items():
@@ -241,7 +181,7 @@ def _check_value(section: str, f: Any, value: Any) -> None:
         words = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", tuple: "a table"}
         raise ValueError(f"{where} must be {words[kind]}; got {value!r}.")
     if choices and value not in choices:
-        raise ValueError(f"{where} must be one of {', '.join(choices)}; got {value!r}.{_near(value, choices)}")
+        raise ValueError(f"{where} must be one of {', '.join(choices)}; got {value!r}.{near_hint(value, choices)}")
     if low is not None and not (value >= low and value < float("inf")):
         raise ValueError(f"{where} must be finite and at least {low:g}; got {value!r}.")
 
@@ -259,7 +199,9 @@ def _check_together(config: TrainConfig) -> None:
         fit = "byol or simsiam" if photos else "batched, noise or none"
         raise ValueError(f"data.augmentation of {d.name} must be {fit}; got {d.augmentation!r}.")
     if d.name == "gaussian" and (d.augmentation != "noise" or config.model.backbone != "linear"):
-        raise ValueError("data.name=gaussian draws vectors: it needs data.augmentation=noise and model.backbone=linear.")  # noqa: E501
+        raise ValueError(
+            "data.name=gaussian draws vectors: it needs data.augmentation=noise and model.backbone=linear."
+        )
     if config.run.precision not in ("32-true", "16-mixed", "bf16-mixed", "64-true"):
         raise ValueError(
             f"run.precision must be one of 32-true, 16-mixed, bf16-mixed, 64-true; got {config.run.precision!r}."
@@ -267,19 +209,3 @@ def _check_together(config: TrainConfig) -> None:
     for name, value in config.model.predictor_options:
         if not isinstance(value, bool | int | float | str | list):
             raise ValueError(f"{OPTIONS}.{name} must be a number, a text or a list; got {value!r}.")
-
-
-def _near(word: Any, known: Any) -> str:
-    near = difflib.get_close_matches(str(word), list(known), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
-
-
-def toml(value: Any) -> str:
-    """Return a value as TOML writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(toml(part) for part in value) + "]"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(value)

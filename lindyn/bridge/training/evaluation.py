@@ -116,6 +116,6 @@ def on_images(module: Any, source: Any, config: Any) -> dict[str, float]:
         max_epochs=config.run.evaluation_epochs, accelerator=config.run.accelerator, devices=1, callbacks=[seen],
         logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(head, *loaders)
+    trainer.fit(head, loaders[0], loaders[1])
     last = {name: values[-1] for name, values in seen.val_metrics.items()}
     return {name.replace("val_", "linear_"): float(value) for name, value in last.items() if "top" in name}

@@ -3,17 +3,17 @@
 from collections.abc import Callable
 
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cosine_similarity
 
 
 def cosine(q: Tensor, z: Tensor) -> Tensor:
     """Return 2 - 2 cos(q, z), the squared distance of the normalised vectors (Grill et al. 2020, Eq. 2)."""
-    return 2 - 2 * F.cosine_similarity(q, z, dim=-1).mean()
+    return 2 - 2 * cosine_similarity(q, z, dim=-1).mean()
 
 
 def negative_cosine(q: Tensor, z: Tensor) -> Tensor:
     """Return -cos(q, z) (Chen and He 2021, Eq. 1; lightly's NegativeCosineSimilarity)."""
-    return -F.cosine_similarity(q, z, dim=-1).mean()
+    return -cosine_similarity(q, z, dim=-1).mean()
 
 
 def l2(q: Tensor, z: Tensor) -> Tensor:

@@ -14,6 +14,27 @@ from lindyn.bridge.training.predictor import predictor
 from lindyn.bridge.training.sources import Source
 
 
+class Probe(nn.Module):
+    """lightly's online linear classifier on features standardised by a BatchNorm without parameters (He et al. 2022).
+
+    Features of a small network differ in scale by orders of magnitude; without it the probe sees the largest alone.
+    """
+
+    def __init__(self, features: int, classes: int, classifier: Any):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(features, affine=False)
+        self.classifier = classifier(features, classes, topk=(1,))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return one score per class."""
+        return self.classifier(self.norm(features))
+
+    def learn(self, features: Tensor, labels: Tensor, batch_idx: int) -> tuple[Tensor, Tensor]:
+        """Return loss and accuracy of a training batch."""
+        loss, logs = self.classifier.training_step((self.norm(features), labels), batch_idx)
+        return loss, logs["train_online_cls_top1"]
+
+
 class SelfSupervised(pl.LightningModule):
     """Online network, predictor, target; one step of the method. Parts are named as lightly's benchmarks name them.
 
@@ -45,6 +66,7 @@ class SelfSupervised(pl.LightningModule):
         self.loss = losses.LOSSES[config.method.loss]
         self.alarm = ""
         self._extra: dict[str, Any] = {}
+        self.bad_step: Tensor
         self.register_buffer("bad_step", torch.tensor(-1), persistent=False)
 
     def _online(self) -> tuple[Any, nn.Module]:
@@ -57,7 +79,7 @@ class SelfSupervised(pl.LightningModule):
             return None
         from lightly.utils.benchmarking import OnlineLinearClassifier
 
-        return OnlineLinearClassifier(self.backbone.features, self.source.classes, topk=(1,))
+        return Probe(self.backbone.features, self.source.classes, OnlineLinearClassifier)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the backbone's features."""
@@ -71,8 +93,8 @@ class SelfSupervised(pl.LightningModule):
         self.log("loss", loss.detach(), prog_bar=True)
         self._extra = {"loss": loss.detach(), **parts}
         if self.probe is not None and labels is not None:
-            probe_loss, logs = self.probe.training_step((parts["features"].detach(), labels), batch_idx)
-            self.log("train_probe", logs["train_online_cls_top1"])
+            probe_loss, accuracy = self.probe.learn(parts["features"].detach(), labels, batch_idx)
+            self.log("train_probe", accuracy)
             loss = loss + probe_loss
         return loss
 
@@ -85,10 +107,7 @@ class SelfSupervised(pl.LightningModule):
         shared = self.config.method.target == "online"
         if two:
             z.append(self.projection_head(self.forward(v2)))
-        if shared and two:
-            aims = [z[1], z[0]]
-        else:
-            aims = [self._aim(v2), *([self._aim(v1)] if two else [])]
+        aims = [z[1], z[0]] if shared and two else [self._aim(v2), *([self._aim(v1)] if two else [])]
         if self.config.method.stop_gradient:
             aims = [aim.detach() for aim in aims]
         q = [self._predict(z[k], aims[k]) for k in range(len(z))]

@@ -1,5 +1,7 @@
 """Backbones and projectors: the papers' networks from torchvision and lightly, and small ones for a CPU."""
 
+import math
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor, nn
@@ -8,23 +10,23 @@ from lindyn.bridge.training.config import TrainConfig
 
 
 class SmallNet(nn.Module):
-    """Three convolutions of stride 2 with BatchNorm and ReLU, then the mean over places.
+    """Three convolutions of stride 2 with normalisation and ReLU, then the mean over places.
 
     Args:
         channels: of the images.
         width: channels of the first layer; the output has 4 x width features.
+        norm: "batch", "group" (four groups) or "none" (biases instead).
     """
 
-    def __init__(self, channels: int, width: int):
+    def __init__(self, channels: int, width: int, norm: str = "batch"):
         super().__init__()
         widths = (channels, width, 2 * width, 4 * width)
         blocks: list[nn.Module] = []
-        for inner, outer in zip(widths[:-1], widths[1:], strict=True):
-            blocks += [
-                nn.Conv2d(inner, outer, 3, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(outer),
-                nn.ReLU(inplace=True),
-            ]
+        for inner, outer in pairwise(widths):
+            layer: dict[str, Any] = {"batch": nn.BatchNorm2d, "group": lambda n: nn.GroupNorm(math.gcd(4, n), n)}
+            blocks.append(nn.Conv2d(inner, outer, 3, stride=2, padding=1, bias=norm == "none"))
+            blocks += [layer[norm](outer)] if norm in layer else []
+            blocks.append(nn.ReLU(inplace=True))
         self.layers = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.features = 4 * width
 
@@ -52,11 +54,11 @@ class LinearNet(nn.Module):
         return self.linear(images.flatten(1))
 
 
-def backbone(config: TrainConfig, shape: tuple[int, int, int]) -> Any:
+def backbone(config: TrainConfig, shape: tuple[int, ...]) -> Any:
     """Return the backbone, with its number of `features`."""
     model, channels = config.model, shape[0]
     if model.backbone == "small":
-        return SmallNet(channels, model.width)
+        return SmallNet(channels, model.width, model.norm)
     if model.backbone == "linear":
         return LinearNet(shape[0] * shape[1] * shape[2], model.width)
     from torchvision import models

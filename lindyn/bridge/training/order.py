@@ -11,11 +11,11 @@ class Place(NamedTuple):
     """Where a sample stands in training; data sets are indexed with it.
 
     Args:
-        index: of the image.
+        image: its number.
         epoch: pass over the images.
     """
 
-    index: int
+    image: int
     epoch: int
 
 
@@ -23,14 +23,14 @@ class Step(NamedTuple):
     """One batch of one rank.
 
     Args:
-        index: images of the batch, this rank's part.
+        images: numbers of the images, this rank's part.
         epoch: pass over the images.
         step: batch within the epoch.
         first: place of this rank's part within the global batch.
         total: size of the global batch.
     """
 
-    index: torch.Tensor
+    images: torch.Tensor
     epoch: int
     step: int
     first: int
@@ -128,7 +128,7 @@ class Places:
     def __iter__(self) -> Iterator[list[Place]]:
         """Yield what is left of the epoch that training stands in."""
         for step in self.batches:
-            yield [Place(int(index), step.epoch) for index in step.index]
+            yield [Place(int(image), step.epoch) for image in step.images]
 
 
 def generator(*key: int) -> torch.Generator:

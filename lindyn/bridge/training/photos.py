@@ -63,8 +63,8 @@ class Photos:
             if data.name == "cifar10":
                 train, test = (datasets.CIFAR10(str(root), part, download=data.download) for part in (True, False))
                 return cls(data, config.run.seed, train, train, test, 10)
-            parts = (datasets.STL10(str(root), part, download=data.download) for part in ("unlabeled", "train", "test"))
-            return cls(data, config.run.seed, *parts, 10)  # type: ignore[arg-type]
+            parts = [datasets.STL10(str(root), part, download=data.download) for part in ("unlabeled", "train", "test")]
+            return cls(data, config.run.seed, parts[0], parts[1], parts[2], 10)
         except (RuntimeError, FileNotFoundError) as error:
             raise ValueError(
                 f"data.root={root} does not hold {data.name}: expected {LAYOUT[data.name]}{_offer(data)}."
@@ -94,6 +94,11 @@ class Photos:
         still = Still(images, still_transform(self.data), index)
         return iter(DataLoader(still, batch_size=256, num_workers=self.data.workers))
 
+    def evaluation_sets(self) -> tuple[Dataset, Dataset]:
+        """Return (augmented training images, unaugmented held-out images) for a linear evaluation on images."""
+        train = Still(self.bank, evaluation_transform(self.data), range(len(self.bank)))  # type: ignore[arg-type]
+        return train, Still(self.test, still_transform(self.data), range(len(self.test)))  # type: ignore[arg-type]
+
 
 class ResumableLoader(DataLoader):
     """A DataLoader that goes on from the trainer's step count, so that it has no state of its own."""
@@ -113,8 +118,8 @@ class TwoViews(Dataset):
         self.images, self.transform, self.seed = images, views, seed
 
     def __getitem__(self, place: Place) -> tuple[Tensor, Tensor, int]:
-        image, label = self.images[place.index]
-        with seeded(self.seed, place.epoch, place.index):
+        image, label = self.images[place.image]
+        with seeded(self.seed, place.epoch, place.image):
             v1, v2 = self.transform(image)
         return v1, v2, int(label)
 
@@ -138,46 +143,58 @@ class Still(Dataset):
 def seeded(*key: int) -> Any:
     """Seed torch, numpy and random for a moment; lightly's transforms read all three."""
     state = np.random.SeedSequence(key).generate_state(3, np.uint32)
-    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    kept = torch.get_rng_state(), np.random.get_state(), random.getstate()
     torch.default_generator.manual_seed(int(state[0]))
-    np.random.seed(int(state[1]))  # noqa: NPY002
+    np.random.seed(int(state[1]))
     random.seed(int(state[2]))
     try:
         yield
     finally:
         torch.set_rng_state(kept[0])
-        np.random.set_state(kept[1])  # noqa: NPY002
+        np.random.set_state(kept[1])
         random.setstate(kept[2])
 
 
 def transform(data: DataConfig) -> Any:
     """Return lightly's two-view transform of BYOL or SimSiam in the asked size."""
-    from lightly import transforms as T
+    from lightly.transforms import BYOLTransform, SimSiamTransform
+    from lightly.transforms.byol_transform import BYOLView1Transform, BYOLView2Transform
 
-    blur = 0.0 if data.size < 64 else None  # no blur on small images, as the methods' CIFAR runs have it
     common: dict[str, Any] = {
         "input_size": data.size,
         "min_scale": data.crop,
         "hf_prob": data.flip,
         "cj_strength": data.jitter,
     }
+    if data.size < 64:
+        common["gaussian_blur"] = 0.0  # small images are not blurred, as the methods' CIFAR runs have it
     if data.augmentation == "simsiam":
-        return T.SimSiamTransform(**common, **({} if blur is None else {"gaussian_blur": blur}))
-    from lightly.transforms.byol_transform import BYOLView1Transform, BYOLView2Transform
-
-    more = {} if blur is None else {"gaussian_blur": blur}
-    return T.BYOLTransform(BYOLView1Transform(**common, **more), BYOLView2Transform(**common, **more))
+        return SimSiamTransform(**common)
+    return BYOLTransform(BYOLView1Transform(**common), BYOLView2Transform(**common))
 
 
 def still_transform(data: DataConfig) -> Any:
     """Return validation's transform: resize, centre crop, the same normalisation."""
-    from lightly.transforms.utils import IMAGENET_NORMALIZE
-    from torchvision import transforms as T
+    from torchvision import transforms
 
-    crop = [T.Resize(round(data.size * 256 / 224)), T.CenterCrop(data.size)] if data.size >= 64 else []
-    return T.Compose(
-        [*crop, T.ToTensor(), T.Normalize(mean=IMAGENET_NORMALIZE["mean"], std=IMAGENET_NORMALIZE["std"])]
-    )
+    larger = round(data.size * 256 / 224)
+    crop = [transforms.Resize(larger), transforms.CenterCrop(data.size)] if data.size >= 64 else []
+    return transforms.Compose([*crop, transforms.ToTensor(), _normalise()])
+
+
+def evaluation_transform(data: DataConfig) -> Any:
+    """Return the augmentation of a linear evaluation: random crop and mirroring."""
+    from torchvision import transforms
+
+    crop = transforms.RandomResizedCrop(data.size)
+    return transforms.Compose([crop, transforms.RandomHorizontalFlip(), transforms.ToTensor(), _normalise()])
+
+
+def _normalise() -> Any:
+    from lightly.transforms.utils import IMAGENET_NORMALIZE
+    from torchvision.transforms import Normalize
+
+    return Normalize(mean=IMAGENET_NORMALIZE["mean"], std=IMAGENET_NORMALIZE["std"])
 
 
 def _offer(data: DataConfig) -> str:

@@ -83,12 +83,12 @@ def summary(config: TrainConfig, trace: Any, metrics: list, result: dict[str, An
 def _seen(trace: Any) -> str:
     """Return the last diagnostics in words."""
     last = trace.isel(step=-1)
-    top = np.asarray(last["alignment"].values)[:8]
-    top = float(np.nanmean(top)) if np.any(np.isfinite(top)) else float("nan")
+    leading = np.asarray(last["alignment"].values)[:8]
+    top = float(np.nanmean(leading)) if np.any(np.isfinite(leading)) else float("nan")
     return (
         f"At the end F has effective rank {float(last['effective_rank']):.1f} of {int(last['d'])}, the 8 leading modes "
         f"align with W_p to a cosine of {top:.2f}, W_p has asymmetry {float(last['asymmetry']):.2f}; "
-        f"alarm: {str(last['alarm'].values)}."
+        f"alarm: {last['alarm'].values!s}."
     )
 
 

@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lindyn.bridge.training import callbacks, checkpoints, evaluation, networks, report
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.config_text import read_toml
 from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.order import Order
 from lindyn.bridge.training.sources import Source, open_source
@@ -104,14 +105,13 @@ def train(
     Raises:
         ValueError: a configuration that cannot run, a run in the folder already, a loss that is no number.
         OSError: the folder cannot be written, or the disk is full.
-        Stopped: the run was interrupted; its checkpoint is written.
+        TrainingStopped: the run was interrupted; its checkpoint is written.
     """
     given = {name.replace("__", "."): value for name, value in overrides.items()}
     if isinstance(config, TrainConfig):
         config = config.changed(given)
     else:
-        read = {} if config is None else TrainConfig.read(config)
-        config = read.changed(given) if isinstance(read, TrainConfig) else TrainConfig.of(given)
+        config = TrainConfig.of(({} if config is None else read_toml(Path(config))) | given)
     folder = Path(config.run.folder)
     start = _prepare(folder, config, resume, overwrite)
     if config.run.threads:
@@ -145,6 +145,9 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
     accelerator, devices, nodes = _hardware(config)
     where = folder / CHECKPOINTS
     bar = run.progress and sys.stderr.isatty()
+    synchronised = (
+        run.sync_batchnorm and accelerator != "cpu" and torch.cuda.is_available()
+    )  # torch has it on GPUs only
     keep = ModelCheckpoint(
         dirpath=where, filename=checkpoints.NAME, auto_insert_metric_name=False, every_n_epochs=run.checkpoint_every,
         save_top_k=-1, save_on_train_epoch_end=True,
@@ -160,13 +163,28 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
         from pytorch_lightning.loggers import TensorBoardLogger
 
         logger = TensorBoardLogger(folder, name="tensorboard", version="")  # type: ignore[assignment]
-    return pl.Trainer(
-        accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=run.strategy, precision=run.precision,
-        max_epochs=run.epochs, accumulate_grad_batches=optim.accumulate, gradient_clip_val=optim.clip or None,
-        sync_batchnorm=run.sync_batchnorm, callbacks=beside, logger=logger, plugins=[checkpoints.SafeFiles()],
-        default_root_dir=folder, enable_model_summary=False, enable_progress_bar=bar, use_distributed_sampler=False,
-        limit_val_batches=0, num_sanity_val_steps=0, log_every_n_steps=10, enable_checkpointing=True,
-    )  # type: ignore[arg-type]  # fmt: skip
+    settings: dict[str, Any] = {
+        "accelerator": accelerator,
+        "devices": devices,
+        "num_nodes": nodes,
+        "strategy": run.strategy,
+        "precision": run.precision,
+        "max_epochs": run.epochs,
+        "accumulate_grad_batches": optim.accumulate,
+        "gradient_clip_val": optim.clip or None,
+        "sync_batchnorm": synchronised,
+        "callbacks": beside,
+        "logger": logger,
+        "plugins": [checkpoints.SafeFiles()],
+        "default_root_dir": folder,
+        "enable_model_summary": False,
+        "enable_progress_bar": bar,
+        "use_distributed_sampler": False,
+        "limit_val_batches": 0,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 10,
+    }
+    return pl.Trainer(**settings)
 
 
 def _hardware(config: TrainConfig) -> tuple[str, Any, int]:

@@ -39,12 +39,12 @@ class DataConfig:
     augmentation: str = key(
         "batched", "views: batched (whole tensors), byol or simsiam (lightly), noise, none", AUGMENTATIONS
     )
-    crop: float = key(0.4, "smallest area of a random crop", low=0.0)
+    crop: float = key(0.5, "smallest area of a random crop", low=0.0)
     ratio: float = key(1.33, "largest aspect ratio of a crop", low=1.0)
-    rotate: float = key(15.0, "largest rotation in degrees (batched)", low=0.0)
+    rotate: float = key(10.0, "largest rotation in degrees (batched)", low=0.0)
     flip: float = key(0.0, "probability of a mirrored view", low=0.0)
-    brightness: float = key(0.2, "largest shift of all pixels (batched)", low=0.0)
-    contrast: float = key(0.4, "largest relative change of contrast (batched)", low=0.0)
+    brightness: float = key(0.1, "largest shift of all pixels (batched)", low=0.0)
+    contrast: float = key(0.2, "largest relative change of contrast (batched)", low=0.0)
     blur: float = key(0.8, "widest Gaussian blur in pixels (batched)", low=0.0)
     noise: float = key(0.1, "standard deviation of pixel noise (batched, noise)", low=0.0)
     jitter: float = key(1.0, "strength of lightly's colour jitter", low=0.0)
@@ -59,7 +59,10 @@ class ModelConfig:
     backbone: str = key("small", "small conv net, resnet18, resnet50, or linear (the paper's W)", BACKBONES)
     stem: str = key("imagenet", "first layers of a ResNet: imagenet, or cifar (3 x 3, no pooling)", STEMS)
     width: int = key(16, "channels of the first layer of `small`; outputs of `linear`", low=1)
-    projector: str = key("byol", "byol (2 layers), simsiam (3 layers), linear (no bias), none", PROJECTORS)
+    norm: str = key("batch", "normalisation in `small`", ("batch", "group", "none"))
+    projector: str = key(
+        "simsiam", "byol (2 layers), simsiam (3 layers, BatchNorm at the end), linear (no bias), none", PROJECTORS
+    )
     hidden: int = key(256, "hidden width of the projector", low=1)
     dim: int = key(64, "output width of the projector, d", low=1)
     predictor: str = key("linear", "mlp, linear, mlp_symmetric, linear_symmetric, identity, or any rule or preset")
@@ -114,7 +117,7 @@ class RunConfig:
     nodes: int = key(1, "number of nodes", low=1, free=True)
     strategy: str = key("auto", "how devices share the work (auto, ddp, ...)", free=True)
     precision: str = key("32-true", "32-true, 16-mixed, bf16-mixed, 64-true")
-    sync_batchnorm: bool = key(True, "BatchNorm over all devices")
+    sync_batchnorm: bool = key(True, "BatchNorm over all devices (GPUs only; on CPU a process normalises its own)")
     threads: int = key(0, "CPU threads; 0: as torch chooses", low=0, free=True)
     checkpoint_every: int = key(5, "epochs between checkpoints; all are kept", low=1, free=True)
     evaluate_every: int = key(1, "epochs between k-NN and probe on the held-out images; 0: never", low=0, free=True)
@@ -156,7 +159,8 @@ def keys() -> dict[str, Any]:
 OPTIONS = "model.predictor_options"
 
 PHOTO = {"data.augmentation": "byol", "data.flip": 0.5, "data.workers": 4, "model.backbone": "resnet18",
-         "data.crop": 0.08, "data.channels": 3, "model.hidden": 512, "model.dim": 128}  # fmt: skip
+         "data.crop": 0.08, "data.channels": 3, "model.hidden": 512, "model.dim": 128,
+         "model.projector": "byol"}  # fmt: skip
 GIVEN_BY_DATA: dict[str, dict[str, Any]] = {
     "digits": {"data.size": 8, "data.crop": 0.6, "data.blur": 0.5},
     "cifar10": {**PHOTO, "data.size": 32, "model.stem": "cifar", "data.crop": 0.2, "data.jitter": 0.5},

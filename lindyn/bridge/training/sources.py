@@ -23,13 +23,15 @@ class Source(Protocol):
 
     Args:
         count: number of training images.
-        shape: of a view, C x H x W.
         classes: number of classes; 0 without labels.
     """
 
     count: int
-    shape: tuple[int, int, int]
     classes: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """C x H x W of a view."""
 
     def loader(self, order: Order, position: Callable[[], int]) -> Any:
         """Return the loader of training batches."""
@@ -64,7 +66,7 @@ class Tensors:
 
     def __post_init__(self) -> None:
         self.count = len(self.images)
-        self.shape = tuple(self.images.shape[1:])  # type: ignore[assignment]
+        self.shape = tuple(self.images.shape[1:])
         self.mean = self.images.mean(0) if self.data.centre else None
 
     def loader(self, order: Order, position: Callable[[], int]) -> Batches:
@@ -73,7 +75,7 @@ class Tensors:
 
     def views(self, batch: Step, device: Any, dtype: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Return two views of the batch, which depend on (seed, epoch, step) alone."""
-        index = batch.index.cpu()
+        index = batch.images.cpu()
         numbers = generator(self.seed, 0xA06, batch.epoch, batch.step)
         images = self.images[index].to(device, dtype)
         v1, v2 = augment.two_views(images, self.data, batch.total, batch.first, numbers)
@@ -114,7 +116,7 @@ class Gaussian:
         """Return two views of new vectors, which depend on (seed, epoch, step) alone."""
         numbers = generator(self.seed, 0x6A55, batch.epoch, batch.step)
         z = torch.randn(3, batch.total, 1, 1, self.data.size, generator=numbers, dtype=torch.float64)
-        z = z[:, batch.first : batch.first + len(batch.index)]
+        z = z[:, batch.first : batch.first + len(batch.images)]
         mean = z[0] * self.x.sqrt()
         v1, v2 = (mean + self.data.noise * z[k] for k in (1, 2))
         return v1.to(device, dtype), v2.to(device, dtype), None

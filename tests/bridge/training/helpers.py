@@ -9,6 +9,7 @@ TINY = {
     "model.width": 4,
     "model.hidden": 16,
     "model.dim": 8,
+    "model.projector": "byol",
     "optim.batch": 240,
     "run.epochs": 2,
     "run.threads": 1,

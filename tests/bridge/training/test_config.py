@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lindyn.bridge.training import sections
-from lindyn.bridge.training.config import TrainConfig, read_override
+from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.config_text import read_override
 
 
 def test_defaults_are_valid_and_every_data_set_and_method_has_some():

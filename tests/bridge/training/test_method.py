@@ -13,14 +13,17 @@ from lindyn.bridge.training.run import build
 from lindyn.bridge.training.sources import open_source
 
 Q, Z = torch.randn(2, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-DIGITS = TrainConfig.of({"data.name": "digits", "model.dim": 8, "model.hidden": 16, "model.width": 4})
+DIGITS = TrainConfig.of(
+    {"data.name": "digits", "model.projector": "byol", "model.dim": 8, "model.hidden": 16, "model.width": 4}
+)
 
 
 def test_losses_are_what_they_are_called():
     unit = [v / v.norm(dim=1, keepdim=True) for v in (Q, Z)]
     assert losses.cosine(Q, Z).item() == pytest.approx((unit[0] - unit[1]).square().sum(1).mean().item())
     assert losses.negative_cosine(Q, Z).item() == pytest.approx(-(unit[0] * unit[1]).sum(1).mean().item())
-    assert losses.l2(Q, Z).item() == pytest.approx(sum(0.5 * float((q - z) @ (q - z)) for q, z in zip(Q, Z)) / 6)
+    distances = [float((q - z) @ (q - z)) for q, z in zip(Q, Z, strict=True)]
+    assert losses.l2(Q, Z).item() == pytest.approx(sum(distances) / 12)
 
 
 def test_sides_sum_or_average_and_one_sided_takes_the_first():

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lindyn.bridge.training import callbacks, checkpoints
-from lindyn.bridge.training.callbacks import NotANumber, Stopped
+from lindyn.bridge.training.callbacks import LossError, TrainingStopped
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.run import Run, train
@@ -74,7 +74,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, s
     with monkeypatch.context() as patch:
         interrupt_at(patch, step, after_epoch)
         stopped_at = step if after_epoch else step + 1
-        with pytest.raises(Stopped, match=rf"Interrupted at step {stopped_at} of \d+; everything is kept. Add --resume"):
+        with pytest.raises(TrainingStopped, match=rf"Interrupted at step {stopped_at} of \d+; .*Add --resume"):
             run(tmp_path / "cut", **more)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert checkpoints.latest(tmp_path / "cut" / "checkpoints").name == f"step={stopped_at:08d}.ckpt"
@@ -86,7 +86,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, s
 
 def test_a_second_signal_stops_at_once_and_says_from_where_to_go_on(tmp_path, monkeypatch):
     interrupt_at(monkeypatch, 7, times=2)
-    with pytest.raises(Stopped, match=r"Stopped at once, within a step; the last checkpoint is .*step=00000005.ckpt"):
+    with pytest.raises(TrainingStopped, match=r"at once, within a step; the last checkpoint is .*step=00000005"):
         run(tmp_path, run__checkpoint_every=1)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -95,7 +95,10 @@ def test_a_second_signal_stops_at_once_and_says_from_where_to_go_on(tmp_path, mo
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, number):
     """SIGKILL leaves no time for anything: the run goes on from its last checkpoint."""
-    words = [f"{name}={str(value).lower()}" for name, value in TINY.items()] + ["run.epochs=400", "run.checkpoint_every=1"]
+    words = [f"{name}={str(value).lower()}" for name, value in TINY.items()] + [
+        "run.epochs=400",
+        "run.checkpoint_every=1",
+    ]
     command = [sys.executable, "-m", "lindyn.cli", "train", *words]
 
     def start(folder, *more):
@@ -124,10 +127,10 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoi
 
     monkeypatch.setattr(SelfSupervised, "compare", breaks)
     text = r"NaN or infinite at step 8 \(epoch 2\); stopped. The last good checkpoint is .*step=00000005.ckpt. Lower"
-    with pytest.raises(NotANumber, match=text):
+    with pytest.raises(LossError, match=text):
         run(tmp_path, run__epochs=3, run__checkpoint_every=1)
     for path in checkpoints.every(tmp_path / "checkpoints"):
-        assert all(torch.isfinite(v).all() for v in checkpoints.read(path)["state_dict"].values() if v.is_floating_point())
+        assert all(torch.isfinite(v).all() for v in checkpoints.read(path)["state_dict"].values())
 
 
 def test_a_loss_that_is_no_number_never_gets_into_a_checkpoint_even_if_nobody_looked(tmp_path, monkeypatch):
@@ -138,7 +141,7 @@ def test_a_loss_that_is_no_number_never_gets_into_a_checkpoint_even_if_nobody_lo
         return (loss * float("inf"), parts) if self.global_step == 2 else (loss, parts)
 
     monkeypatch.setattr(SelfSupervised, "compare", breaks)
-    with pytest.raises(NotANumber, match=r"at step 3 \(epoch 1\); stopped. The last good checkpoint is .*step=00000000"):
+    with pytest.raises(LossError, match=r"at step 3 \(epoch 1\); .*good checkpoint is .*step=00000000"):
         run(tmp_path, run__checkpoint_every=1, run__check_nan_every=1000)
 
 
@@ -152,7 +155,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoints_whole(tmp_path, monkeypatch):
         save(contents, file, *rest)
 
     monkeypatch.setattr(torch, "save", full)
-    text = r"Cannot write the checkpoint .*: No space left on device. Make room, then add --resume; the last whole .*05.ckpt"
+    text = r"Cannot write the checkpoint .*: No space left on device. Make room, .*--resume; the last whole .*05.ckpt"
     with pytest.raises(OSError, match=text):
         run(tmp_path, run__checkpoint_every=1)
     monkeypatch.undo()
@@ -187,7 +190,10 @@ def test_a_run_in_the_folder_is_not_overwritten_by_accident(tmp_path):
     ("given", "text"),
     [
         ({"data.name": "imagefolder"}, r"data.root must be the folder of imagefolder, laid out as ROOT/train/CLASS"),
-        ({"data.name": "cifar10", "data.root": "/nowhere"}, r"there is no folder /nowhere. .*or set data.download=true"),
+        (
+            {"data.name": "cifar10", "data.root": "/nowhere"},
+            r"no folder /nowhere. .*or set data.download=true",
+        ),
         ({"optim.batch": 5000}, r"must be at most the 1438 training images; got 5000 x 1. Use a smaller batch"),
         ({"optim.batch": 1}, r"BatchNorm needs at least 2 images on every device; optim.batch=1 .*Use optim.batch=2"),
         ({"model.predictor": "direct_pre"}, r"Did you mean 'direct_pred'\?"),

@@ -20,23 +20,23 @@ def test_an_epoch_is_a_permutation_and_processes_share_each_batch(count, batch, 
         with pytest.raises(ValueError, match="must be at most the"):
             Order(count, batch, accumulate)
         return
-    one = [step.index.tolist() for step in Order(count, batch, accumulate, 3).epoch(epoch)]
+    one = [step.images.tolist() for step in Order(count, batch, accumulate, 3).epoch(epoch)]
     assert len(one) % accumulate == 0 and len(one) == len(Order(count, batch, accumulate))
-    seen = sum(one, [])
+    seen = [index for batch in one for index in batch]
     assert len(set(seen)) == len(seen) and set(seen) <= set(range(count))
     if batch % 2 == 0:
-        halves = [[s.index.tolist() for s in Order(count, batch, accumulate, 3, r, 2).epoch(epoch)] for r in (0, 1)]
+        halves = [[s.images.tolist() for s in Order(count, batch, accumulate, 3, r, 2).epoch(epoch)] for r in (0, 1)]
         assert [a + b for a, b in zip(*halves, strict=True)] == one
 
 
 def test_the_loader_goes_on_from_the_step_count():
     done = [0]
     loader = Batches(Order(50, 10, 1, 0), lambda: done[0])
-    whole = [step.index.tolist() for step in loader]
+    whole = [step.images.tolist() for step in loader]
     done[0] = 3
-    assert [step.index.tolist() for step in loader] == whole[3:]
+    assert [step.images.tolist() for step in loader] == whole[3:]
     done[0] = 5
-    later = [step.index.tolist() for step in loader]
+    later = [step.images.tolist() for step in loader]
     assert len(later) == 5 and later != whole
 
 
@@ -80,8 +80,8 @@ def test_crops_without_rotation_stay_inside_the_image_and_have_the_asked_area(cr
 def test_mirrored_views_are_mirrored_and_rotation_turns():
     image = torch.zeros(1, 1, 9, 9)
     image[0, 0, 4, 7] = 1.0
-    data = DIGITS.changed({"data.crop": 1.0, "data.ratio": 1.0, "data.rotate": 0.0, "data.noise": 0.0,
-                           "data.flip": 1.0, "data.blur": 0.0, "data.brightness": 0.0, "data.contrast": 0.0}).data  # fmt: skip
+    still = {f"data.{name}": 0.0 for name in ("rotate", "noise", "blur", "brightness", "contrast")}
+    data = DIGITS.changed({**still, "data.crop": 1.0, "data.ratio": 1.0, "data.flip": 1.0}).data
     view = augment.two_views(image, data, 1, 0, generator(0))[0]
     torch.testing.assert_close(view, image.flip(-1), atol=1e-5, rtol=0)
     numbers = augment.Draw(torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]]), *torch.ones(1, 1), torch.zeros(1),
