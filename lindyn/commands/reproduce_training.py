@@ -44,8 +44,9 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         print(listing(args.paper, names))
         return 0
-    if not names:
-        raise ValueError(f"Say which table: --table T or --figure N. There are {', '.join(presets.tables(args.paper))}.")
+    known = presets.tables(args.paper)
+    if not names or (args.figure is not None and names[-1] not in known):
+        raise ValueError(f"Say which table: --table T or --figure N. There are {', '.join(known)}.")
     if args.seeds < 1:
         raise ValueError(f"--seeds must be at least 1; got {args.seeds}.")
     return _study(args, names)
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _study(args: argparse.Namespace, names: list[str]) -> int:
     from lindyn.bridge.training import presets
-    from lindyn.bridge.training.callbacks import Stopped
+    from lindyn.bridge.training.callbacks import TrainingStopped
     from lindyn.bridge.training.study import Study, run_all
 
     out = Path("lindyn-out/training") if args.out is None else args.out
@@ -66,7 +67,7 @@ def _study(args: argparse.Namespace, names: list[str]) -> int:
     print(f"{args.paper}: {count} runs at scale {args.scale} into {out}", flush=True)
     try:
         run_all(plans, 1 if args.scale == "paper" else args.workers, Told())
-    except (Stopped, KeyboardInterrupt) as stop:
+    except (TrainingStopped, KeyboardInterrupt) as stop:
         print(f"lindyn: {stop or 'Interrupted; everything finished is kept. The same command goes on.'}", file=sys.stderr)
         return 130
     for plan in plans:

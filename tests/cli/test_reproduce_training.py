@@ -22,7 +22,7 @@ def test_list_shows_tables_and_rows_with_what_is_printed(capsys):
         (["--training"], "Say which table: --table T or --figure N"),
         (["--table", "3"], "--table and --list belong to training studies; add --training"),
         (["--training", "--table", "33"], "table of tian2021 must be one of"),
-        (["--training", "--figure", "3"], "Did you mean 'fig"),
+        (["--training", "--figure", "3"], "There are fig2, fig6, table1"),
         (["--training", "--table", "3", "--scale", "smal"], "Did you mean 'small'"),
         (["--training", "--table", "3", "--rows", "nothing"], "No row of table3 matches nothing; there are 'table-3-"),
         (["--training", "--table", "3", "--seeds", "0"], "--seeds must be at least 1; got 0"),

@@ -182,7 +182,7 @@ def run_all(
     Raises:
         ValueError: a study file of another configuration, or data that are not there.
         OSError: nothing can be written.
-        Stopped: a run was interrupted; the same command goes on.
+        TrainingStopped: a run was interrupted; the same command goes on.
     """
     for plan in plans:
         plan.check()
@@ -264,11 +264,11 @@ def execute(out: Path, job: Job) -> dict[str, Any]:
 
 def _trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
     from lindyn.bridge.training import checkpoints, reading
-    from lindyn.bridge.training.callbacks import NotANumber
+    from lindyn.bridge.training.callbacks import LossError
     from lindyn.bridge.training.run import CHECKPOINTS, train
 
     begun = checkpoints.latest(folder / CHECKPOINTS)
     try:
         return reading.of_run(train(config, resume=begun is not None))
-    except NotANumber as error:
+    except LossError as error:
         return {"error": str(error).split(";")[0], "linear": None, "knn": None}

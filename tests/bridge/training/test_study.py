@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lindyn.bridge.training import prediction, presets, study
-from lindyn.bridge.training.callbacks import NotANumber, Stopped
+from lindyn.bridge.training.callbacks import LossError, TrainingStopped
 from lindyn.bridge.training.run import build
 from lindyn.bridge.training.sources import open_source
 from lindyn.claims import studies
@@ -58,7 +58,7 @@ def test_a_killed_study_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
     real = callbacks.Interrupts.on_train_batch_end
     monkeypatch.setattr(callbacks.Interrupts, "on_train_batch_end",
                         lambda self, t, m, o, b, i: (setattr(self, "asked", i == 2), real(self, t, m, o, b, i)))  # fmt: skip
-    with pytest.raises(Stopped):
+    with pytest.raises(TrainingStopped):
         study.run_all([plan(tmp_path / "killed")])
     assert studies.rows(studies.read(plan(tmp_path / "killed").path)) == []
     monkeypatch.undo()
@@ -92,7 +92,7 @@ def test_a_loss_that_is_no_number_is_a_result(tmp_path, monkeypatch):
 
     def diverges(config, **more):
         real(config, **more)
-        raise NotANumber("The loss became NaN or infinite at step 3; stopped.")
+        raise LossError("The loss became NaN or infinite at step 3; stopped.")
 
     monkeypatch.setattr(run, "train", diverges)
     study.run_all([plan(tmp_path, rows=("table-3-linear/EMA sym",))])
