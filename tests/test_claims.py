@@ -28,7 +28,7 @@ def test_every_row_is_decided_or_says_what_it_needs():
         assert claim.kind == "training" or not claim.printed
         if claim.kind == "training":
             assert not (claim.proof or claim.audit or claim.measure)
-            assert claims.judge(claim).status == "not run"
+            assert claims.judge(claim).status == "not run"  # without its paper's studies
 
 
 def test_every_statement_of_the_print_is_in_the_ledger():

@@ -3,7 +3,7 @@
     ClosedFormPredictor      any rule of `lindyn.predictors` as a drop-in `prediction_head`
     DirectPredPredictor, DirectSetPredictor, DirectCopyPredictor, LinearRegressionPredictor, NeumannPredictor,
     VisserPredictor, NewtonSchulzPredictor, NewtonSchulzTwicePredictor, StiefelPredictor
-    LinearPredictor, SymmetricLinearPredictor, MLPPredictor      trained by gradient
+    LinearPredictor, SymmetricLinearPredictor, MLPPredictor, SymmetricMLPPredictor      trained by gradient
     parameter_groups         optimiser groups with the predictor's own rate (alpha_p) and decay (eta_p)
     Diagnostics, DiagnosticsCallback      readings of a network in training, every k steps, into a trace
     read_trace                            the trace as an xarray.Dataset
@@ -39,6 +39,7 @@ _HOME = {
     "LinearPredictor": "lindyn.bridge.trained",
     "SymmetricLinearPredictor": "lindyn.bridge.trained",
     "MLPPredictor": "lindyn.bridge.trained",
+    "SymmetricMLPPredictor": "lindyn.bridge.trained",
     "parameter_groups": "lindyn.bridge.groups",
     "Diagnosis": "lindyn.bridge.diagnosis",
     "Diagnostics": "lindyn.bridge.diagnostics",

@@ -90,14 +90,19 @@ class MLPPredictor(Predictor):
         input_dim: d.
         hidden_dim: width in between, default 4096.
         output_dim: default d.
+        bias: whether the last layer has one.
 
     Raises:
         ValueError: a width below 1.
 
-    Source: Grill et al. 2020, Sec. 3.3.
+    Source: Grill et al. 2020, Sec. 3.3; without bias Tian et al. 2021, Table 3.
     """
 
-    def __init__(self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None) -> None:
+    layers: nn.Sequential
+
+    def __init__(
+        self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = True
+    ) -> None:
         super().__init__()
         self.input_dim = checks.width("input_dim", input_dim)
         self.hidden_dim = 4096 if hidden_dim is None else checks.width("hidden_dim", hidden_dim)
@@ -106,10 +111,55 @@ class MLPPredictor(Predictor):
             nn.Linear(self.input_dim, self.hidden_dim, bias=False),
             nn.BatchNorm1d(self.hidden_dim),
             nn.ReLU(),
-            nn.Linear(self.hidden_dim, self.output_dim),
+            nn.Linear(self.hidden_dim, self.output_dim, bias=bias),
         )
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the prediction, [..., output_dim]; all axes of z but the last are samples."""
         checks.features("z", z, self.input_dim, self.training)
         return self.layers(z.reshape(-1, self.input_dim)).reshape(*z.shape[:-1], self.output_dim)
+
+
+class SymmetricMLPPredictor(MLPPredictor):
+    """The two-layer predictor with its second layer kept the transpose of the first: z -> V^T relu(bn(V z)).
+
+    V = (A + B^T) / 2 of the two layers' parameters A and B, which start so and stay so: the gradient of each is half
+    that of V, so that V moves as fast as the mean of two free layers does.
+
+    Args:
+        input_dim: d.
+        hidden_dim: width in between, default 4096.
+        output_dim: d or None.
+        bias: whether the last layer has one.
+
+    Raises:
+        ValueError: a width below 1, or output_dim other than input_dim.
+
+    Source: Tian, Chen, Ganguli 2021, Table 3.
+    """
+
+    def __init__(
+        self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = True
+    ) -> None:
+        super().__init__(checks.square(input_dim, output_dim), hidden_dim, None, bias)
+        with torch.no_grad():
+            V = self.V
+            self._outer[0].weight.copy_(V)
+            self._outer[1].weight.copy_(V.T)
+
+    @property
+    def V(self) -> Tensor:
+        """The first layer's matrix, hidden_dim x d; the second layer's is its transpose."""
+        first, last = self._outer
+        return (first.weight + last.weight.T) / 2
+
+    @property
+    def _outer(self) -> tuple[nn.Linear, nn.Linear]:
+        return cast(nn.Linear, self.layers[0]), cast(nn.Linear, self.layers[3])
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the prediction, [..., d]; all axes of z but the last are samples."""
+        checks.features("z", z, self.input_dim, self.training)
+        V = self.V
+        hidden = self.layers[2](self.layers[1](functional.linear(z.reshape(-1, self.input_dim), V)))
+        return functional.linear(hidden, V.T, self._outer[1].bias).reshape(*z.shape[:-1], self.output_dim)

@@ -6,6 +6,7 @@
     audit = "Theorem 1"           the entry of the audit; a difference from the print makes it "holds with a correction"
     measure = "name"              a function of `lindyn.measurements`; must be at most `expected`
     figure = 4                    a figure of `lindyn reproduce`, where its results are given
+    kind = "training"             the studies in papers_repro/<paper>/studies, at the scale they were run
     (none of them)                not run; `needs` says what it takes
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _checks
+from lindyn.claims import studies
 from lindyn.reproduction.claims import resource_folder
 
 PAPERS = ("tian2021", "grill2020", "richemond2023")
@@ -59,18 +61,37 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What training runs measured for one printed number; never mixed with it.
+
+    Args:
+        name: of the number among the claim's printed ones.
+        scale: "paper" or "small": the data and length it was run at.
+        value: mean, spread and number of seeds of the linear evaluation, shares of one.
+    """
+
+    name: str
+    scale: str
+    value: studies.Summary
+
+
+@dataclass(frozen=True)
 class Judged:
     """A claim with what came out.
 
     Args:
         claim: the row.
-        status: one of `STATUSES`.
+        status: one of `STATUSES`; of a claim about training, at the scale it was run.
         measured: the evidence in words.
+        trained: what training runs measured, if there were any.
+        patterns: what became of the order that the printed numbers have.
     """
 
     claim: Claim
     status: str
     measured: str
+    trained: tuple[Measured, ...] = ()
+    patterns: tuple[studies.Seen, ...] = ()
 
 
 def folder(paper: str) -> Path:
@@ -116,12 +137,13 @@ def _differences() -> dict[str, Any]:
     return {found.entry.name: found for found in audit()}
 
 
-def judge(claim: Claim, figures: Mapping[int, Any] | None = None) -> Judged:
+def judge(claim: Claim, figures: Mapping[int, Any] | None = None, paper: str = "") -> Judged:
     """Run what decides a claim and return its status.
 
     Args:
         claim: a row.
         figures: number -> `FigureResult` of the figures that were run.
+        paper: whose claim it is, for the training studies of its folder.
 
     Returns:
         The claim with its status and the evidence.
@@ -129,6 +151,8 @@ def judge(claim: Claim, figures: Mapping[int, Any] | None = None) -> Judged:
     Raises:
         ValueError: it names a proof, an audit entry or a measure that does not exist.
     """
+    if claim.kind == "training" and paper:
+        return _of_training(claim, paper)
     evidence, status = [], NOT_RUN
     if claim.proof:
         from lindyn.proofs import statement_named
@@ -159,6 +183,28 @@ def judge(claim: Claim, figures: Mapping[int, Any] | None = None) -> Judged:
                 f"{found.entry.corrected}. {found.counter_example}"
             )
     return Judged(claim, status, ". ".join(evidence) or (f"needs {claim.needs}" if claim.needs else ""))
+
+
+def _of_training(claim: Claim, paper: str) -> Judged:
+    """Return a claim with what the committed studies measured for it, and the status of its printed pattern."""
+    trained, seen, scales = [], [], []
+    others = {key: row for other in PAPERS for key, row in studies.others(folder(other) / "studies").items()}
+    for study in studies.committed(folder(paper)):
+        mine = studies.rows(study, claim.id)
+        trained += [Measured(row["name"], study["scale"], studies.summary(row)) for row in mine]
+        if mine:
+            scales.append(study["scale"])
+            seen += [one for one in studies.patterns(study, others) if one.claim in ("", claim.id)]
+    verdicts = {one.verdict for one in seen}
+    status = FAILS if "not seen" in verdicts else HOLDS if verdicts == {"seen"} else NOT_RUN
+    if not trained:
+        return Judged(claim, NOT_RUN, f"needs {claim.needs}" if claim.needs else "")
+    words = [
+        f"{one.verdict}: {one.text} ({one.numbers})" if one.numbers else f"{one.verdict}: {one.text}" for one in seen
+    ]
+    where = f"at scale {', '.join(dict.fromkeys(scales))}"
+    told = f"{where}: " + ("; ".join(words) or "no order of rows is claimed")
+    return Judged(claim, status, told, tuple(trained), tuple(seen))
 
 
 def _of_figure(result: Any) -> tuple[str, str]:

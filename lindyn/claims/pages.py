@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lindyn.claims.ledger import STATUSES, Judged, folder, judge, load
+from lindyn.claims import studies, study_table
+from lindyn.claims.ledger import PAPERS, STATUSES, Judged, folder, judge, load
 
 SLIPS = ("<!-- slips: made by machine -->", "<!-- end of slips -->")
 
@@ -25,7 +26,7 @@ def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
     """
     from lindyn.proofs import validity
 
-    judged = [judge(claim, figures) for claim in load(paper)]
+    judged = [judge(claim, figures, paper) for claim in load(paper)]
     lines = [
         f"# {paper}: claims and what came of them",
         "",
@@ -42,11 +43,15 @@ def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
         "",
         "## Training",
         "",
-        "The paper's numbers (Top-1 % unless said); nothing here was measured by lindyn.",
+        "Printed: the paper's numbers (Top-1 % unless said). Measured: linear evaluation in %, mean +- standard deviation",  # noqa: E501
+        "over seeds, by `lindyn reproduce PAPER --training` at the scale that is named; small is the embedded MNIST images,",  # noqa: E501
+        "a small network and 620 steps, so that only the order of rows compares. The status is that of the order, at that",  # noqa: E501
+        "scale: not run also where it was run and the order lies within the spread.",
         "",
     ]
-    lines += ["| claim | source | status | printed | needs |", "|---|---|---|---|---|"]
+    lines += ["| claim | source | printed | measured | status | order of rows |", "|---|---|---|---|---|---|"]
     lines += [_training(one) for one in judged if one.claim.kind == "training"]
+    lines += _studies(paper)
     if paper == "tian2021":
         lines += [
             "",
@@ -83,8 +88,30 @@ def _row(one: Judged, kind: bool = True) -> str:
 
 def _training(one: Judged) -> str:
     printed = "; ".join(f"{name}: {value}" for name, value in one.claim.printed.items())
-    cells = [one.claim.text, one.claim.source, one.status, printed, one.claim.needs]
+    scales = dict.fromkeys(each.scale for each in one.trained)
+    measured = "; ".join(
+        f"scale {scale}, {_seeds(one, scale)}: "
+        + ", ".join(f"{each.name}: {studies.percent(each.value)}" for each in one.trained if each.scale == scale)
+        for scale in scales
+    )
+    cells = [one.claim.text, one.claim.source, printed, measured, one.status, one.measured]
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
+
+
+def _seeds(one: Judged, scale: str) -> str:
+    counts = sorted({each.value.seeds + each.value.failed for each in one.trained if each.scale == scale})
+    return f"{counts[0]} seeds" if len(counts) == 1 else f"{counts[0]} to {counts[-1]} seeds"
+
+
+def _studies(paper: str) -> list[str]:
+    """Return every committed study of a paper as a table with collapse measures and the theory's prediction."""
+    found = studies.committed(folder(paper))
+    others = {key: row for other in PAPERS for key, row in studies.others(folder(other) / "studies").items()}
+    lines = [] if not found else ["", "## Training studies", "", study_table.COLUMNS]
+    for study in found:
+        title = f"### {study['source']}: {study['title']} (scale {study['scale']})"
+        lines += ["", title, "", study_table.markdown(study, others)]
+    return lines
 
 
 def _cell(text: str) -> str:

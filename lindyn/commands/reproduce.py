@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from lindyn.commands import reproduce_training
+
 DESCRIPTION = """\
 Draw every simulation figure of a paper and check what its caption claims.
 
@@ -14,6 +16,9 @@ Each figure is computed with lindyn, its claims are checked, and only then it is
 the picture (.png, .pdf), the numbers behind it (.npz) and its claims with all parameters (.json). REPORT.md lists every
 claim of the paper with its proof or measurement. The table at the end lists claim, measured value and verdict, and the
 values chosen where the paper prints none.
+
+With --training the rows of a printed table are trained instead, at the paper's scale or small (embedded images, CPU),
+and shown beside the printed numbers and the linear theory's prediction. What is finished is not run again.
 """
 EPILOG = """\
 examples:
@@ -22,6 +27,10 @@ examples:
   lindyn reproduce richemond2023            claims 1, 2, 3, 8, 9, 10 in the linear model, and every rule (1 to 6)
   lindyn reproduce tian2021 --out pictures  another folder
   lindyn reproduce gallery                  the sweeps: collapse maps, basins, observations, BYOL's tables
+  lindyn reproduce tian2021 --training --list                     tables and figures that can be trained
+  lindyn reproduce tian2021 --training --table 3 --seeds 3        Table 3, small: minutes on a laptop
+  lindyn reproduce tian2021 --training --figure 6                 alpha_p without EMA, small
+  lindyn reproduce tian2021 --training --table 9 --scale paper --data /data/imagenet
 
 A claim that a derivation shows to be wrong as printed is listed as "fails as printed", with the corrected statement,
 and does not count as a failure. Exit codes: 0 every claim came out as expected; 1 one did not, or a figure did not
@@ -44,6 +53,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--workers", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes (default %(default)s)"
     )
+    reproduce_training.add_arguments(parser)
     parser.set_defaults(func=run)
 
 
@@ -59,6 +69,10 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.workers < 1:
         raise ValueError(f"--workers must be at least 1; got {args.workers}.")
+    if args.training:
+        return reproduce_training.run(args)
+    if args.table or args.list:
+        raise ValueError("--table and --list belong to training studies; add --training.")
     from lindyn import _checks, claims
     from lindyn.reproduction import reproduce, scripts, table
 

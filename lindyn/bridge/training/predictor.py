@@ -10,7 +10,13 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.predictors.definition import RULES
 from lindyn.predictors.presets import PRESETS
 
-TRAINED = ("mlp", "linear", "linear_symmetric", "identity")
+LAYERS = {
+    "mlp": "MLPPredictor",
+    "mlp_symmetric": "SymmetricMLPPredictor",
+    "linear": "LinearPredictor",
+    "linear_symmetric": "SymmetricLinearPredictor",
+}
+TRAINED = (*LAYERS, "identity")
 
 
 def predictor(config: TrainConfig, dim: int) -> nn.Module:
@@ -43,10 +49,9 @@ def _trained(name: str, dim: int, options: dict[str, Any]) -> nn.Module:
         return nn.Identity()
     from lindyn import bridge
 
-    cls = {"mlp": "MLPPredictor", "linear": "LinearPredictor", "linear_symmetric": "SymmetricLinearPredictor"}[name]
-    layer = getattr(bridge, cls)
+    layer = getattr(bridge, LAYERS[name])
     known = [p for p in inspect.signature(layer).parameters if p not in ("input_dim", "output_dim")]
-    _known(name, options, ["hidden_dim"] if name == "mlp" else [p for p in known if p != "hidden_dim"])
+    _known(name, options, known if name.startswith("mlp") else [p for p in known if p != "hidden_dim"])
     return layer(dim, **options)
 
 

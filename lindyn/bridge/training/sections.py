@@ -65,7 +65,7 @@ class ModelConfig:
     )
     hidden: int = key(256, "hidden width of the projector", low=1)
     dim: int = key(64, "output width of the projector, d", low=1)
-    predictor: str = key("linear", "mlp, linear, linear_symmetric, identity, or any closed-form rule or preset")
+    predictor: str = key("linear", "mlp, linear, mlp_symmetric, linear_symmetric, identity, or any rule or preset")
     predictor_options: tuple[tuple[str, Any], ...] = key((), "parameters of the predictor, by name")
 
 

@@ -1,0 +1,75 @@
+"""`lindyn reproduce --training`: what it lists, refuses, prints and writes."""
+
+import json
+
+import pytest
+
+from lindyn.cli import main
+
+
+def test_list_shows_tables_and_rows_with_what_is_printed(capsys):
+    assert main(["reproduce", "tian2021", "--training", "--list"]) == 0
+    out = capsys.readouterr().out
+    assert "table3" in out and "fig6" in out and "(Table 9; 6 rows)" in out
+    assert main(["reproduce", "richemond2023", "--training", "--list", "--table", "100"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("printed") == 43 and "imagenet-100-DirectCopy/ridge 0" in out and "printed 20.9" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--training"], "Say which table: --table T or --figure N"),
+        (["--table", "3"], "--table and --list belong to training studies; add --training"),
+        (["--training", "--table", "33"], "table of tian2021 must be one of"),
+        (["--training", "--figure", "3"], "There are fig2, fig6, table1"),
+        (["--training", "--table", "3", "--scale", "smal"], "Did you mean 'small'"),
+        (["--training", "--table", "3", "--rows", "nothing"], "No row of table3 matches nothing; there are 'table-3-"),
+        (["--training", "--table", "3", "--seeds", "0"], "--seeds must be at least 1; got 0"),
+        (["--training", "--table", "9", "--scale", "paper", "--data", "no/folder"], "ROOT/train/CLASS"),
+    ],
+)
+def test_wrong_calls_are_one_sentence(capsys, tmp_path, words, message):
+    assert main(["reproduce", "tian2021", *words, "--out", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+def test_a_study_prints_its_table_and_writes_file_and_picture(capsys, tmp_path):
+    words = [
+        "reproduce",
+        "tian2021",
+        "--training",
+        "--figure",
+        "6",
+        "--scale",
+        "smoke",
+        "--seeds",
+        "1",
+        "--workers",
+        "1",
+    ]
+    assert main([*words, "--rows", "alpha_p=[12]", "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "2 runs at scale smoke" in out and "fig-6/alpha_p=2" in out and "Measured at scale smoke" in out
+    assert "not run: fig-6/alpha_p=5, fig-6/alpha_p=10, fig-6/alpha_p=20" in out
+    content = json.loads((tmp_path / "tian2021-fig6-smoke.json").read_text(encoding="utf-8"))
+    assert [len(row["runs"]) for row in content["rows"]] == [1, 1, 0, 0, 0]
+    assert (tmp_path / "tian2021-fig6-smoke.png").stat().st_size > 10_000
+
+
+def test_the_ledger_s_copy_is_thin(capsys, tmp_path, monkeypatch):
+    from lindyn import claims
+    from lindyn.bridge.training import presets
+    from lindyn.bridge.training.study import Study, run_all
+    from lindyn.claims import studies
+    from lindyn.commands import reproduce_training
+
+    table = presets.table("tian2021", "3")
+    plan = Study(table, "smoke", table.rows[:1], 1, tmp_path / "out", {"run__evaluation": "none"})
+    run_all([plan])
+    monkeypatch.setattr(claims, "folder", lambda paper: tmp_path / paper)
+    reproduce_training.finish(plan, ledger=True)
+    written = studies.read(tmp_path / "tian2021" / "studies" / "table3-smoke.json")
+    assert "curves" not in written["rows"][0]["runs"][0] and written["rows"][0]["runs"][0]["asymmetry"] == 0.0
+    assert "curves" in studies.read(plan.path)["rows"][0]["runs"][0]
