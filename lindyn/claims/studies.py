@@ -84,7 +84,7 @@ def committed(folder: Path) -> list[dict[str, Any]]:
 
 
 def others(folder: Path, pattern: str = "*.json") -> dict[str, Any]:
-    """Return the rows of every study in a folder by "paper:table:claim/name", for patterns that look at other tables."""  # noqa: E501
+    """Return the rows of all studies in a folder by "paper:table:claim/name": patterns may look at other tables."""
     found = [read(path) for path in sorted(folder.glob(pattern))]
     return {f"{study['paper']}:{study['table']}:{row['id']}": row for study in found for row in rows(study)}
 
