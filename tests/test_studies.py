@@ -149,6 +149,11 @@ def test_only_the_papers_own_scale_decides_a_printed_order(paper):
     assert paper(high, low, scale="paper").status == "fails (counter-example)"
 
 
+def test_one_seed_decides_nothing():
+    content = study(row("x/a", [0.9]), row("x/b", [0.1, 0.1]), patterns=[pattern("x/a", "x/b")])
+    assert studies.patterns(content)[0].verdict == "undecided"
+
+
 def test_committed_studies_print_what_the_ledger_prints():
     for name in claims.PAPERS:
         printed = {claim.id: claim.printed for claim in claims.load(name)}
