@@ -93,7 +93,7 @@ def along_alpha_p(content: Mapping[str, Any]) -> Figure:
         if measure in base:
             axes[0, 0].axhline(100 * base[measure], color=colour, linestyle=":", linewidth=0.8)
     axes[0, 0].plot([], [], ":", color=GREY, linewidth=0.8, label="untrained network")
-    axes[0, 0].legend()
+    figure.legend(loc="outside lower center", ncols=3)
     alive = [[run["theory"].get("alive", np.nan) for run in row["runs"]] for _, row in found]
     axes[0, 2].errorbar(alpha, [np.mean(a) for a in alive], yerr=[np.std(a) for a in alive], fmt="s--", color=INK,
                         capsize=2, markersize=4)  # fmt: skip
