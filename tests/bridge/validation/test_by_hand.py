@@ -33,7 +33,7 @@ def saved(folder, module):
 
 
 def test_an_unknown_layout_is_listed_with_the_way_out(tmp_path):
-    with pytest.raises(ValueError, match="The layout of .* is not known") as caught:
+    with pytest.raises(ValueError, match=r"The layout of .* is not known") as caught:
         read_checkpoint(saved(tmp_path, Strange()))
     text = str(caught.value)
     assert "  net.guess: 0.weight 5 x 6, 0.bias 5, 1.weight 5, 1.bias 5, ... 9 in all" in text
@@ -118,7 +118,7 @@ def test_a_layout_that_is_asked_for():
     assert read_checkpoint(path, layout="mmpretrain").layout == "mmpretrain"
     with pytest.raises(ValueError, match=r"has not the layout lightly: its keys are those of mmpretrain \(mmengine\)"):
         read_checkpoint(path, layout="lightly")
-    with pytest.raises(ValueError, match="layout must be one of 'lindyn', .* Did you mean 'mmpretrain'"):
+    with pytest.raises(ValueError, match=r"layout must be one of 'lindyn', .* Did you mean 'mmpretrain'"):
         read_checkpoint(path, layout="mmpretain")
 
 
