@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lindyn.bridge.validation import prefixes
-from lindyn.bridge.validation.layouts import LAYOUTS, Content, matching, read_checkpoint
+from lindyn.bridge.validation.layouts import LAYOUTS, Content, matching, mmpretrain, read_checkpoint
 from lindyn.bridge.validation.layouts.assembling import check_fit
 from tests.bridge.validation.originals import CASES, FIXTURES, images, original
 
@@ -246,7 +246,7 @@ SETTINGS = {
                       "optim.predictor_schedule": "constant", "optim.schedule": "cosine", "optim.alpha_p": 1.0},
     "luckmatters mlp": SGD | {"optim.alpha_p": 1.0, "method.sides": "symmetrised", "method.target": "ema"},
     "luckmatters linear": SGD | {"optim.alpha_p": 2.0, "optim.predictor_weight_decay": 1e-3},
-    "mmpretrain": SGD | {"method.ema": 0.99, "method.target": "ema", "optim.alpha_p": 1.0},
+    "mmpretrain": SGD | {"method.ema": 0.99, "method.ema_schedule": "cosine", "method.target": "ema", "optim.alpha_p": 1.0},
     "stable-pretraining": SGD | {"method.target": "ema", "optim.alpha_p": 1.0},
     "byol-pytorch": {"method.loss": "cosine", "method.sides": "symmetrised", "method.target": "ema"},
     "deepmind": {"method.loss": "cosine", "method.ema_schedule": "cosine", "optim.name": "lars"},
@@ -273,6 +273,12 @@ def test_a_learning_rate_that_was_scaled_is_the_one_that_acted():
     text = whole.tree["lindyn"]["config"].replace("scale_lr = false", "scale_lr = true")
     scaled = replace(whole, tree={**whole.tree, "lindyn": {"config": text}})
     assert matching(scaled)[0].read(scaled).settings.get("optim.lr") == pytest.approx(0.05 * 240 / 256)
+
+
+@pytest.mark.parametrize(("text", "gamma"), [("base_momentum=0.004,", 0.996), ("base_momentum = 1e-2", 0.99),
+                                             ("base_momentum=0.996", 0.996), ("momentum=0.9", None)])  # fmt: skip
+def test_momentum_of_mmpretrain_is_one_minus_the_rate_and_the_rate_in_mmselfsup(text, gamma):
+    assert mmpretrain.rate(f"model = dict({text})") == (None if gamma is None else pytest.approx(gamma))
 
 
 def test_simsiam_without_a_fixed_rate_knows_no_peak():
