@@ -98,6 +98,8 @@ def _start(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[str
     if len(W) != len(F):
         raise NotPossible(f"the features have {len(F)} dimensions, the network's last linear layer {len(W)}")
     notes = [note] if note else []
+    if W.shape[1] > len(W):
+        notes.append("input directions that the first W does not see are left out")
     tau = None if measured.tau is None else np.asarray(_checks.to_numpy(measured.tau), dtype=float)
     if rates.target == "online":
         tau = np.ones(len(F))

@@ -114,12 +114,15 @@ def from_file(path: str | os.PathLike) -> ArrayFeatures:
     if not path.is_file():
         raise ValueError(f"features: there is no file {path}.")
     try:
-        opened = np.load(path, mmap_mode="r" if path.suffix == ".npy" else None, allow_pickle=False)
-        arrays = _by_name(opened, path) if path.suffix == ".npz" else _views(opened, path)
+        if path.suffix == ".npy":
+            arrays = _views(np.load(path, mmap_mode="r", allow_pickle=False), path)
+        else:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
+                arrays = _by_name(opened, path)
     except ValueError as error:
         if str(error).startswith("features"):
             raise
-        what = "ragged rows or Python objects, not numbers" if "allow_pickle" in str(error) else str(error)
+        what = "ragged rows or Python objects, not numbers" if "bject" in str(error) else str(error)
         raise ValueError(f"features: {path} cannot be read: {what}.") from error
     except Exception as error:  # zip, end of file, memory map: whatever a damaged file brings up
         raise ValueError(f"features: {path} is no whole {path.suffix} file: {error}.") from error
