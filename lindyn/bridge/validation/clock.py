@@ -9,7 +9,7 @@ from lindyn.bridge.training import target, theory
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.validation.settings import Rates, Settings
 
-PIECES = 128
+PIECES = 64
 """Stretches of constant beta that a run under schedules is cut into."""
 
 
