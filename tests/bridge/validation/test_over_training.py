@@ -153,15 +153,15 @@ def test_a_loss_of_directions_is_the_squared_distance_over_the_squared_length(fi
 
 def test_the_error_is_of_the_leading_modes_over_the_larger_of_both():
     here = {"s": np.array([[4.0, 1.0, 0.03], [1.0, 0.5, 0.1]]), "p": np.array([[0.6, 0.8, 9.0], [3.0, 4.0, 0.0]])}
-    there = {
-        "s": np.array([[4.0, 1.0, 7.0], [1.0, 0.5, 0.1]]),
-        "p_modes": np.array([[0.6, 0.2, 1.0], [6.0, 8.0, np.nan]]),
-    }
+    there = {"s": np.array([[4.0, 1.0, 7.0], [1.0, 0.5, 0.1]])}
+    there["p_modes"] = np.array([[0.6, 0.2, 1.0], [6.0, 8.0, np.nan]])
     error = _errors(here, there | {"tau": here["s"]})
     assert error.keys() == {"s", "p_modes"}
     np.testing.assert_array_equal(error["s"], [0, 0])
     np.testing.assert_allclose(error["p_modes"], [0.6, 0.5])
-    assert np.isnan(_errors(here, {"s": np.full((2, 3), np.nan)})["s"]).all()
+    unread = {"s": np.full((2, 3), np.nan)}
+    assert np.isnan(_errors(here, unread)["s"]).all()
+    assert np.isnan(_errors(unread, {"s": here["s"]})["s"]).all()
 
 
 def test_a_target_that_was_not_measured_is_said_to_be_taken_as_one(fine):
