@@ -149,7 +149,7 @@ def _mode(norms: list[Any], mode: str, batch: int) -> str:
         return "no BatchNorm"
     if mode == "batch":
         return f"BatchNorm by the batch of {batch}"
-    fresh = any(norm.num_batches_tracked is not None and int(norm.num_batches_tracked) == 0 for norm in norms)
+    fresh = any(norm.running_mean is not None and not bool(norm.running_mean.any()) for norm in norms)
     return "BatchNorm by its running statistics" + " (which have seen no batch yet)" * fresh
 
 
