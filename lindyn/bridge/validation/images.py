@@ -131,6 +131,8 @@ def from_images(
     dim = _dim(online, views, device)
     batch, count = _shares(views.source.count if limit is None else min(limit, views.source.count), batch)
     parts = [f"{count} {views.description}", f"d = {dim}", _mode(norms, batchnorm, batch)]
+    if pieces.projector is None:
+        parts.append("the backbone's own features (no projector)")
     if target is None:
         parts.append("no target network")
     return ImageFeatures(online, target, views, batch, count, dim, seed, device, ", ".join(parts))

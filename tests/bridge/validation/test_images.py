@@ -118,6 +118,10 @@ def test_the_linear_network_gives_the_moments_of_its_data(gaussian):
 
 def test_a_limit_takes_fewer_images(digits):
     assert from_images(pieces_of(digits), limit=100, batch=64, device="cpu").count == 100
+    bare = from_images(replace(pieces_of(digits), projector=None), limit=100, device="cpu")
+    assert bare.dim == 16
+    assert "the backbone's own features (no projector)" in bare.description
+    assert "no projector" not in from_images(pieces_of(digits), limit=100, device="cpu").description
     assert len(gathered(from_images(pieces_of(digits), limit=100, batch=64, device="cpu"))) == 100
 
 
