@@ -26,12 +26,15 @@ def write_report(folder: Path, config: TrainConfig, trace: Path | None, metrics:
 
 
 def _write_theory(folder: Path) -> str:
-    """Write theory.png; return the line of the summary."""
+    """Write theory.png; return the line of the summary, or why there is none: a finished run is never lost to it."""
     from lindyn.bridge.training.theory import beside
     from lindyn.plotting import style
     from lindyn.plotting.training_theory import draw_beside
 
-    found = beside(folder)
+    try:
+        found = beside(folder)
+    except ValueError as error:
+        return f"No linear theory beside this run: {error}\n"
     measured, theory = found.readings()
     hp = found.flow.hp
     figure = draw_beside(

@@ -115,11 +115,14 @@ class Gaussian:
     def views(self, batch: Step, device: Any, dtype: Any) -> tuple[Tensor, Tensor, None]:
         """Return two views of new vectors, which depend on (seed, epoch, step) alone."""
         numbers = generator(self.seed, 0x6A55, batch.epoch, batch.step)
-        z = torch.randn(3, batch.total, 1, 1, self.data.size, generator=numbers, dtype=torch.float64)
-        z = z[:, batch.first : batch.first + len(batch.images)]
-        mean = z[0] * self.x.sqrt()
-        v1, v2 = (mean + self.data.noise * z[k] for k in (1, 2))
-        return v1.to(device, dtype), v2.to(device, dtype), None
+        v1, v2 = self.drawn(batch.total, 2, numbers, dtype)
+        mine = slice(batch.first, batch.first + len(batch.images))
+        return v1[mine].to(device), v2[mine].to(device), None
+
+    def drawn(self, count: int, views: int, numbers: torch.Generator, dtype: Any) -> list[Tensor]:
+        """Return `views` views of `count` new vectors, drawn from `numbers`."""
+        z = torch.randn(1 + views, count, 1, 1, self.data.size, generator=numbers, dtype=torch.float64)
+        return [(z[0] * self.x.sqrt() + self.data.noise * noise).to(dtype) for noise in z[1:]]
 
     def labelled(self, part: str, most: int | None = None, rank: int = 0, world: int = 1) -> Labelled:
         """There are no labels."""

@@ -103,32 +103,35 @@ def moments(run: Run, checkpoint: int = 0, views: int = 8) -> Moments:
         views: views of each training image, even, >= 2.
 
     Returns:
-        The moments with their sampling errors (exact for data.name=gaussian).
+        The moments with their sampling errors (exact for the pixels of data.name=gaussian).
 
     Raises:
         ValueError: photos (their views are not tensors), or a projector without a linear last layer.
     """
-    source = open_source(run.config)
-    if isinstance(source, Gaussian):
+    source: Any = open_source(run.config)
+    drawn = isinstance(source, Gaussian)
+    if drawn and run.config.model.projector == "none":
         x = source.x.numpy()
         return Moments(np.diag(x), run.config.data.noise**2 * np.eye(len(x)))
-    if not hasattr(source, "images"):
+    if not drawn and not hasattr(source, "images"):
         raise ValueError(f"Moments are measured on embedded images; got data.name={run.config.data.name!r}.")
     module = run.module(checkpoint).train()  # BatchNorm by the batch, as in training; an untrained network has no other
     net, layer = split(module)
-    dtype = layer.weight.dtype
-    sums, most = None, min(len(source.images), IMAGES)
+    sums, most = None, IMAGES if drawn else min(len(source.images), IMAGES)
     with torch.no_grad():
         for start in range(0, most, CHUNK):
-            images = source.images[start : min(start + CHUNK, most)].to(dtype)
-            batch = torch.stack([net(view) for view in _views(source, images, start, views)], dim=1)
+            seen = _views(source, start, min(start + CHUNK, most), views, layer.weight.dtype)
+            batch = torch.stack([net(view) for view in seen], dim=1)
             sums = ViewSums(batch.shape[-1], views) if sums is None else sums
             sums.add(batch.double().numpy())
     return sums.moments()  # type: ignore[union-attr]
 
 
-def _views(source: Any, images: Tensor, start: int, views: int) -> list[Tensor]:
-    """Return independent views of a chunk of images, of numbers that no training step has used."""
+def _views(source: Any, start: int, stop: int, views: int, dtype: Any) -> list[Tensor]:
+    """Return independent views of a chunk of images or new vectors, of numbers that no training step has used."""
+    if isinstance(source, Gaussian):
+        return source.drawn(stop - start, views, generator(source.seed, 0x7E0, start), dtype)
+    images = source.images[start:stop].to(dtype)
     found: list[Tensor] = []
     for pair in range(views // 2):
         numbers = generator(source.seed, 0x7E0, start, pair)

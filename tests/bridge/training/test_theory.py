@@ -125,6 +125,23 @@ def test_what_has_no_counterpart_is_refused(tmp_path):
         theory.moments(simsiam)
 
 
+def test_moments_behind_a_linear_projector_are_those_of_the_vectors_carried_through_the_backbone(tmp_path):
+    given = {"data.name": "gaussian", "model.projector": "linear", "model.dim": 4, "data.count": 256, "run.epochs": 1,
+             "run.progress": False, "run.precision": "64-true"}  # fmt: skip
+    done = run(tmp_path, given)  # ends with the theory beside it, as gaussian runs do
+    assert "nothing fitted" in (done.folder / "summary.txt").read_text(encoding="utf-8")
+    A = done.module(0).backbone.linear.weight.detach().numpy()
+    data, x = theory.moments(done, views=8), open_source(done.config).x.numpy()
+    for found, exact in ((data.X, (A * x) @ A.T), (data.X_aug, 0.25 * A @ A.T)):
+        assert np.linalg.norm(found - exact) < 0.06 * np.linalg.norm(exact)
+
+
+def test_a_run_that_the_theory_cannot_follow_still_ends_with_its_summary(tmp_path):
+    done = run(tmp_path, TINY | {"run.epochs": 1, "model.projector": "simsiam", "run.theory": True})
+    text = (done.folder / "summary.txt").read_text(encoding="utf-8")
+    assert "No linear theory beside this run: The theory needs a linear last layer" in text
+
+
 def gaussian(folder, lr, batch, time=4.0, seed=0, **more):
     """Train the linear network on Gaussian vectors for a flow time; return the comparison with the flow."""
     steps = round(time / lr)
