@@ -1,0 +1,248 @@
+"""What to make of the findings, in plain words: is it collapsing, does the theory describe it, what would have helped.
+
+How sure is said by what a sentence rests on. Every weak point counts: a rate that had to be assumed, a loss that is not
+the theory's, a linear map that explains little, a law that fails. None: "sure"; one: "likely"; more, or a law fails
+without which modes have no meaning (alignment): "a guess".
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lindyn.bridge import alarms
+from lindyn.bridge.diagnosis import Diagnosis
+from lindyn.bridge.validation import what_if
+from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Finding, PredictorMap
+from lindyn.bridge.validation.settings import Rates, Settings
+from lindyn.bridge.validation.what_if import ModeReading, Outcome
+
+SURE, LIKELY, GUESS = "sure", "likely", "a guess"
+DESCRIBED = 0.9
+"""A linear map that explains less of the predictor's output than this is a weak point."""
+ENOUGH = 10  # samples per dimension from which sampling is no weak point
+
+
+def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list[Finding], list[Finding]]:
+    """Return ("describes it" | "describes it in part" | "does not describe it" | "cannot be tested", held, failed).
+
+    Args:
+        findings: all laws.
+        kind: the predictor map whose findings count; laws without a predictor count always.
+    """
+    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind) and f.verdict != NOT_TESTABLE]
+    held, failed = ([f for f in laws if f.verdict == verdict] for verdict in (HOLDS, FAILS))
+    if not laws:
+        return "cannot be tested", held, failed
+    if not failed:
+        return "describes it", held, failed
+    return ("describes it in part" if len(held) >= len(failed) else "does not describe it"), held, failed
+
+
+def headline(findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "") -> str:
+    """Return one sentence: is it collapsing, does the theory describe it.
+
+    Args:
+        findings: all laws.
+        diagnosis: the reading; None without features or predictor.
+        kind: the main predictor map.
+    """
+    words = {"healthy": "Not collapsing", "at risk": "At risk of collapse", "collapsed": "Collapsed"}
+    alarm = alarms.UNKNOWN if diagnosis is None else diagnosis.alarm
+    collapse = words.get(alarm, "Whether it collapses cannot be told without features")
+    state, held, failed = theory_state(findings, kind)
+    if state == "cannot be tested":
+        return f"{collapse}; no law of the theory could be tested."
+    counted = f"{len(held)} of {len(held) + len(failed)} testable laws hold"
+    named = ", ".join(dict.fromkeys(f.law.replace("_", " ") for f in failed))
+    return f"{collapse}; the linear theory {state}: {counted}" + (f" (not: {named})." if failed else ".")
+
+
+def advise(
+    findings: Sequence[Finding],
+    rates: Rates,
+    diagnosis: Diagnosis | None,
+    maps: Sequence[PredictorMap] = (),
+    settings: Settings | None = None,
+    start: ModeReading | None = None,
+    samples: int = 0,
+) -> tuple[Advice, ...]:
+    """Return what the theory says of a run and would change in it, in order of weight.
+
+    Args:
+        findings: all laws.
+        rates: of the run.
+        diagnosis: the reading; None without features or predictor.
+        maps: of the predictor, main one first.
+        settings: what is known of the training.
+        start: where the modes stand; None where s, tau or x are not known.
+        samples: of the reading.
+
+    Returns:
+        The advice; never empty.
+    """
+    kind = maps[0].kind if maps else ""
+    weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples)
+    found = [_collapse(diagnosis, samples), _description(findings, kind, maps)]
+    if start is None or len(start) == 0:
+        found.append(_no_modes())
+    elif absent := what_if.missing(rates):
+        found.append(_no_rates(absent, rates))
+    else:
+        outcomes = what_if.simulate_changes(start, rates)
+        found += [*_critical(start, rates, weak), *_alternatives(outcomes, start, weak)]
+    return tuple(advice for advice in found if advice is not None)
+
+
+def weak_points(
+    findings: Sequence[Finding],
+    rates: Rates,
+    diagnosis: Diagnosis | None,
+    maps: Sequence[PredictorMap],
+    settings: Settings,
+    samples: int,
+) -> list[str]:
+    """Return in words what weakens any statement on what other rates would have done."""
+    kind = maps[0].kind if maps else ""
+    weak = [f"{words} was taken for granted" for words in rates.assumed]
+    loss = settings.get("method.loss")
+    if loss != "l2":
+        known = "not known" if loss is None else f"the {loss} loss"
+        weak.append(f"the theory's loss is the squared distance, the run's is {known}")
+    if maps and not maps[0].explained >= DESCRIBED and kind != "exact":
+        share = maps[0].explained
+        weak.append(
+            "how much of the predictor's output the linear map explains is not known"
+            if math.isnan(share)
+            else f"the linear map explains {100 * share:.0f} % of the predictor's output"
+        )
+    if diagnosis is not None and samples < ENOUGH * len(diagnosis.s):
+        weak.append(f"{samples:,} samples for {len(diagnosis.s)} dimensions are few")
+    weak += [f"{f.law.replace('_', ' ')} fails" for f in theory_state(findings, kind)[2]]
+    return weak
+
+
+def how_sure(weak: Sequence[str]) -> str:
+    """Return "sure", "likely" or "a guess" for something with these weak points."""
+    if any(word.startswith("alignment") for word in weak) or len(weak) > 1:
+        return GUESS
+    return LIKELY if weak else SURE
+
+
+def _because(basis: str, weak: Sequence[str]) -> str:
+    return basis + (f"; weak points: {'; '.join(weak)}" if weak else "; no weak point") + "."
+
+
+def _collapse(diagnosis: Diagnosis | None, samples: int) -> Advice:
+    if diagnosis is None:
+        return Advice(
+            "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.", SURE,
+            "Weights alone do not show the spectrum of F.",
+        )  # fmt: skip
+    words = {
+        "healthy": "It is not collapsing",
+        "at risk": "It is at risk of collapse",
+        "collapsed": "It has collapsed",
+    }
+    text = words.get(diagnosis.alarm, "Whether it collapses is not known")
+    text += f": {_lower(diagnosis.reason)}"
+    d = len(diagnosis.s)
+    if samples < ENOUGH * d:
+        return Advice(text, LIKELY, f"Only {samples:,} samples for {d} dimensions.")
+    basis = f"Measured on {samples:,} samples: effective rank {diagnosis.effective_rank:.1f} of {d}."
+    return Advice(text, SURE, basis)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _description(findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap]) -> Advice:
+    state, held, failed = theory_state(findings, kind)
+    if state == "cannot be tested":
+        return Advice("No law of the theory could be tested on this input.", SURE, _reasons(findings))
+    text = f"The linear theory {state}: {len(held)} of {len(held) + len(failed)} testable laws hold."
+    if failed:
+        text += " It fails in: " + ", ".join(dict.fromkeys(f.title for f in failed)) + "."
+    assumptions = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]
+    if assumptions:
+        text += " Its assumptions do not hold: " + ", ".join(dict.fromkeys(f.title for f in assumptions)) + "."
+    main = maps[0] if maps else None
+    sure = SURE if main is None or main.kind == "exact" or main.explained >= DESCRIBED else LIKELY
+    share = "" if main is None or main.kind == "exact" else f"; the map explains {main.explained:.2f} of the output"
+    return Advice(text, sure, f"Laws tested with the {kind or 'weights'} map of the predictor{share}.")
+
+
+def _reasons(findings: Sequence[Finding]) -> str:
+    reasons = list(dict.fromkeys(f.reason for f in findings if f.verdict == NOT_TESTABLE and f.reason))
+    return " ".join(reasons[:2]) or "There were no findings."
+
+
+def _no_modes() -> Advice:
+    return Advice(
+        "What other rates would have done cannot be computed here.", SURE,
+        "p, s, tau and x per mode are needed: a predictor and features of two views.",
+    )  # fmt: skip
+
+
+def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
+    keys = ", ".join(f"{key}=..." for key in rates.missing) or "the keys of lindyn train"
+    return Advice(
+        f"What other rates would have done cannot be computed: {', '.join(absent)} of the run is not known.", SURE,
+        f"The file does not say how it was trained; give {keys}.",
+    )  # fmt: skip
+
+
+def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Advice]:
+    """Return the statement on the decay past which only collapse remains, where the run is past it or near."""
+    from lindyn.theory import critical_decay
+
+    if rates.target == "frozen" or not rates.eta_s:
+        return []
+    edge = np.asarray(critical_decay(1.0, start.x, start.x_aug))
+    past = int(np.sum(rates.eta_s > edge))
+    if not past:
+        return []
+    text = (
+        f"The decay is past the critical one, x^2/(4(x + x')), in {past} of {len(start)} modes (largest "
+        f"{edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}): by the theory they can only collapse. Use less decay."
+    )
+    return [Advice(text, how_sure(weak), _because("Fixed points of Eqs. 11-12", weak))]
+
+
+def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequence[str]) -> list[Advice]:
+    """Return what the simulated changes say: which of them would have kept more modes alive."""
+    if not outcomes:
+        return []
+    base, others = outcomes[0], outcomes[1:]
+    basis = f"{len(start)} modes simulated from {start.words} for {base.duration:.3g} of flow time (Eqs. 11-13)"
+    sure = how_sure(weak)
+    if base.alive == len(start):
+        text = f"Nothing needs to change: by the theory all {len(start)} modes live under the run's own rates."
+        harm = [o for o in others if o.alive < base.alive]
+        if harm:
+            text += f" Fewer would live with: {', '.join(f'{o.name} ({o.alive})' for o in harm)}."
+        return [Advice(text, sure, _because(basis, weak))]
+    found = []
+    for words, names in KINDS:
+        chosen = [o for o in others if o.name in names]
+        if chosen:
+            helps = max(o.alive for o in chosen) > base.alive
+            rates = "; ".join(f"{o.name}: {o.words}" for o in chosen)
+            because = _because(f"{basis}; {rates}", weak)
+            found.append((helps, Advice(_compared(words, helps, chosen, base, len(start)), sure, because)))
+    return [advice for _, advice in sorted(found, key=lambda pair: not pair[0])]
+
+
+KINDS = (
+    ("Less weight decay", ("half the decay", "no decay")),
+    ("A faster predictor", ("alpha_p x 2", "alpha_p x 5", "alpha_p x 5, eta_p kept")),
+    ("Another EMA", ("a slower EMA", "a faster EMA")),
+)
+
+
+def _compared(words: str, helps: bool, tried: Sequence[Outcome], base: Outcome, modes: int) -> str:
+    counted = ", ".join(f"{o.alive} with {o.name}" for o in tried)
+    verb = "would have helped" if helps else "would not have helped"
+    unclear = f" ({base.undecided} undecided)" if base.undecided else ""
+    return f"{words} {verb}: {base.alive} of {modes} modes live as it was{unclear}; {counted}."

@@ -1,0 +1,280 @@
+"""Pictures of a validation: what a network's spectra, predictor and laws look like beside the theory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from lindyn.plotting.over_time import family, marks
+from lindyn.plotting.style import FLOW, GREY, INK, PALE, STABLE
+
+HOLDS, FAILS = FLOW, "#c05a00"
+VERDICTS = {"holds": (HOLDS, "o"), "fails": (FAILS, "X"), "not testable": (GREY, "|")}
+"""Colour and marker of a verdict; the word always stands beside them."""
+SHOWN = 8  # modes in a panel over training
+LINEAR = 1.5  # the forest's axis is linear up to here, logarithmic beyond
+TICKS = (-1e3, -100, -10, -3, -1, -0.5, 0, 0.25, 0.5, 0.75, 1, 3, 10, 30, 100, 1e3, 1e4, 1e6)
+
+
+def p_against_s(axes: Axes, s: Any, p: Any, slope: Any, known: int | None = None) -> Axes:
+    """Draw p_j against s_j in log-log with the fitted line, its window and the line of slope 1/2.
+
+    Args:
+        axes: where to draw.
+        s: eigenvalues of F, largest first.
+        p: u_j^T W_p u_j beside them.
+        slope: record with slope, low, high, s_low, s_high and verdict (`lindyn.bridge.fit_slope`).
+        known: so many modes at most are told from none by the samples; the others are drawn pale.
+
+    Returns:
+        The axes.
+    """
+    s, p = np.asarray(s, dtype=float), np.asarray(p, dtype=float)
+    good = (s > 0) & (p > 0)
+    sure = good & (np.arange(len(s)) < (len(s) if known is None else known))
+    for mask, look in ((good & ~sure, {"color": PALE}), (sure, {"color": FLOW})):
+        axes.plot(s[mask], p[mask], "o", markersize=3.2, markeredgewidth=0, zorder=2, **look)
+    axes.set(xlabel=r"$s_j$, eigenvalue of $F$", ylabel=r"$p_j = u_j^{\top} W_p u_j$", title="p against s")
+    if not good.any():
+        return nothing(axes, "no mode has p > 0")
+    axes.set(xscale="log", yscale="log")
+    inside = sure & (s >= slope.s_low) & (s <= slope.s_high)
+    if inside.any() and np.isfinite(slope.slope):
+        axes.axvspan(slope.s_low, slope.s_high, color=PALE, alpha=0.45, linewidth=0, zorder=0, label="fit window")
+        _lines(axes, s[inside], p[inside], slope)
+        axes.legend(loc="best", fontsize=7.5)
+    elif slope.verdict != "fitted":
+        axes.set_title(f"p against s ({slope.verdict})", fontsize=8.5)
+    left_out = int(np.sum(p <= 0))
+    if left_out:
+        axes.annotate(f"{left_out} of {len(p)} modes have p ≤ 0: not drawn", (0.98, 0.02), xycoords="axes fraction",
+                      ha="right", fontsize=7.5, color="0.35")  # fmt: skip
+    return axes
+
+
+def _lines(axes: Axes, s: np.ndarray, p: np.ndarray, slope: Any) -> None:
+    """Draw the fitted line and one of slope 1/2 through the window's mean."""
+    middle = np.log(s).mean(), np.log(p).mean()
+    ends = np.log([s.min(), s.max()])
+    for value, look in ((slope.slope, {"color": STABLE, "linestyle": "-"}), (0.5, {"color": INK, "linestyle": "--"})):
+        label = (
+            "slope 1/2 (theory)"
+            if value == 0.5 and look["linestyle"] == "--"
+            else f"fit: slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+        )
+        axes.plot(np.exp(ends), np.exp(middle[1] + value * (ends - middle[0])), linewidth=1.3, label=label, **look)
+
+
+def alignment_per_mode(axes: Axes, alignment: Any, known: int | None = None) -> Axes:
+    """Draw the cosine between u_j and W_p u_j per mode, and the band in which a random predictor's would lie.
+
+    Args:
+        axes: where to draw.
+        alignment: cosines, largest s first; NaN where W_p u_j = 0.
+        known: modes that the samples can tell from none; the others are drawn pale.
+
+    Returns:
+        The axes.
+    """
+    cosines = np.asarray(alignment, dtype=float)
+    d = len(cosines)
+    j = np.arange(1, d + 1)
+    sure = j <= (d if known is None else known)
+    axes.axhspan(-2 / np.sqrt(d), 2 / np.sqrt(d), color=PALE, alpha=0.6, linewidth=0, label="random predictor (95 %)")
+    axes.axhline(1.0, color=INK, linewidth=0.8, linestyle="--", label="exactly aligned")
+    axes.plot(j[~sure], cosines[~sure], "o", color=PALE, markersize=3.0)
+    axes.plot(j[sure], cosines[sure], "o", color=FLOW, markersize=3.2, markeredgewidth=0)
+    low = float(np.nanmin(cosines, initial=0.0))
+    axes.set(xlabel="mode j, largest $s_j$ first", ylabel=r"cosine of $u_j$ and $W_p u_j$", title="alignment",
+             ylim=(min(-0.35, low - 0.05), 1.12))  # fmt: skip
+    if d > 40:
+        axes.set_xscale("log")
+    axes.legend(loc="lower left", fontsize=7.5)
+    return axes
+
+
+def spectra(axes: Axes, s: Any, known: int | None = None) -> Axes:
+    """Draw the eigenvalues of F over the largest, log, by rank.
+
+    Args:
+        axes: where to draw.
+        s: eigenvalues of F, largest first.
+        known: modes that the samples can tell from none; a line marks the last.
+
+    Returns:
+        The axes.
+    """
+    s = np.asarray(s, dtype=float)
+    axes.set(xlabel="mode j", ylabel=r"$s_j / s_1$", title="spectrum of F")
+    if not s[0] > 0:
+        return nothing(axes, "F = 0")
+    share = np.where(s > 1e-14 * s[0], s / s[0], np.nan)
+    axes.plot(np.arange(1, len(s) + 1), share, color=FLOW, marker=".", markersize=3)
+    axes.set_yscale("log")
+    if known is not None and known < len(s):
+        axes.axvline(known, color=GREY, linestyle=":", linewidth=1.0, label="as many as samples can tell")
+        axes.legend(loc="upper right", fontsize=7.5)
+    return axes
+
+
+def spectrum_of_predictor(axes: Axes, p: Any, eigenvalues: Any) -> Axes:
+    """Draw p_j, sorted, beside the eigenvalues of W_p's symmetric part: equal where eigenspaces are.
+
+    Args:
+        axes: where to draw.
+        p: u_j^T W_p u_j.
+        eigenvalues: of the symmetric part of W_p, largest first.
+
+    Returns:
+        The axes.
+    """
+    p, eigenvalues = np.sort(np.asarray(p, dtype=float))[::-1], np.asarray(eigenvalues, dtype=float)
+    j = np.arange(1, len(p) + 1)
+    axes.plot(j, eigenvalues, color=INK, linewidth=1.1, label="eigenvalues of $(W_p + W_p^{\\top})/2$")
+    axes.plot(j, p, "o", color=FLOW, markersize=2.8, markeredgewidth=0, label="$p_j$, sorted")
+    axes.axhline(0.0, color=PALE, linewidth=0.8, zorder=0)
+    axes.set(xlabel="rank", ylabel="value", title="spectrum of the predictor")
+    axes.legend(loc="best", fontsize=7.5)
+    return axes
+
+
+def p_against_boundary(axes: Axes, p: Any, p_minus: Any, p_plus: Any = None) -> Axes:
+    """Draw p_j per mode with the edge of the basin of collapse p_- and the living fixed point p_+.
+
+    Args:
+        axes: where to draw.
+        p: u_j^T W_p u_j, largest s first.
+        p_minus: edge per mode; NaN where only collapse remains.
+        p_plus: stable fixed point per mode, or None.
+
+    Returns:
+        The axes.
+    """
+    p, edge = np.asarray(p, dtype=float), np.asarray(p_minus, dtype=float)
+    j = np.arange(1, len(p) + 1)
+    doomed = ~np.isfinite(edge)
+    below = doomed | (p < edge)
+    axes.fill_between(j, np.nanmin(np.append(p, 0.0)), np.where(doomed, np.nan, edge), color=PALE, alpha=0.6,
+                      linewidth=0, label="basin of collapse")  # fmt: skip
+    axes.plot(j, edge, color=INK, linewidth=1.0, linestyle="--", label="$p_-$")
+    if p_plus is not None:
+        axes.plot(j, np.asarray(p_plus, dtype=float), color=STABLE, linewidth=1.0, label="$p_+$")
+    axes.plot(j[~below], p[~below], "o", color=HOLDS, markersize=3.2, markeredgewidth=0, label="above")
+    if below.any():
+        axes.plot(j[below], p[below], "X", color=FAILS, markersize=4.2, markeredgewidth=0, label="below, or no $p_-$")
+    axes.set(xlabel="mode j, largest $s_j$ first", ylabel="$p_j$", title="p against the collapse boundary")
+    if len(p) > 40:
+        axes.set_xscale("log")
+    axes.legend(loc="best", fontsize=7.0)
+    return axes
+
+
+def over_training(
+    axes: Axes, steps: Any, name: str, measured: Mapping[str, Any], theory: Mapping[str, Any], unit: str
+) -> Axes:
+    """Draw one quantity along a run: marks what was measured, lines the theory from the first reading.
+
+    Args:
+        axes: where to draw.
+        steps: of the readings.
+        name: "s", "p" or "tau".
+        measured: readings x modes by name.
+        theory: the same of the simulator; {} where it could not run.
+        unit: of the steps.
+
+    Returns:
+        The axes.
+    """
+    titles = {"s": r"eigenvalues $s_j$ of $F$", "p": "predictor along the modes, $p_j$", "tau": r"$\tau_j$"}
+    points = np.asarray(measured.get(name, np.empty((len(steps), 0))), dtype=float).reshape(len(steps), -1).T[:SHOWN]
+    axes.set(title=titles.get(name, name), xlabel=unit)
+    if not np.isfinite(points).any():
+        return nothing(axes, "not known")
+    lines = np.asarray(theory[name], dtype=float).T[:SHOWN] if name in theory else None
+    if lines is None:
+        family(axes, steps, points, [""] * len(points), linewidth=1.1, marker="o", markersize=2.6)
+    else:
+        family(axes, steps, lines, [""] * len(lines), linewidth=1.2)
+        marks(axes, steps, points)
+    positive = points[np.isfinite(points) & (points > 0)]
+    if name == "s" and len(positive):
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=max(positive.min() / 3, 1e-12 * positive.max()))
+    return axes
+
+
+def error_over_training(axes: Axes, steps: Any, error: Mapping[str, Any], unit: str) -> Axes:
+    """Draw the relative error of the theory per reading, for s and p.
+
+    Args:
+        axes: where to draw.
+        steps: of the readings.
+        error: by name.
+        unit: of the steps.
+
+    Returns:
+        The axes.
+    """
+    axes.set(title="error of the theory", xlabel=unit, ylabel="|theory − measured| / |measured|")
+    if not error:
+        return nothing(axes, "the theory could not be run")
+    for (name, values), colour, line in zip(sorted(error.items()), (FLOW, STABLE, INK), ("-", "--", ":"), strict=False):
+        shown = np.where(np.asarray(values, dtype=float) > 1e-12, values, np.nan)
+        axes.plot(steps, shown, line, color=colour, marker=".", markersize=4, label=name)
+    axes.set_yscale("log")
+    axes.legend(loc="best")
+    return axes
+
+
+def forest(axes: Axes, findings: Sequence[Any]) -> Axes:
+    """Draw every finding's value with its interval, one row each; colour, marker and word are the verdict.
+
+    Args:
+        axes: where to draw; the value axis is linear up to 1.5 and logarithmic beyond.
+        findings: records with title, map_kind, value, low, high, verdict.
+
+    Returns:
+        The axes.
+    """
+    rows = np.arange(len(findings))[::-1]
+    for y, found in zip(rows, findings, strict=True):
+        colour, shape = VERDICTS[found.verdict]
+        if np.isfinite(found.value):
+            axes.plot([found.low, found.high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+            axes.plot(found.value, y, shape, color=colour, markersize=5.5, markeredgewidth=0.8)
+        axes.annotate(found.verdict, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8,
+                      color=colour)  # fmt: skip
+    axes.set_yticks(rows, [_label(found) for found in findings], fontsize=8)
+    axes.set_ylim(-0.7, len(findings) - 0.3)
+    ends = [end for found in findings if np.isfinite(found.value) for end in (found.low, found.value, found.high)]
+    ends = [0.0, 1.0, *(end for end in ends if np.isfinite(end))]
+    axes.set_xscale("symlog", linthresh=LINEAR, linscale=2.0)
+    axes.set_xlim(min(ends) - 0.08 * max(1.0, -min(ends)), 1.08 * max(ends))
+    ticks = [t for t in TICKS if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("measured value with its 95 % interval (each by its own definition)")
+    axes.grid(axis="x", color="0.92", linewidth=0.6)
+    axes.set_axisbelow(True)
+    for value in (0.0, 1.0):
+        axes.axvline(value, color=PALE, linewidth=1.0, zorder=0)
+    return axes
+
+
+def _label(found: Any) -> str:
+    kind = f" ({found.map_kind})" if found.map_kind not in ("", "exact") else ""
+    return _short(found.title, 52) + kind
+
+
+def _short(text: str, most: int) -> str:
+    """Return one line without signs that matplotlib would read as mathematics."""
+    line = " ".join(text.replace("$", "").split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def nothing(axes: Axes, why: str) -> Axes:
+    """Say on an empty panel why it is empty."""
+    axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY)
+    axes.set(xticks=[], yticks=[])
+    return axes
