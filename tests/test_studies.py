@@ -114,8 +114,9 @@ def paper(tmp_path, monkeypatch):
     printed = {"a": "75.1", "b": "36.6"}
     claim = ledger.Claim("table-3-linear", "t", "Table 3", "training", printed=printed, needs="a GPU")
 
-    def judged(*given):
+    def judged(*given, scale="small"):
         content = study(*given, patterns=[pattern("table-3-linear/a", "table-3-linear/b", claim="table-3-linear")])
+        content["scale"] = scale
         (tmp_path / "tian2021" / "studies" / "table3-small.json").write_text(json.dumps(content), encoding="utf-8")
         return ledger.judge(claim, paper="tian2021")
 
@@ -125,7 +126,7 @@ def paper(tmp_path, monkeypatch):
 def test_the_ledger_reads_what_was_measured_and_never_mixes_it_with_the_print(paper):
     high, low = row("table-3-linear/a", [0.9, 0.92]), row("table-3-linear/b", [0.3, 0.31])
     seen = paper(high, low)
-    assert seen.status == "holds (numbers)" and seen.measured.startswith("at scale small: seen: words")
+    assert seen.status == "seen (small scale)" and seen.measured.startswith("at scale small: seen: words")
     assert [(one.name, one.scale, one.value.seeds) for one in seen.trained] == [("a", "small", 2), ("b", "small", 2)]
     assert seen.trained[0].value.mean == pytest.approx(0.91) and seen.claim.printed["a"] == "75.1"
     line = pages._training(seen)
@@ -135,10 +136,22 @@ def test_the_ledger_reads_what_was_measured_and_never_mixes_it_with_the_print(pa
 def test_the_ledger_says_where_the_printed_order_was_not_seen(paper):
     high, low = row("table-3-linear/a", [0.9, 0.92]), row("table-3-linear/b", [0.3, 0.31])
     high["runs"], low["runs"] = low["runs"], high["runs"]
-    assert paper(high, low).status == "fails (counter-example)"
-    assert paper(high, row("table-3-linear/b", [0.2, 0.4])).status == "not run"
+    assert paper(high, low).status == "not seen (small scale)"
+    assert paper(high, row("table-3-linear/b", [0.2, 0.4])).status == "undecided (within the spread)"
     nothing = paper(row("other/a", [0.9]))
     assert nothing.status == "not run" and nothing.measured == "needs a GPU" and not nothing.trained
+
+
+def test_only_the_papers_own_scale_decides_a_printed_order(paper):
+    high, low = row("table-3-linear/a", [0.9, 0.92]), row("table-3-linear/b", [0.3, 0.31])
+    assert paper(high, low, scale="paper").status == "holds (numbers)"
+    high["runs"], low["runs"] = low["runs"], high["runs"]
+    assert paper(high, low, scale="paper").status == "fails (counter-example)"
+
+
+def test_one_seed_decides_nothing():
+    content = study(row("x/a", [0.9]), row("x/b", [0.1, 0.1]), patterns=[pattern("x/a", "x/b")])
+    assert studies.patterns(content)[0].verdict == "undecided"
 
 
 def test_committed_studies_print_what_the_ledger_prints():

@@ -6,7 +6,8 @@
     audit = "Theorem 1"           the entry of the audit; a difference from the print makes it "holds with a correction"
     measure = "name"              a function of `lindyn.measurements`; must be at most `expected`
     figure = 4                    a figure of `lindyn reproduce`, where its results are given
-    kind = "training"             the studies in papers_repro/<paper>/studies, at the scale they were run
+    kind = "training"             the studies in papers_repro/<paper>/studies: at the paper's scale they decide it, at a
+                                  smaller one the order of rows was "seen", "not seen" or "undecided" there
     (none of them)                not run; `needs` says what it takes
 """
 
@@ -24,7 +25,8 @@ PAPERS = ("tian2021", "grill2020", "richemond2023")
 KINDS = ("identity", "bound", "simulation", "training")
 PROVED, HOLDS, CORRECTED = "proved", "holds (numbers)", "holds with a correction"
 FAILS, NOT_RUN = "fails (counter-example)", "not run"
-STATUSES = (PROVED, HOLDS, CORRECTED, FAILS, NOT_RUN)
+SEEN, NOT_SEEN, UNDECIDED = "seen (small scale)", "not seen (small scale)", "undecided (within the spread)"
+STATUSES = (PROVED, HOLDS, CORRECTED, FAILS, SEEN, NOT_SEEN, UNDECIDED, NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -195,8 +197,6 @@ def _of_training(claim: Claim, paper: str) -> Judged:
         if mine:
             scales.append(study["scale"])
             seen += [one for one in studies.patterns(study, others) if one.claim in ("", claim.id)]
-    verdicts = {one.verdict for one in seen}
-    status = FAILS if "not seen" in verdicts else HOLDS if verdicts == {"seen"} else NOT_RUN
     if not trained:
         return Judged(claim, NOT_RUN, f"needs {claim.needs}" if claim.needs else "")
     words = [
@@ -204,7 +204,18 @@ def _of_training(claim: Claim, paper: str) -> Judged:
     ]
     where = f"at scale {', '.join(dict.fromkeys(scales))}"
     told = f"{where}: " + ("; ".join(words) or "no order of rows is claimed")
-    return Judged(claim, status, told, tuple(trained), tuple(seen))
+    return Judged(claim, _training_status(seen, scales), told, tuple(trained), tuple(seen))
+
+
+def _training_status(seen: list[studies.Seen], scales: list[str]) -> str:
+    """Return the status of a claim that was trained: only a run at the paper's scale can say that it holds or fails."""
+    whole = "paper" in scales
+    verdicts = {one.verdict for one in seen} - {"not run"}
+    if "not seen" in verdicts:
+        return FAILS if whole else NOT_SEEN
+    if verdicts == {"seen"}:
+        return HOLDS if whole else SEEN
+    return UNDECIDED if verdicts else NOT_RUN
 
 
 def _of_figure(result: Any) -> tuple[str, str]:

@@ -84,7 +84,7 @@ def committed(folder: Path) -> list[dict[str, Any]]:
 
 
 def others(folder: Path, pattern: str = "*.json") -> dict[str, Any]:
-    """Return the rows of every study in a folder by "paper:table:claim/name", for patterns that look at other tables."""  # noqa: E501
+    """Return the rows of all studies in a folder by "paper:table:claim/name": patterns may look at other tables."""
     found = [read(path) for path in sorted(folder.glob(pattern))]
     return {f"{study['paper']}:{study['table']}:{row['id']}": row for study in found for row in rows(study)}
 
@@ -135,7 +135,7 @@ def patterns(study: Mapping[str, Any], others: Mapping[str, Any] | None = None) 
 
     A pattern says which row is higher than which (linear evaluation unless it names another quantity), or that one is
     higher than a number. It is seen if every difference is above 0 by two standard errors, not seen if one is below 0
-    by as much, undecided in between.
+    by as much, undecided in between and where a row has one seed only.
 
     Args:
         study: the study.
@@ -181,7 +181,7 @@ def _value(name: str, known: Mapping[str, Any], measure: str) -> tuple[str, Summ
 
 
 def _gap(high: Summary, low: Summary) -> tuple[float, float]:
-    errors = [0.0 if math.isnan(one.error) else one.error for one in (high, low)]
+    errors = [math.inf if math.isnan(one.error) else one.error for one in (high, low)]  # one seed has no spread
     return high.mean - low.mean, math.hypot(*errors)
 
 

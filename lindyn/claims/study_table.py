@@ -9,11 +9,11 @@ HEADS = ("row", "printed %", "measured %", "seeds", "k-NN %", "eff. rank", "spre
 
 
 COLUMNS = (
-    "Columns: eff. rank is that of F = E[z z^T] at the end (1: collapsed), spread the standard deviation of the normalised "  # noqa: E501
-    "projections times sqrt(d) (0: one point), align the mean cosine of the 16 leading eigenvectors of F with W_p applied "  # noqa: E501
-    "to them, asym ||W_p - W_p^T|| / ||W_p||, state the collapse alarm's word. theory: the linear theory's verdict from X "  # noqa: E501
-    "and X' of the untrained network's projections, with the share of input directions alive and the effective rank of F at the end; (linear): a "  # noqa: E501
-    "linear predictor stands for the two-layer one."
+    "Columns: eff. rank is that of F = E[z z^T] at the end (1: collapsed), spread the standard deviation of the "
+    "normalised projections times sqrt(d) (0: one point), align the mean cosine of the 16 leading eigenvectors of F "
+    "with W_p applied to them, asym ||W_p - W_p^T|| / ||W_p||, state the collapse alarm's word. theory: the linear "
+    "theory's verdict from X and X' of the untrained network's projections, with the share of input directions alive "
+    "and the effective rank of F at the end; (linear): a linear predictor stands for the two-layer one."
 )
 
 
@@ -54,9 +54,9 @@ def _title(study: Mapping[str, Any]) -> str:
 def legend(study: Mapping[str, Any]) -> str:
     """Return what the columns are."""
     return (
-        f"printed: {study['printed_measure']}. measured: linear evaluation, mean +- standard deviation over seeds, scale "  # noqa: E501
-        f"{study['scale']}; other data and another length, so only the order of rows compares. theory: the linear "
-        "theory's verdict from measured X, X', share of directions alive and effective rank of F at the end."
+        f"printed: {study['printed_measure']}. measured: linear evaluation, mean +- standard deviation over "
+        f"seeds, scale {study['scale']}; other data and another length, so only the order of rows compares. theory: "
+        "the linear theory's verdict from measured X, X', share of directions alive and effective rank of F at the end."
     )
 
 

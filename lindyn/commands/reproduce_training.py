@@ -1,4 +1,4 @@
-"""`lindyn reproduce PAPER --training`: train the rows of a printed table, and show them beside what the paper prints."""  # noqa: E501
+"""`lindyn reproduce PAPER --training`: train the rows of a printed table, and show them beside the print."""
 
 import argparse
 import fnmatch

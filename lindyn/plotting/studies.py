@@ -85,15 +85,15 @@ def along_alpha_p(content: Mapping[str, Any]) -> Figure:
             values = [studies.summary(row, measure) for _, row in found]
             scale = 100 if measure in ("linear", "knn") else 1
             name = {"linear": "linear evaluation", "knn": "k-NN"}.get(measure)
-            axis.errorbar(alpha, [scale * v.mean for v in values], yerr=[scale * np.nan_to_num(v.spread) for v in values],  # noqa: E501
-                          fmt="o-", color=colour, capsize=2, markersize=4, label=name)  # fmt: skip
+            means, spreads = [scale * v.mean for v in values], [scale * np.nan_to_num(v.spread) for v in values]
+            axis.errorbar(alpha, means, spreads, fmt="o-", color=colour, capsize=2, markersize=4, label=name)
         axis.set_ylabel(label)
     base = _untrained([row for _, row in found])
     for measure, colour in (("linear", STABLE), ("knn", FLOW)):
         if measure in base:
             axes[0, 0].axhline(100 * base[measure], color=colour, linestyle=":", linewidth=0.8)
     axes[0, 0].plot([], [], ":", color=GREY, linewidth=0.8, label="untrained network")
-    axes[0, 0].legend()
+    figure.legend(loc="outside lower center", ncols=3)
     alive = [[run["theory"].get("alive", np.nan) for run in row["runs"]] for _, row in found]
     axes[0, 2].errorbar(alpha, [np.mean(a) for a in alive], yerr=[np.std(a) for a in alive], fmt="s--", color=INK,
                         capsize=2, markersize=4)  # fmt: skip
@@ -121,8 +121,11 @@ def over_training(content: Mapping[str, Any]) -> Figure:
         axis.set_title(title)
     for axis in axes[-1]:
         axis.set_xlabel("step")
-    figure.suptitle(f"{content['paper']}, {content['source']}, measured at scale {content['scale']}: the 16 leading modes "  # noqa: E501
-                    "of one seed; asymmetry and mean alignment of every seed", fontsize=10)  # fmt: skip
+    title = (
+        f"{content['paper']}, {content['source']}, measured at scale {content['scale']}: the 16 leading modes of one "
+        "seed; asymmetry and mean alignment of every seed"
+    )
+    figure.suptitle(title, fontsize=10)
     return figure
 
 

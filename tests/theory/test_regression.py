@@ -97,11 +97,20 @@ def test_white_views_and_round_weights_climb_to_the_top():
 
 
 BAD = {
-    "k": (lambda: theory.regression_subspace(np.eye(3), np.eye(3), 4), "k must be a whole number from 1 to n1 = 3; got 4"),  # noqa: E501
+    "k": (
+        lambda: theory.regression_subspace(np.eye(3), np.eye(3), 4),
+        "k must be a whole number from 1 to n1 = 3; got 4",
+    ),
     "rank": (lambda: theory.regression_directions(np.diag([1.0, 0.0]), np.zeros((2, 2))), "X + X' must have full rank"),
-    "W": (lambda: theory.regression_rest(np.eye(3), np.eye(2), np.eye(2)), "W must be n2 x n1 with n1 = 2 >= n2; got shape (3, 3)"),  # noqa: E501
-    "many": (lambda: theory.regression_rest(np.eye(30)[:15], np.eye(30), np.eye(30)), "too many to look through; give chosen="),  # noqa: E501
-}  # fmt: skip
+    "W": (
+        lambda: theory.regression_rest(np.eye(3), np.eye(2), np.eye(2)),
+        "W must be n2 x n1 with n1 = 2 >= n2; got shape (3, 3)",
+    ),
+    "many": (
+        lambda: theory.regression_rest(np.eye(30)[:15], np.eye(30), np.eye(30)),
+        "too many to look through; give chosen=",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -189,7 +189,8 @@ def _check_value(section: str, f: Any, value: Any) -> None:
 def _check_together(config: TrainConfig) -> None:
     """Raise ValueError for values that cannot stand together."""
     d, m, o = config.data, config.method, config.optim
-    for where, value in (("data.test_share", d.test_share), ("data.crop", d.crop), ("data.flip", d.flip), ("method.ema", m.ema)):  # fmt: skip  # noqa: E501
+    shares = {"data.test_share": d.test_share, "data.crop": d.crop, "data.flip": d.flip, "method.ema": m.ema}
+    for where, value in shares.items():
         if value > 1:
             raise ValueError(f"{where} must be at most 1; got {value:g}.")
     if o.momentum >= 1:

@@ -70,11 +70,12 @@ def of_module(config: TrainConfig, module: Any, source: Any) -> dict[str, Any]:
 
     Returns:
         verdict ("lives", "partly", "collapses"), alive (share), modes (number counted), scale (tr F at the end over
-        tr F at the start), rank (effective rank of F at the end), alpha_p, beta, eta_p, eta_s, flow_time, x and x_aug (means over the modes), predictor.
+        tr F at the start), rank (effective rank of F at the end), alpha_p, beta, eta_p, eta_s, flow_time, x and x_aug
+        (means over the modes), predictor.
 
     Raises:
         ValueError: features that are no numbers.
-    """  # noqa: E501
+    """
     z1, z2, target = _projections(config, module, source)
     data = Moments.from_views(z1, z2)
     hp, duration = rates(config, module.steps)

@@ -1,6 +1,6 @@
 """Presets: every row of the papers' tables as a training configuration, at the paper's scale, small, and smoke.
 
-`papers_repro/<paper>/configs/` holds one TOML per table. `protocol.toml` is what the tables of a paper share; a table has
+`papers_repro/<paper>/configs/` holds one TOML per table. `protocol.toml` is what all tables of a paper share; one has
 
     [base]        keys on top of the protocol, at every scale
     [small]       keys on top of that, on the embedded images
@@ -9,7 +9,7 @@
     [[pattern]]   what the printed numbers say, in an order that a run at any scale can show (`lindyn.claims.studies`)
 
 The printed numbers are the papers' and are never mixed with measured ones.
-"""  # noqa: E501
+"""
 
 import functools
 import tomllib

@@ -56,8 +56,11 @@ def test_a_killed_study_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
 
     study.run_all([plan(tmp_path / "whole")])
     real = callbacks.Interrupts.on_train_batch_end
-    monkeypatch.setattr(callbacks.Interrupts, "on_train_batch_end",
-                        lambda self, t, m, o, b, i: (setattr(self, "asked", i == 2), real(self, t, m, o, b, i)))  # fmt: skip  # noqa: E501
+    monkeypatch.setattr(
+        callbacks.Interrupts,
+        "on_train_batch_end",
+        lambda self, t, m, o, b, i: (setattr(self, "asked", i == 2), real(self, t, m, o, b, i)),
+    )
     with pytest.raises(TrainingStopped):
         study.run_all([plan(tmp_path / "killed")])
     assert studies.rows(studies.read(plan(tmp_path / "killed").path)) == []

@@ -46,7 +46,13 @@ def flow_of(done, data):
 @pytest.mark.parametrize("case", CASES)
 def test_the_trainer_is_descend_to_round_off(tmp_path, case):
     """All images as one batch, no augmentation: then X is their second moment, X' = 0, and nothing is random."""
-    done = run(tmp_path, LINEAR, run__epochs=25, run__checkpoint_every=5, **{k.replace(".", "__"): v for k, v in CASES[case].items()})  # fmt: skip  # noqa: E501
+    done = run(
+        tmp_path,
+        LINEAR,
+        run__epochs=25,
+        run__checkpoint_every=5,
+        **{k.replace(".", "__"): v for k, v in CASES[case].items()},
+    )
     images = open_source(done.config).images.double().flatten(1).numpy()
     data = ld.Moments(images.T @ images / len(images), np.zeros((64, 64)))
     flow, start, states = flow_of(done, data)
@@ -91,10 +97,17 @@ def test_frozen_features_of_a_network_give_the_networks_own_output(tmp_path):
 
 
 def test_rates_follow_the_training_conventions():
-    config = TrainConfig.of({
-        "optim.lr": 0.03, "optim.momentum": 0.9, "optim.weight_decay": 4e-4, "optim.alpha_p": 2.0,
-        "optim.predictor_weight_decay": 1e-3, "method.ema": 0.996, "method.sides": "symmetrised",
-    })  # fmt: skip
+    config = TrainConfig.of(
+        {
+            "optim.lr": 0.03,
+            "optim.momentum": 0.9,
+            "optim.weight_decay": 4e-4,
+            "optim.alpha_p": 2.0,
+            "optim.predictor_weight_decay": 1e-3,
+            "method.ema": 0.996,
+            "method.sides": "symmetrised",
+        }
+    )
     hp = theory.rates(config)
     assert theory.step_time(config) == pytest.approx(0.6)
     assert (hp.alpha_p, hp.beta) == (pytest.approx(2.0), pytest.approx(0.004 / 0.6))
@@ -116,11 +129,24 @@ def gaussian(folder, lr, batch, time=4.0, seed=0, **more):
     """Train the linear network on Gaussian vectors for a flow time; return the comparison with the flow."""
     steps = round(time / lr)
     given = {
-        "data.name": "gaussian", "data.size": 8, "model.width": 4, "data.count": batch * 10, "optim.batch": batch,
-        "optim.lr": lr, "optim.weight_decay": 0.05, "optim.alpha_p": 1.5, "method.ema": 1 - 0.5 * lr,
-        "run.epochs": steps // 10, "run.seed": seed, "run.precision": "64-true", "run.progress": False,
-        "run.checkpoint_every": max(1, steps // 40), "run.diagnostics_every": 0, "run.threads": 1, "run.theory": False,
-    }  # fmt: skip
+        "data.name": "gaussian",
+        "data.size": 8,
+        "model.width": 4,
+        "data.count": batch * 10,
+        "optim.batch": batch,
+        "optim.lr": lr,
+        "optim.weight_decay": 0.05,
+        "optim.alpha_p": 1.5,
+        "method.ema": 1 - 0.5 * lr,
+        "run.epochs": steps // 10,
+        "run.seed": seed,
+        "run.precision": "64-true",
+        "run.progress": False,
+        "run.checkpoint_every": max(1, steps // 40),
+        "run.diagnostics_every": 0,
+        "run.threads": 1,
+        "run.theory": False,
+    }
     return theory.beside(run(folder, given, **more))
 
 
