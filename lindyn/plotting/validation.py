@@ -247,6 +247,12 @@ def forest(axes: Axes, findings: Sequence[Any]) -> Axes:
                       color=colour)  # fmt: skip
     axes.set_yticks(rows, [_label(found) for found in findings], fontsize=8)
     axes.set_ylim(-0.7, len(findings) - 0.3)
+    _value_axis(axes, findings)
+    return axes
+
+
+def _value_axis(axes: Axes, findings: Sequence[Any]) -> None:
+    """Make the axis of values: linear near 0..1, logarithmic beyond, as wide as the intervals."""
     ends = [end for found in findings if np.isfinite(found.value) for end in (found.low, found.value, found.high)]
     ends = [0.0, 1.0, *(end for end in ends if np.isfinite(end))]
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=2.0)
@@ -259,7 +265,6 @@ def forest(axes: Axes, findings: Sequence[Any]) -> Axes:
     axes.set_axisbelow(True)
     for value in (0.0, 1.0):
         axes.axvline(value, color=PALE, linewidth=1.0, zorder=0)
-    return axes
 
 
 def _label(found: Any) -> str:
@@ -277,4 +282,28 @@ def nothing(axes: Axes, why: str) -> Axes:
     """Say on an empty panel why it is empty."""
     axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=GREY)
     axes.set(xticks=[], yticks=[])
+    return axes
+
+
+def two_forests(axes: Axes, pairs: Sequence[tuple[Any, Any]]) -> Axes:
+    """Draw the same laws of two runs, A above B, each with its interval.
+
+    Args:
+        axes: where to draw; the value axis is linear up to 1.5 and logarithmic beyond.
+        pairs: (finding of A, finding of B), records with title, value, low, high.
+
+    Returns:
+        The axes.
+    """
+    rows = np.arange(len(pairs))[::-1]
+    for side, colour, shape, shift in ((0, FLOW, "o", 0.14), (1, STABLE, "s", -0.14)):
+        for y, pair in zip(rows, pairs, strict=True):
+            found = pair[side]
+            axes.plot([found.low, found.high], [y + shift] * 2, color=colour, linewidth=1.6, solid_capstyle="butt")
+            axes.plot(found.value, y + shift, shape, color=colour, markersize=4.8, markeredgewidth=0)
+        axes.plot([], [], shape, color=colour, markersize=4.8, label="AB"[side])
+    axes.set_yticks(rows, [_short(pair[0].title, 52) for pair in pairs], fontsize=8)
+    axes.set_ylim(-0.7, len(pairs) - 0.3)
+    _value_axis(axes, [found for pair in pairs for found in pair])
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return axes

@@ -13,9 +13,10 @@ import numpy as np
 from lindyn.bridge import alarms
 from lindyn.bridge.diagnosis import Diagnosis
 from lindyn.bridge.validation import what_if
+from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Finding, PredictorMap
 from lindyn.bridge.validation.settings import Rates, Settings
-from lindyn.bridge.validation.what_if import ModeReading, Outcome
+from lindyn.bridge.validation.what_if import Outcome
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
 DESCRIBED = 0.9
@@ -82,7 +83,8 @@ def advise(
         The advice; never empty.
     """
     kind = maps[0].kind if maps else ""
-    weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples)
+    notes = start.notes if start is not None else ()
+    weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes)
     found = [_collapse(diagnosis, samples), _description(findings, kind, maps)]
     if start is None or len(start) == 0:
         found.append(_no_modes())
@@ -101,10 +103,11 @@ def weak_points(
     maps: Sequence[PredictorMap],
     settings: Settings,
     samples: int,
+    notes: Sequence[str] = (),
 ) -> list[str]:
     """Return in words what weakens any statement on what other rates would have done."""
     kind = maps[0].kind if maps else ""
-    weak = [f"{words} was taken for granted" for words in rates.assumed]
+    weak = [f"assumed: {words}" for words in (*rates.assumed, *notes)]
     loss = settings.get("method.loss")
     if loss != "l2":
         known = "not known" if loss is None else f"the {loss} loss"
@@ -129,7 +132,8 @@ def how_sure(weak: Sequence[str]) -> str:
     return LIKELY if weak else SURE
 
 
-def _because(basis: str, weak: Sequence[str]) -> str:
+def because(basis: str, weak: Sequence[str]) -> str:
+    """Return what a statement rests on and what weakens it, in one sentence."""
     return basis + (f"; weak points: {'; '.join(weak)}" if weak else "; no weak point") + "."
 
 
@@ -205,9 +209,10 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Adv
         return []
     text = (
         f"The decay is past the critical one, x^2/(4(x + x')), in {past} of {len(start)} modes (largest "
-        f"{edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}): by the theory they can only collapse. Use less decay."
+        f"{edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}): by the theory they can only collapse. Use less "
+        "decay."
     )
-    return [Advice(text, how_sure(weak), _because("Fixed points of Eqs. 11-12", weak))]
+    return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 
 
 def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequence[str]) -> list[Advice]:
@@ -222,15 +227,15 @@ def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequenc
         harm = [o for o in others if o.alive < base.alive]
         if harm:
             text += f" Fewer would live with: {', '.join(f'{o.name} ({o.alive})' for o in harm)}."
-        return [Advice(text, sure, _because(basis, weak))]
+        return [Advice(text, sure, because(basis, weak))]
     found = []
     for words, names in KINDS:
         chosen = [o for o in others if o.name in names]
         if chosen:
             helps = max(o.alive for o in chosen) > base.alive
             rates = "; ".join(f"{o.name}: {o.words}" for o in chosen)
-            because = _because(f"{basis}; {rates}", weak)
-            found.append((helps, Advice(_compared(words, helps, chosen, base, len(start)), sure, because)))
+            rests = because(f"{basis}; {rates}", weak)
+            found.append((helps, Advice(_compared(words, helps, chosen, base, len(start)), sure, rests)))
     return [advice for _, advice in sorted(found, key=lambda pair: not pair[0])]
 
 

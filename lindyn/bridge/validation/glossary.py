@@ -13,14 +13,15 @@ TERMS = {
     "tau": "Target over online weights, W_a = tau W (Assumption 1), per mode.",
     "x, x'": "Eigenvalues of X = E[xbar xbar^T], the mean view, and of X' = E Var[view], the augmentation, along a "
     "mode.",
-    "alpha_p, beta, eta_p, eta_s": "Rates in flow time (learning rate x steps): learning-rate ratio predictor / online, "
-    "EMA rate of the target, weight decay of predictor and of online network.",
+    "alpha_p, beta, eta_p, eta_s": "Rates in flow time (learning rate x steps): learning-rate ratio predictor / "
+    "online, EMA rate of the target, weight decay of predictor and of online network.",
     "p_-, p_+": "Fixed points of a mode (Eq. 16): below p_- it collapses to 0, above it grows to p_+. Above the "
     "critical decay tau^2 x^2 / (4 (x + x')) neither exists and the mode collapses.",
     "balance": "Theorem 1: W W^T - W_p^T W_p / alpha_p = exp(-2 eta t) C for equal decays.",
     "effective rank, RankMe": "exp of the entropy of F's eigenvalues (Roy and Vetterli 2007), and of the features' "
     "singular values (Garrido et al. 2023); shares are of min(N - 1, d).",
-    "spread": "sqrt(d) x the mean standard deviation of l2-normalised features: 1 if isotropic, 0 if all are one vector.",
+    "spread": "sqrt(d) x the mean standard deviation of l2-normalised features: 1 if isotropic, 0 if all are one "
+    "vector.",
     "holds, fails, not testable": "The verdict on a law: by its interval (95 %, bootstrap over samples unless said) "
     "against the value that the theory has, or why the input does not permit a test.",
     "sure, likely, a guess": "How far advice can be trusted: without a weak point, with one (an assumed rate, another "

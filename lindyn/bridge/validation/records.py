@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from lindyn.bridge.diagnosis import Diagnosis
+from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.settings import Rates, Settings
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable"
@@ -185,6 +186,7 @@ class Validation:
         over_training: curves, None for a single checkpoint.
         advice: in order of weight.
         headline: one sentence: does the theory describe the run, is it collapsing.
+        modes: where the modes stood when the advice was computed; None where s, tau or x are not known.
     """
 
     pieces: Pieces
@@ -197,3 +199,4 @@ class Validation:
     over_training: OverTraining | None
     advice: tuple[Advice, ...]
     headline: str
+    modes: ModeReading | None = None

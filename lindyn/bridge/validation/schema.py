@@ -17,6 +17,7 @@ import numpy as np
 import lindyn
 from lindyn.bridge.diagnosis import Diagnosis
 from lindyn.bridge.slopes import SlopeFit
+from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import Advice, Finding, OverTraining, Pieces, PredictorMap, Validation
 from lindyn.bridge.validation.settings import Rates, Settings
 
@@ -50,6 +51,7 @@ def as_json(answer: Validation) -> dict[str, Any]:
         "diagnosis": None if answer.diagnosis is None else plain(dataclasses.asdict(answer.diagnosis)),
         "findings": [plain({**_fields(found), "details": dict(found.details)}) for found in answer.findings],
         "over_training": None if over is None else plain(_fields(over)),
+        "modes": None if answer.modes is None else plain(_fields(answer.modes)),
         "advice": [plain(dataclasses.asdict(advice)) for advice in answer.advice],
     }
 
@@ -160,7 +162,12 @@ def _answer(found: Mapping[str, Any]) -> Validation:
         over_training=None if over is None else _over_training(over),
         advice=tuple(Advice(**entry) for entry in found["advice"]),
         headline=found["headline"],
+        modes=None if found["modes"] is None else _modes(found["modes"]),
     )
+
+
+def _modes(entry: Mapping[str, Any]) -> ModeReading:
+    return ModeReading(**{**{k: _back(v) for k, v in entry.items()}, "notes": tuple(entry["notes"])})
 
 
 def _finding(entry: Mapping[str, Any]) -> Finding:

@@ -2,62 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from lindyn import _checks
+from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.settings import Rates
 from lindyn.sweeps import outcome
 
 DECAY_TIMES = 30.0
 """A run is as long as this many times 1/eta_s: a mode below the saddle shrinks as exp(-2 eta_s t)."""
 LONGEST, SHORTEST = 1e5, 1e3  # flow time; SHORTEST also where there is no decay
-MOST = 512  # modes simulated, the largest s first
 RTOL = 1e-6
 TARGETS = ("ema", "online", "frozen")
-
-
-@dataclass(frozen=True, eq=False)
-class ModeReading:
-    """Where the modes of a network stand, in the mode flow's own variables, one entry per mode, largest s first.
-
-    Args:
-        p: predictor along the mode.
-        s: eigenvalue of W W^T, > 0.
-        tau: target over online.
-        x: eigenvalue of X, >= 0.
-        x_aug: eigenvalue of X', >= 0.
-        words: what the reading is, for the answer ("the first checkpoint", "this checkpoint").
-
-    Raises:
-        ValueError: arrays of different lengths.
-    """
-
-    p: np.ndarray
-    s: np.ndarray
-    tau: np.ndarray
-    x: np.ndarray
-    x_aug: np.ndarray
-    words: str = "this checkpoint"
-
-    def __post_init__(self) -> None:
-        for name in ("s", "tau", "x", "x_aug"):
-            _checks.as_array(name, getattr(self, name), shape=np.shape(self.p))
-
-    @classmethod
-    def of(cls, p: Any, s: Any, tau: Any, x: Any, x_aug: Any, words: str = "this checkpoint") -> "ModeReading":
-        """Return the reading of those modes in which every number is known and s > 0, at most `MOST` of them."""
-        names = ("p", "s", "tau", "x", "x_aug")
-        shape = np.shape(p)
-        values = [np.broadcast_to(np.asarray(value, dtype=float), shape) for value in (p, s, tau, x, x_aug)]
-        good = np.all(np.isfinite(values), axis=0) & (values[1] > 0) & (values[3] >= 0) & (values[4] >= 0)
-        good &= values[3] + values[4] > 0
-        order = np.argsort(-values[1][good], kind="stable")[:MOST]
-        return cls(**{name: value[good][order].copy() for name, value in zip(names, values, strict=True)}, words=words)
-
-    def __len__(self) -> int:
-        return len(self.p)
 
 
 @dataclass(frozen=True)
@@ -147,6 +103,11 @@ def simulate_changes(start: ModeReading, rates: Rates, threads: int = 1) -> tupl
     return tuple(
         _outcome(name, words, start, changed, duration, threads) for name, (words, changed) in changes(rates).items()
     )
+
+
+def outcome_under(start: ModeReading, rates: Rates, threads: int = 1) -> Outcome:
+    """Return what becomes of the modes under these rates alone, for as long as these rates' own decay takes."""
+    return _outcome("as given", "the rates as given", start, rates, _duration(rates), threads)
 
 
 def _duration(rates: Rates) -> float:

@@ -8,9 +8,9 @@ import numpy as np
 import lindyn as ld
 from lindyn.bridge import diagnose
 from lindyn.bridge.validation import advice as advising
+from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import Finding, OverTraining, Pieces, PredictorMap, Validation
 from lindyn.bridge.validation.settings import Rates, Settings
-from lindyn.bridge.validation.what_if import ModeReading
 
 RATES = Rates(alpha_p=1.0, beta=0.01, eta_s=0.02, eta_p=0.02, step_time=0.1, target="ema")
 SETTINGS = Settings.of(
@@ -37,7 +37,7 @@ def finding(law, verdict="holds", value=0.9, spread=0.02, group="theory", **more
         "source": "Eq. 7",
     }
     return Finding(**{"law": law, "value": value, "low": value - spread, "high": value + spread, "verdict": verdict,
-                      "group": group, **texts, **more})  # fmt: skip
+                      "group": group, "source": "Eq. 7", **texts, **more})  # fmt: skip
 
 
 def untested(law, why="features of two views are needed", **more):
@@ -100,5 +100,5 @@ def answer(**changes):
     advice = advising.advise(found, RATES, diagnosis, maps, settings, start, 5000)
     headline = advising.headline(found, diagnosis, "exact")
     whole = Validation(pieces, RATES, "two views of 5,000 digits images, BatchNorm in eval mode", 5000, maps, diagnosis,
-                       found, over_training(), advice, headline)  # fmt: skip
+                       found, over_training(), advice, headline, start)  # fmt: skip
     return replace(whole, **changes)

@@ -1,0 +1,61 @@
+"""The modes of a measured checkpoint in the variables of the mode flow, for the questions "what if".
+
+Of projections z = W h, s_j = k_j w_j^2 and r_j = x_j / k_j are measured, and k_j = s_j / |W^T u_j|^2 is read off the
+last linear layer (`started`). A loss of directions moves the gradient 1/tr F times as fast, decay and EMA not, which is
+x and x' times 1/tr F. So a mode stands at (p, w^2, tau) with x = g k r, x' = g k (1 - r), w^2 = s / k.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from lindyn.bridge.validation import beginnings, started
+from lindyn.bridge.validation.modes import ModeReading
+from lindyn.bridge.validation.records import Pieces
+from lindyn.bridge.validation.settings import Rates
+
+
+def of(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> ModeReading | None:
+    """Return where the modes of a run stood at its first checkpoint that can be read, of one checkpoint where it stands.
+
+    Args:
+        readings: (pieces, measured) in the order of training.
+        rates: of the run.
+
+    Returns:
+        The reading; None where p, s, tau or x are not known.
+    """
+    for place, (pieces, measured) in enumerate(readings):
+        if measured.F is None or not measured.samples:
+            continue
+        words = (
+            "this checkpoint" if len(readings) == 1 else ("the first checkpoint" if place == 0 else pieces.path.name)
+        )
+        try:
+            return _reading(pieces, measured, rates, words)
+        except (beginnings.NotPossible, ArithmeticError):
+            continue
+    return None
+
+
+def _reading(pieces: Pieces, measured: Any, rates: Rates, words: str) -> ModeReading:
+    start, notes = beginnings.start_of(pieces, measured, rates)
+    found = started.modes_of(start)
+    loss, gain = pieces.settings.get("method.loss"), 1.0
+    if loss != "l2":
+        gain = 1 / float(np.trace(start.F))
+    with np.errstate(invalid="ignore"):
+        reading = ModeReading.of(
+            found.p, found.s / found.k, found.tau, gain * found.k * found.r, gain * found.k * (1 - found.r), words,
+            tuple(notes),
+        )  # fmt: skip
+    return _known(reading, measured.samples)
+
+
+def _known(reading: ModeReading, samples: int) -> ModeReading:
+    """Return the modes that so many samples can tell from none."""
+    most = max(samples - 1, 0)
+    return ModeReading.of(
+        *(getattr(reading, name)[:most] for name in ("p", "s", "tau", "x", "x_aug")), reading.words, reading.notes
+    )
