@@ -260,7 +260,7 @@ def _value_axis(axes: Axes, findings: Sequence[Any]) -> None:
     ticks = [t for t in TICKS if axes.get_xlim()[0] <= t <= axes.get_xlim()[1]]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("measured value with its 95 % interval (each by its own definition)")
+    axes.set_xlabel("measured value with its interval (each by its own definition)")
     axes.grid(axis="x", color="0.92", linewidth=0.6)
     axes.set_axisbelow(True)
     for value in (0.0, 1.0):

@@ -22,6 +22,8 @@ SURE, LIKELY, GUESS = "sure", "likely", "a guess"
 DESCRIBED = 0.9
 """A linear map that explains less of the predictor's output than this is a weak point."""
 ENOUGH = 10  # samples per dimension from which sampling is no weak point
+FATE = "boundary"
+"""The finding that tells what the theory predicts; it holding or failing says nothing on the theory."""
 
 
 def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list[Finding], list[Finding]]:
@@ -31,7 +33,8 @@ def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list
         findings: all laws.
         kind: the predictor map whose findings count; laws without a predictor count always.
     """
-    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind) and f.verdict != NOT_TESTABLE]
+    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind) and f.law != FATE]
+    laws = [f for f in laws if f.verdict != NOT_TESTABLE]
     held, failed = ([f for f in laws if f.verdict == verdict] for verdict in (HOLDS, FAILS))
     if not laws:
         return "cannot be tested", held, failed
@@ -85,7 +88,7 @@ def advise(
     kind = maps[0].kind if maps else ""
     notes = start.notes if start is not None else ()
     weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes)
-    found = [_collapse(diagnosis, samples), _description(findings, kind, maps)]
+    found = [_collapse(diagnosis, samples), _description(findings, kind, maps), *_fate(findings, kind, weak)]
     if start is None or len(start) == 0:
         found.append(_no_modes())
     elif absent := what_if.missing(rates):
@@ -175,6 +178,15 @@ def _description(findings: Sequence[Finding], kind: str, maps: Sequence[Predicto
     sure = SURE if main is None or main.kind == "exact" or main.explained >= DESCRIBED else LIKELY
     share = "" if main is None or main.kind == "exact" else f"; the map explains {main.explained:.2f} of the output"
     return Advice(text, sure, f"Laws tested with the {kind or 'weights'} map of the predictor{share}.")
+
+
+def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[str]) -> list[Advice]:
+    """Return what the collapse boundary predicts, where a mode is below it."""
+    found = [f for f in findings if f.law == FATE and f.map_kind in ("", kind) and f.verdict == FAILS]
+    return [
+        Advice(f"The theory expects modes to collapse: {_lower(f.reason)}", how_sure(weak), because(f.source, weak))
+        for f in found
+    ]
 
 
 def _reasons(findings: Sequence[Finding]) -> str:

@@ -22,7 +22,7 @@ TERMS = {
     "singular values (Garrido et al. 2023); shares are of min(N - 1, d).",
     "spread": "sqrt(d) x the mean standard deviation of l2-normalised features: 1 if isotropic, 0 if all are one "
     "vector.",
-    "holds, fails, not testable": "The verdict on a law: by its interval (95 %, bootstrap over samples unless said) "
+    "holds, fails, not testable": "The verdict on a law: by its whole interval (99 %, bootstrap over samples) "
     "against the value that the theory has, or why the input does not permit a test.",
     "sure, likely, a guess": "How far advice can be trusted: without a weak point, with one (an assumed rate, another "
     "loss than the theory's, a linear map that explains little, few samples, a law that fails), with more.",

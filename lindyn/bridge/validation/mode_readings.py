@@ -17,7 +17,7 @@ from lindyn.bridge.validation.settings import Rates
 
 
 def of(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> ModeReading | None:
-    """Return where the modes of a run stood at its first checkpoint that can be read, of one checkpoint where it stands.
+    """Return where the modes of a run stood at the first of its checkpoints that can be read.
 
     Args:
         readings: (pieces, measured) in the order of training.

@@ -8,10 +8,10 @@ from typing import Any
 
 from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation import advice as advising
-from lindyn.bridge.validation import from_trace, inputs, mode_readings, over_training
 from lindyn.bridge.validation import features as sources
-from lindyn.bridge.validation.layouts import read_checkpoint
+from lindyn.bridge.validation import from_trace, inputs, mode_readings, over_training
 from lindyn.bridge.validation.laws import findings as all_findings
+from lindyn.bridge.validation.layouts import read_checkpoint
 from lindyn.bridge.validation.measuring import Measured, measure
 from lindyn.bridge.validation.rates import rates_of
 from lindyn.bridge.validation.records import FeatureSource, OverTraining, Pieces, Validation
@@ -128,8 +128,7 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
         measured = measure(
             source, pieces.predictor, pieces.projector, pieces.target_projector, stages.tell, request.seed, F=pieces.F
         )
-        readings.append((pieces, measured))
-    readings = _in_order(readings)
+        readings = _lightened(_in_order([*readings, (pieces, measured)]))
     pieces, measured = readings[-1]
     rates = rates_of(pieces.settings)
     over = _over_training(given, readings, rates, notes)
@@ -143,6 +142,21 @@ def _in_order(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Mea
         if all(getattr(pieces, name) is not None for pieces, _ in readings):
             return sorted(readings, key=lambda reading: getattr(reading[0], name))
     return readings
+
+
+def _lightened(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Measured]]:
+    """Return the readings without what only the first and the last of them are asked for: networks, moments, draws."""
+    return [
+        (_without_networks(pieces), replace(measured, X=None, X_aug=None, readings={}, last=None, last_target=None))
+        if 0 < place < len(readings) - 1
+        else (pieces, measured)
+        for place, (pieces, measured) in enumerate(readings)
+    ]
+
+
+def _without_networks(pieces: Pieces) -> Pieces:
+    gone = dict.fromkeys(("backbone", "projector", "predictor", "target_backbone", "target_projector", "F"))
+    return replace(pieces, **gone)  # type: ignore[arg-type]
 
 
 def _source(pieces: Pieces, features: Any, request: _Request) -> tuple[FeatureSource | None, str]:
