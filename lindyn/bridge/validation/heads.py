@@ -1,0 +1,182 @@
+"""Builds projectors and predictors from their tensors: plain stacks of Linear, BatchNorm1d and ReLU in eval mode.
+
+The names tell the structure: in a numbered stack every number that is left out is a layer without parameters, which
+is a ReLU in all layouts known here; in `fc0, bn0, fc1` a ReLU stands before every `fc` but the first.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+Made = TypeVar("Made", bound=nn.Module)
+WRAPPERS = ("layers.", "net.", "mlp.")
+FIRST = {"Linear": "in_features", "BatchNorm1d": "num_features"}
+LAST = {"Linear": "out_features", "BatchNorm1d": "num_features"}
+
+
+def head(found: Mapping[str, Tensor], name: str) -> nn.Sequential | None:
+    """Return the stack that these tensors are, or None where there is none.
+
+    Args:
+        found: tensors by name within the head ("0.weight", "layers.1.bias", "fc0.weight", "W_p").
+        name: of the head, for messages.
+
+    Returns:
+        The stack in eval mode, without gradients; float32 unless the tensors are float64.
+
+    Raises:
+        ValueError: a tensor is missing, not finite, or of a shape that does not fit.
+    """
+    if not found:
+        return None
+    if "W_p" in found:  # lindyn's closed-form predictors
+        return stack([_linear({"weight": found["W_p"]}, f"{name}.W_p")])
+    for wrapper in WRAPPERS:
+        if all(key.startswith(wrapper) for key in found):
+            return head({key.removeprefix(wrapper): value for key, value in found.items()}, f"{name}.{wrapper[:-1]}")
+    if set(found) <= {"weight", "bias"}:
+        return stack([_linear(found, name)])
+    if all(re.match(r"\d+\.", key) for key in found):
+        return _numbered(found, name)
+    if all(re.match(r"(fc|bn)\d+\.", key) for key in found):
+        return _named(found, name)
+    shown = ", ".join(sorted(found)[:4])
+    raise ValueError(f"{name} is no stack of Linear, BatchNorm1d and ReLU that lindyn knows; its tensors are {shown}.")
+
+
+def stack(modules: list[nn.Module]) -> nn.Sequential:
+    """Return modules as a stack in eval mode without gradients."""
+    return nn.Sequential(*modules).eval().requires_grad_(False)
+
+
+def width_in(built: nn.Sequential) -> int | None:
+    """Return what a stack takes; None for an empty one."""
+    return next((getattr(m, FIRST[type(m).__name__]) for m in built if type(m).__name__ in FIRST), None)
+
+
+def width_out(built: nn.Sequential) -> int | None:
+    """Return what a stack gives; None for an empty one."""
+    return next((getattr(m, LAST[type(m).__name__]) for m in reversed(built) if type(m).__name__ in LAST), None)
+
+
+def symmetric_linear(built: nn.Sequential) -> nn.Sequential:
+    """Return the map of a `SymmetricLinearPredictor`, whose parameter V gives W_p = (V + V^T) / 2."""
+    V = _weight(built[0])
+    return stack([_linear({"weight": (V + V.T) / 2}, "the symmetric predictor")])
+
+
+def symmetric_mlp(built: nn.Sequential) -> nn.Sequential:
+    """Return the map of a `SymmetricMLPPredictor`: both layers use V = (A + B^T) / 2 of the two parameters."""
+    V = (_weight(built[0]) + _weight(built[3]).T) / 2
+    last: dict[str, Any] = {"weight": V.T} if built[3].bias is None else {"weight": V.T, "bias": built[3].bias}
+    return stack([_linear({"weight": V}, "V"), built[1], built[2], _linear(last, "V^T")])
+
+
+def _weight(module: nn.Module) -> Tensor:
+    return module.weight.detach()  # type: ignore[union-attr, operator, return-value]
+
+
+def _numbered(found: Mapping[str, Tensor], name: str) -> nn.Sequential:
+    """Return a stack whose layers are numbered from 0, numbers left out being ReLUs."""
+    layers = _grouped(found)
+    numbers = sorted(layers, key=int)
+    if numbers[0] != "0":
+        raise ValueError(f"{name}.0.weight is missing: the layers of {name} start at {numbers[0]}.")
+    modules: list[nn.Module] = []
+    for before, number in pairwise([None, *numbers]):
+        gap = int(number or 0) - int(before) - 1 if before is not None else 0
+        if gap > 1:
+            raise ValueError(
+                f"{name} has {gap} layers without tensors between {before} and {number}, or {name}.{int(before) + 2}"  # type: ignore[arg-type]
+                " is missing; lindyn knows only single ReLUs there."
+            )
+        modules += [nn.ReLU()] * gap + [_layer(layers[number or ""], f"{name}.{number}")]
+    return _chained(modules, name)
+
+
+def _named(found: Mapping[str, Tensor], name: str) -> nn.Sequential:
+    """Return a stack of fc0, bn0, fc1, bn1, ...: a ReLU before each fc but the first."""
+    layers = _grouped(found)
+    count = 1 + max(int(key[2:]) for key in layers)
+    modules: list[nn.Module] = []
+    for k in range(count):
+        if f"fc{k}" not in layers:
+            raise ValueError(f"{name}.fc{k}.weight is missing.")
+        modules += ([nn.ReLU()] if k else []) + [_linear(layers[f"fc{k}"], f"{name}.fc{k}")]
+        if f"bn{k}" in layers:
+            modules.append(batchnorm(layers[f"bn{k}"], f"{name}.bn{k}"))
+    return _chained(modules, name)
+
+
+def _grouped(found: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    layers: dict[str, dict[str, Tensor]] = {}
+    for key, value in found.items():
+        first, rest = key.split(".", 1)
+        layers.setdefault(first, {})[rest] = value
+    return layers
+
+
+def _layer(found: Mapping[str, Tensor], name: str) -> nn.Module:
+    """Return the layer that these tensors are."""
+    moments = {"running_mean", "running_var", "num_batches_tracked"} & set(found)
+    if moments or ("weight" in found and found["weight"].ndim == 1):
+        return batchnorm(found, name)
+    return _linear(found, name)
+
+
+def _linear(found: Mapping[str, Tensor], name: str) -> nn.Linear:
+    weight = _need(found, "weight", name)
+    if weight.ndim != 2:
+        raise ValueError(f"{name}.weight must be a matrix [out, in]; got shape {tuple(weight.shape)}.")
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in found, dtype=_dtype(weight))
+    return _filled(made, found, name)
+
+
+def batchnorm(found: Mapping[str, Tensor], name: str, eps: float = 1e-5) -> nn.BatchNorm1d:
+    """Return a BatchNorm1d of these tensors, with or without scale and shift.
+
+    Raises:
+        ValueError: a tensor is missing or not finite.
+    """
+    mean = _need(found, "running_mean", name)
+    _need(found, "running_var", name)
+    affine = "weight" in found or "bias" in found
+    if affine:
+        _need(found, "weight", name), _need(found, "bias", name)
+    return _filled(nn.BatchNorm1d(len(mean), eps=eps, affine=affine, dtype=_dtype(mean)), found, name)
+
+
+def _need(found: Mapping[str, Tensor], key: str, name: str) -> Tensor:
+    if key not in found:
+        raise ValueError(f"{name}.{key} is missing: {name} has only {', '.join(sorted(found))}.")
+    return found[key]
+
+
+def _dtype(tensor: Tensor) -> torch.dtype:
+    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+
+
+def _filled(made: Made, found: Mapping[str, Tensor], name: str) -> Made:
+    for key, mine in made.state_dict().items():
+        if key not in found:
+            continue  # num_batches_tracked of old files
+        if tuple(found[key].shape) != tuple(mine.shape):
+            raise ValueError(f"{name}.{key} must have shape {tuple(mine.shape)}; got {tuple(found[key].shape)}.")
+        if not torch.isfinite(found[key]).all():
+            raise ValueError(f"{name}.{key} must be finite; it holds NaN or infinity, so the run had diverged.")
+        mine.copy_(found[key])
+    return made
+
+
+def _chained(modules: list[nn.Module], name: str) -> nn.Sequential:
+    """Return the stack, or raise ValueError where a layer does not take what the one before gives."""
+    wide = [module for module in modules if type(module).__name__ in FIRST]
+    for first, second in pairwise(wide):
+        gives, takes = getattr(first, LAST[type(first).__name__]), getattr(second, FIRST[type(second).__name__])
+        if gives != takes:
+            raise ValueError(f"The layers of {name} do not fit: one gives {gives} numbers, the next takes {takes}.")
+    return stack(modules)

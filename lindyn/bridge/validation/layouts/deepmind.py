@@ -1,0 +1,91 @@
+"""DeepMind's BYOL (haiku): projector and predictor of online and target network, from a pickle through stand-ins."""
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from lindyn.bridge.validation import heads
+from lindyn.bridge.validation.layouts.assembling import WITHOUT_BACKBONE, WITHOUT_PREDICTOR
+from lindyn.bridge.validation.layouts.content import Content, Layout
+from lindyn.bridge.validation.records import Pieces
+from lindyn.bridge.validation.settings import Settings
+
+NAME, TITLE = "deepmind", "DeepMind's BYOL (haiku)"
+CODE = {
+    "method.loss": "cosine",
+    "method.sides": "symmetrised",
+    "method.target": "ema",
+    "method.ema_schedule": "cosine",
+    "optim.name": "lars",
+    "optim.schedule": "cosine",
+    "optim.alpha_p": 1.0,
+}
+PARAMETERS = {"linear": ("w",), "batch_norm": ("scale", "offset")}
+MOMENTS = {"running_mean": "~/mean_ema", "running_var": "~/var_ema"}
+
+
+def matches(content: Content) -> bool:
+    """Return whether there is an online network in haiku's form."""
+    return content.has(r"online_params\.")
+
+
+def read(content: Content) -> Pieces:
+    """Return the heads; the backbone is not rebuilt.
+
+    Raises:
+        ValueError: a tensor is missing or of the wrong shape.
+    """
+    predictor = head(content.weights, "online", "predictor")
+    notes = [
+        "The file holds no settings: give optim.lr, optim.weight_decay, optim.momentum and method.ema.",
+        f"The backbone is not rebuilt, as haiku pads its strided convolutions otherwise than torch: {WITHOUT_BACKBONE}",
+        "The target tree's own predictor plays no part in the method and is left out.",
+    ]
+    if predictor is None:
+        notes.append(f"This file holds no predictor: {WITHOUT_PREDICTOR}")
+    return Pieces(
+        content.path, NAME, TITLE, projector=head(content.weights, "online", "projector"), predictor=predictor,
+        target_projector=head(content.weights, "target", "projector"), step=content.number("step"),
+        settings=Settings.of(CODE, "DeepMind's code"), notes=tuple(notes),
+    )  # fmt: skip
+
+
+def head(found: Mapping[str, Tensor], side: str, name: str) -> nn.Sequential | None:
+    """Return one of the heads; haiku's kernels are [in, out] and its BatchNorm keeps its moments in the state tree.
+
+    Args:
+        found: all tensors.
+        side: "online" or "target".
+        name: "projector" or "predictor".
+
+    Raises:
+        ValueError: a tensor is missing or of the wrong shape.
+    """
+    params, state = f"{side}_params.{name}/", f"{side}_state.{name}/"
+    pattern = re.compile(re.escape(params) + r"(?:~/)?(linear|batch_norm)(?:_(\d+))?\.")
+    layers = sorted({(match[1], int(match[2] or 0)) for key in found if (match := pattern.match(key))})
+    torch_names: dict[str, Tensor] = {}
+    if layers and ("linear", 0) not in layers:
+        raise ValueError(f"{params}linear.w is missing.")
+    for kind, number in layers:
+        module = kind + (f"_{number}" if number else "")
+        mine = {key: _need(found, f"{params}{module}.{key}") for key in PARAMETERS[kind]}
+        if kind == "linear":
+            torch_names[f"fc{number}.weight"] = mine["w"].T
+            if f"{params}{module}.b" in found:
+                torch_names[f"fc{number}.bias"] = found[f"{params}{module}.b"]
+            continue
+        torch_names |= {f"bn{number}.weight": mine["scale"].flatten(), f"bn{number}.bias": mine["offset"].flatten()}
+        for key, place in MOMENTS.items():
+            torch_names[f"bn{number}.{key}"] = _need(found, f"{state}{module}/{place}.average").flatten()
+    return heads.head(torch_names, f"{side} {name}")
+
+
+def _need(found: Mapping[str, Tensor], key: str) -> Tensor:
+    if key not in found:
+        raise ValueError(f"{key} is missing.")
+    return found[key]
+
+
+LAYOUT = Layout(NAME, TITLE, matches, read)
