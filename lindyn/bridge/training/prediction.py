@@ -50,14 +50,22 @@ def rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:
     Raises:
         ValueError: LARS, which is no gradient flow.
     """
-    o, twice = config.optim, OVER_J[config.method.loss]
-    mean = 0.5 if o.schedule == "cosine" else 1.0
-    scaled = config.changed({
-        "optim.lr": o.lr * twice * mean,
-        "optim.weight_decay": o.weight_decay / twice,
-        "optim.predictor_weight_decay": config.predictor_decay / twice,
-    })  # fmt: skip
+    mean = 0.5 if config.optim.schedule == "cosine" else 1.0
+    scaled = in_units_of_J(config.changed({"optim.lr": config.optim.lr * mean}))
     return theory.rates(scaled), steps * theory.step_time(scaled)
+
+
+def in_units_of_J(config: TrainConfig) -> TrainConfig:
+    """Return the configuration that trains alike with J of Eq. 1 for its loss, unit vectors given.
+
+    A loss c J has c times the gradient, while decay stays: learning rate times c, decay over c (`OVER_J`).
+    """
+    o, c = config.optim, OVER_J[config.method.loss]
+    return config.changed({
+        "optim.lr": o.lr * c,
+        "optim.weight_decay": o.weight_decay / c,
+        "optim.predictor_weight_decay": config.predictor_decay / c,
+    })  # fmt: skip
 
 
 def of_module(config: TrainConfig, module: Any, source: Any) -> dict[str, Any]:

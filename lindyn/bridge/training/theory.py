@@ -248,13 +248,23 @@ def _flow_predictor(config: TrainConfig) -> Any:
 
 def _times(config: TrainConfig, steps: np.ndarray) -> np.ndarray:
     """Return the flow time of the checkpoints: the sum of the learning rates of the steps before."""
-    from lindyn.bridge.training.optimiser import factor
-
     o, last = config.optim, int(steps[-1])
     total = round(last / max(1, config.run.epochs)) if last else 1
-    shape = factor(o.schedule, round(o.warmup_epochs * total), last)
-    taken = np.concatenate([[0.0], np.cumsum([shape(k) for k in range(last)])])
-    return step_time(config) * taken[steps]
+    return step_time(config) * shares_taken(o.schedule, round(o.warmup_epochs * total), last)[steps]
+
+
+def shares_taken(schedule: str, warmup: int, total: int) -> np.ndarray:
+    """Return the sum of the shares of the peak learning rate over the first 0, 1, ..., `total` steps.
+
+    Args:
+        schedule: "cosine" or "constant".
+        warmup: steps of linear warm-up.
+        total: steps of the whole run.
+    """
+    from lindyn.bridge.training.optimiser import factor
+
+    share = factor(schedule, warmup, total)
+    return np.concatenate([[0.0], np.cumsum([share(k) for k in range(total)])])
 
 
 def approximations(config: TrainConfig) -> str:
