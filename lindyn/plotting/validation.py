@@ -216,12 +216,16 @@ def error_over_training(axes: Axes, steps: Any, error: Mapping[str, Any], unit: 
     Returns:
         The axes.
     """
-    axes.set(title="error of the theory", xlabel=unit, ylabel="|theory − measured| / |measured|")
+    axes.set(title="error of the theory", xlabel=unit, ylabel="relative error")
     if not error:
         return nothing(axes, "the theory could not be run")
-    for (name, values), colour, line in zip(sorted(error.items()), (FLOW, STABLE, INK), ("-", "--", ":"), strict=False):
+    colours = {"s": STABLE, "p": FLOW}
+    for name, values in error.items():
+        quantity, _, modes = name.partition("_")
         shown = np.where(np.asarray(values, dtype=float) > 1e-12, values, np.nan)
-        axes.plot(steps, shown, line, color=colour, marker=".", markersize=4, label=name)
+        label = f"{quantity} (decoupled modes)" if modes else quantity
+        axes.plot(steps, shown, ":" if modes else "-", color=colours.get(quantity, INK), marker=".", markersize=4,
+                  label=label)  # fmt: skip
     axes.set_yscale("log")
     axes.legend(loc="best")
     return axes

@@ -14,6 +14,14 @@ from lindyn.bridge.validation.records import Pieces
 from lindyn.bridge.validation.settings import Settings
 
 
+def length(path: str | Path) -> int:
+    """Return how many readings a trace has; 0 where it cannot be read."""
+    try:
+        return int(read_trace(path).sizes["step"])
+    except ValueError:
+        return 0
+
+
 def last_reading(path: str | Path) -> tuple[Diagnosis | None, int, int | None]:
     """Return (the last diagnosis, its samples, its step) of a trace; (None, 0, None) of one without readings.
 

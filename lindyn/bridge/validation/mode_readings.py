@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.validation import beginnings, started
+from lindyn.bridge.validation.measuring import ABOVE_NOISE
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import Pieces
 from lindyn.bridge.validation.settings import Rates
@@ -42,20 +43,10 @@ def of(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> ModeReading | No
 def _reading(pieces: Pieces, measured: Any, rates: Rates, words: str) -> ModeReading:
     start, notes = beginnings.start_of(pieces, measured, rates)
     found = started.modes_of(start)
+    known = measured.samples * found.s >= ABOVE_NOISE * found.s.sum()  # of the others u_j, p_j and x_j are not known
     loss, gain = pieces.settings.get("method.loss"), 1.0
     if loss != "l2":
         gain = 1 / float(np.trace(start.F))
     with np.errstate(invalid="ignore"):
-        reading = ModeReading.of(
-            found.p, found.s / found.k, found.tau, gain * found.k * found.r, gain * found.k * (1 - found.r), words,
-            tuple(notes),
-        )  # fmt: skip
-    return _known(reading, measured.samples)
-
-
-def _known(reading: ModeReading, samples: int) -> ModeReading:
-    """Return the modes that so many samples can tell from none."""
-    most = max(samples - 1, 0)
-    return ModeReading.of(
-        *(getattr(reading, name)[:most] for name in ("p", "s", "tau", "x", "x_aug")), reading.words, reading.notes
-    )
+        values = (found.p, found.s / found.k, found.tau, gain * found.k * found.r, gain * found.k * (1 - found.r))
+    return ModeReading.of(*(value[known] for value in values), words, tuple(notes))

@@ -1,5 +1,6 @@
 """The answer on one screen of a terminal: at most 40 lines of 100 columns."""
 
+import math
 import textwrap
 
 from lindyn.bridge.validation import words
@@ -52,7 +53,8 @@ def _features(answer: Validation) -> str:
     main = answer.maps[0] if answer.maps else None
     share = "" if main is None or main.kind == "exact" else f", explains {words.number(main.explained)} of its output"
     predictor = "no predictor" if main is None else f"predictor's map: {main.kind}{share}"
-    count = "" if f"{answer.samples:,}" in answer.features else f"{answer.samples:,} samples: "
+    told = f"{answer.samples:,}" in answer.features or str(answer.samples) in answer.features
+    count = "" if told else f"{answer.samples:,} samples: "
     return f"{count}{answer.features}; {predictor}"
 
 
@@ -78,13 +80,18 @@ def _laws(answer: Validation, room: int) -> list[str]:
         lines += [_law(found) for found in rows if found.verdict != NOT_TESTABLE]
         quiet = [found for found in rows if found.verdict == NOT_TESTABLE]
         if quiet:
-            names = ", ".join(dict.fromkeys(found.law.replace("_", " ") for found in quiet))
-            lines += _row("", f"not testable: {names}", 1)
+            lines += _row("", f"not testable: {', '.join(dict.fromkeys(_quiet(found) for found in quiet))}", 2)
     if len(lines) > room:
         counts = {verdict: sum(f.verdict == verdict for f in shown) for verdict in (HOLDS, FAILS, NOT_TESTABLE)}
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         lines = [*lines[: max(0, room - 1)], f"  ... all {len(shown)} findings ({told}) are in the report"]
     return lines
+
+
+def _quiet(found: Finding) -> str:
+    """Return the name of a law without a verdict, with its number where it was measured."""
+    name = found.law.replace("_", " ")
+    return name if math.isnan(found.value) else f"{name} {words.interval(found)}"
 
 
 def _law(found: Finding) -> str:

@@ -21,6 +21,8 @@ from lindyn.bridge.validation.stages import Stages
 AUTO = "auto"
 OWN_IMAGES = ("lindyn",)
 """Layouts whose checkpoints say which images they were trained on."""
+FEW = 4
+"""Fewer checkpoints than this give no curve where there is a trace."""
 WEIGHTS_ONLY = "No features: what weights alone permit was tested; give features, or images for the backbone."
 
 
@@ -190,14 +192,15 @@ def _given(features: Any) -> FeatureSource:
 def _over_training(
     given: inputs.Inputs, readings: Sequence[tuple[Pieces, Measured]], rates: Rates, notes: list[str]
 ) -> OverTraining | None:
-    """Return the curves, by checkpoints where there are two with features, else by the trace."""
+    """Return the curves: by checkpoints where there are enough with features, else by a trace that has more."""
     whole = [(pieces, measured) for pieces, measured in readings if measured.F is not None]
-    if len(whole) > 1:
-        return over_training.from_checkpoints(whole, rates)
-    if given.trace is None:
-        return None
-    settings = readings[-1][0].settings
-    return _tried(lambda: over_training.from_trace(given.trace, rates, settings), notes)  # type: ignore[arg-type]
+    trace, settings = given.trace, readings[-1][0].settings
+    if trace is not None and len(whole) < FEW and from_trace.length(trace) > len(whole):
+        first = whole[0] if whole and whole[0][0].step == 0 else None
+        found = _tried(lambda: over_training.from_trace(trace, rates, settings, first), notes)
+        if found is not None:
+            return found
+    return over_training.from_checkpoints(whole, rates) if len(whole) > 1 else None
 
 
 def _tried(make: Callable[[], OverTraining], notes: list[str]) -> OverTraining | None:

@@ -73,7 +73,7 @@ def theory_error(answer: Validation) -> str:
         return ""
     if not over.error:
         return over.reason or "the theory could not be run beside it"
-    parts = [f"{name} {number(_last(values))}" for name, values in sorted(over.error.items(), reverse=True)]
+    parts = [f"{name} {number(_last(over.error[name]))}" for name in ("s", "p") if name in over.error]
     return f"relative error of the theory at the end: {', '.join(parts)}" + (f" ({over.reason})" if over.reason else "")
 
 
