@@ -1,0 +1,314 @@
+"""Measure a network: one pass over its features (two above `MODES` dimensions), then every statistic with its draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lindyn._progress import Progress
+from lindyn.bridge.diagnosis import LEADING, Diagnosis, diagnose
+from lindyn.bridge.feature_sums import FeatureSums
+from lindyn.bridge.slopes import WINDOW
+from lindyn.bridge.validation import maps as predictor_maps
+from lindyn.bridge.validation import stacks
+from lindyn.bridge.validation.gathering_sums import FEWEST, BlockSums, chunks
+from lindyn.bridge.validation.map_shape import shape_of
+from lindyn.bridge.validation.readings import Frame, Means, all_readings, readings
+from lindyn.bridge.validation.records import FeatureSource, PredictorMap
+from lindyn.bridge.validation.sampled import Sampled
+from lindyn.view_sums import ViewSums
+
+MODES = 256
+"""Up to so many leading directions are kept per block of samples; with d <= MODES nothing is left out."""
+ABOVE_NOISE = 10.0
+"""A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
+SHAPE_MODES = 64
+"""An estimated W_p is looked at in so many leading modes at most: elsewhere it is noise."""
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was gathered of a network; arrays are numpy, float64, per mode with the largest s first.
+
+    Args:
+        samples: N, 0 without features.
+        dim: d.
+        F: E[z z^T] of the first view, not centred; None without features.
+        X: E of the symmetrised z_1 z_2^T (PSD part), the theory's W X W^T; None without a second view.
+        X_aug: E (z_1 - z_2)(z_1 - z_2)^T / 2, the theory's W X' W^T.
+        tau: u_j^T E[t z^T] u_j / s_j per leading mode; None without the target's features.
+        maps: of the predictor, the main one first.
+        diagnosis: the reading by the main map; None without F or a map.
+        s: eigenvalues of F.
+        U: the leading eigenvectors of F as columns, d x m.
+        leading: how many leading modes are known well enough to be tested (at most 16).
+        window: how many known modes have s_j >= 0.01 max s.
+        readings: statistics with their bootstrap draws, see `readings`.
+        by_map: numbers of the other maps, by their kind.
+        last: [V b] of the projector's last Linear layer, d x n; None where no such layer ends it.
+        last_target: the same of the target's projector.
+        first: W_1 of the predictor's first Linear layer, hidden x d, or None.
+        shape: numbers of the main map's matrix alone (`map_shape.shape_of`); {} for an estimated one.
+    """
+
+    samples: int
+    dim: int
+    F: np.ndarray | None = None
+    X: np.ndarray | None = None
+    X_aug: np.ndarray | None = None
+    tau: np.ndarray | None = None
+    maps: tuple[PredictorMap, ...] = ()
+    diagnosis: Diagnosis | None = None
+    s: np.ndarray = field(default_factory=lambda: np.empty(0))
+    U: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    leading: int = 0
+    window: int = 0
+    readings: dict[str, Sampled] = field(default_factory=dict)
+    by_map: dict[str, dict[str, float]] = field(default_factory=dict)
+    last: np.ndarray | None = None
+    last_target: np.ndarray | None = None
+    first: np.ndarray | None = None
+    shape: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def main(self) -> PredictorMap | None:
+        """The main map, None without a predictor."""
+        return self.maps[0] if self.maps else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Gathered:
+    """Sums of the first pass."""
+
+    features: FeatureSums
+    views: ViewSums | None
+    target: bool
+    outputs: predictor_maps.Outputs | None
+    blocks: BlockSums | None
+
+
+def measure(
+    source: FeatureSource | None,
+    predictor: nn.Module | None = None,
+    projector: nn.Module | None = None,
+    target_projector: nn.Module | None = None,
+    progress: Tell | None = None,
+    seed: int = 0,
+    F: Tensor | None = None,
+) -> Measured:
+    """Return what the features of a network and its heads' weights say, with bootstrap draws over the samples.
+
+    Args:
+        source: features, batch by batch; None tests weights alone (and F, where given).
+        predictor: stack of Linear, BatchNorm1d and ReLU in eval mode, or any module d -> d (least squares only).
+        projector: the online projector; only its last layer is looked at.
+        target_projector: the target's.
+        progress: is told a stage and the share done; default a line on the terminal.
+        seed: of the blocks and of the draws.
+        F: E[z z^T] that a checkpoint carries, d x d, used where there is no source.
+
+    Returns:
+        The `Measured`.
+
+    Raises:
+        ValueError: fewer than 80 samples, NaN, or widths that do not fit together.
+    """
+    last, last_target = stacks.last_weight(projector), stacks.last_weight(target_projector)
+    dim = _width(source, F, predictor, last)
+    _check_widths(dim, predictor, projector, target_projector)
+    first = stacks.first_weight(predictor)
+    weights = {"last": _numpy(last), "last_target": _numpy(last_target), "first": _numpy(first)}
+    if source is None:
+        found = predictor_maps.predictor_maps(predictor, None)
+        return _without_samples(dim, F, found, weights)
+    tell = _line(source) if progress is None else progress
+    gathered = _first_pass(source, predictor, seed, tell)
+    n = gathered.features.samples
+    if n < FEWEST:
+        raise ValueError(f"At least {FEWEST} samples are needed; got {n}. Give more images or features.")
+    found = predictor_maps.predictor_maps(predictor, gathered.outputs)
+    F = gathered.features.F()
+    s, U = _eigen(F, tell)
+    blocks = gathered.blocks or _second_pass(source, predictor, U[:, :MODES], seed, tell)
+    moments = None if gathered.views is None else gathered.views.moments()
+    diagnosis = diagnose(F, found[0].W_p, std=gathered.features.std(), samples=n) if found else None
+    basis = U[:, :MODES] if gathered.blocks is None else np.eye(dim)
+    whole = _known(s, n)
+    frame = _frame(found, basis, s, weights["last"], whole)
+    tell("bootstrap", 0.0)
+    drawn = all_readings(blocks.arrays(), frame, seed=seed)
+    tell("bootstrap", 1.0)
+    return Measured(
+        samples=n, dim=dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
+        X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
+        tau=drawn["tau"].full[: whole[0]] if gathered.target else None, shape=_shape(found),
+        leading=whole[0], window=whole[1], by_map=_by_map(found, basis, s, frame, blocks.arrays()), **weights,
+    )  # fmt: skip
+
+
+def _first_pass(source: FeatureSource, predictor: nn.Module | None, seed: int, tell: Tell) -> _Gathered:
+    whole = predictor is not None and predictor_maps.exact_map(predictor) is None
+    features = FeatureSums(linear_map=whole)
+    jacobian = predictor_maps.JacobianSums.of(predictor) if predictor is not None else None
+    blocks = BlockSums(seed=seed) if source.dim <= MODES else None
+    views: ViewSums | None = None
+    target = False
+    for chunk in chunks(source):
+        q = _outputs(predictor, chunk.z1) if whole else None
+        features.add(chunk.z1, chunk.z1 if q is None else q)
+        if jacobian is not None:
+            jacobian.add(chunk.z1)
+        if chunk.z2 is not None:
+            views = ViewSums(source.dim, 2) if views is None else views
+            views.add(torch.stack([chunk.z1, chunk.z2], dim=1).double().cpu().numpy())
+        target = chunk.target1 is not None
+        if blocks is not None:
+            blocks.add(chunk, q)
+        tell("features", features.samples / source.count if source.count else float("nan"))
+    return _Gathered(features, views, target, predictor_maps.Outputs(features, jacobian) if whole else None, blocks)
+
+
+def _second_pass(source: FeatureSource, predictor: nn.Module | None, U: np.ndarray, seed: int, tell: Tell) -> BlockSums:
+    """Return the sums per block in the leading eigenvectors, which only the first pass could give."""
+    estimated = predictor is not None and predictor_maps.exact_map(predictor) is None
+    blocks, done = BlockSums(torch.from_numpy(U.copy()), seed), 0
+    for chunk in chunks(source):
+        blocks.add(chunk, _outputs(predictor, chunk.z1) if estimated else None)
+        done += len(chunk.z1)
+        tell("features, second pass", done / source.count if source.count else float("nan"))
+    return blocks
+
+
+@torch.no_grad()
+def _outputs(predictor: nn.Module | None, z: Tensor) -> Tensor:
+    """Return the predictor's outputs in the precision of its weights; it stays in eval mode."""
+    assert predictor is not None
+    predictor.eval()
+    parameter = next(predictor.parameters(), None)
+    given = z if parameter is None else z.to(device=parameter.device, dtype=parameter.dtype)
+    return predictor(given).to(z)
+
+
+def _eigen(F: Tensor, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
+    tell("spectrum", 0.0)
+    s, U = np.linalg.eigh(F.double().cpu().numpy())
+    tell("spectrum", 1.0)
+    return s[::-1].copy(), U[:, ::-1]
+
+
+def _known(s: np.ndarray, samples: int) -> tuple[int, int, int]:
+    """Return how many modes are leading, in the window, and may carry an estimated W_p."""
+    total = float(np.maximum(s, 0).sum())
+    clear = s > 0 if samples == 0 else samples * s >= ABOVE_NOISE * total
+    known = int(min(clear.sum() if total > 0 else 0, MODES))
+    window = int(min(known, np.sum(s >= WINDOW * s[0])))
+    return min(known, LEADING), window, min(window, SHAPE_MODES)
+
+
+def _frame(
+    found: tuple[PredictorMap, ...], basis: np.ndarray, s: np.ndarray, last: np.ndarray | None,
+    known: tuple[int, int, int],
+) -> Frame:  # fmt: skip
+    m = basis.shape[1]
+    W_p, outside = None, np.zeros((m, m))
+    if found:
+        W_p, outside = _in_basis(found[0].W_p, basis)
+    VV = None
+    if last is not None:
+        UV = basis.T @ last
+        VV = UV @ UV.T
+    estimated = bool(found) and found[0].kind == predictor_maps.LEAST_SQUARES
+    return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2])
+
+
+def _shape(found: tuple[PredictorMap, ...]) -> dict[str, float]:
+    if not found or found[0].kind == predictor_maps.LEAST_SQUARES:
+        return {}
+    return {name: float(value) for name, value in shape_of(found[0].W_p).items()}
+
+
+def _in_basis(W_p: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    WU = W_p @ basis
+    inside = basis.T @ WU
+    return inside, WU.T @ WU - inside.T @ inside if basis.shape[1] < len(basis) else np.zeros_like(inside)
+
+
+def _by_map(
+    found: tuple[PredictorMap, ...], basis: np.ndarray, s: np.ndarray, frame: Frame, sums: Means
+) -> dict[str, dict[str, float]]:
+    """Return alignment, commutator, slope and asymmetry of the maps after the main one."""
+    n = sums["count"].sum()
+    means = {name: value.sum(axis=0, keepdims=True) / n for name, value in sums.items() if name in ("zz", "z", "size")}
+    other: dict[str, dict[str, float]] = {}
+    for each in found[1:]:
+        W_p, outside = _in_basis(each.W_p, basis)
+        one = readings(means, Frame(W_p, False, outside, None, frame.tail, frame.window, frame.shape_modes))
+        k = max(min(LEADING, len(s)), 1)
+        other[each.kind] = {
+            "alignment": float(np.mean(one["cosine"][0, :k])),
+            "commutator": float(np.sqrt(one["commutator_sq"][0])) if "commutator_sq" in one else float("nan"),
+            "slope": float(one["slope"][0]),
+            "asymmetry": float(np.sqrt(shape_of(each.W_p)["asymmetry_sq"])),
+            "explained": each.explained,
+        }
+    return other
+
+
+def _without_samples(
+    dim: int, F: Tensor | None, found: tuple[PredictorMap, ...], weights: dict[str, np.ndarray | None]
+) -> Measured:
+    """Return what weights, and an F of unknown samples, say; no draws, so no intervals."""
+    if F is None:
+        return Measured(0, dim, maps=found, shape=_shape(found), **weights)  # type: ignore[arg-type]
+    s, U = _eigen(F, lambda *_: None)
+    known = _known(s, 0)
+    means = {"zz": F.double().cpu().numpy()[None], "size": np.array([float(F.trace())])}
+    one = readings(means, _frame(found, np.eye(dim), s, weights["last"], known))
+    read = {name: Sampled(value[0], np.empty((0, *value[0].shape)), 0) for name, value in one.items()}
+    return Measured(
+        0, dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=read, leading=known[0], window=known[1],
+        diagnosis=diagnose(F, found[0].W_p) if found else None, shape=_shape(found), **weights,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _width(source: FeatureSource | None, F: Tensor | None, predictor: nn.Module | None, last: Tensor | None) -> int:
+    if source is not None:
+        return source.dim
+    if F is not None:
+        return len(F)
+    width = stacks.widths(predictor)[0] if predictor is not None else None
+    if width is None and last is None:
+        raise ValueError("There is nothing to measure; got no features, no F and no head. Give features.")
+    return width if width is not None else len(last)  # type: ignore[arg-type]
+
+
+def _check_widths(dim: int, predictor: nn.Module | None, *projectors: nn.Module | None) -> None:
+    """Refuse heads that do not fit the features."""
+    inner, outer = stacks.widths(predictor) if predictor is not None else (None, None)
+    for name, width in (("takes", inner), ("gives", outer)):
+        if width is not None and width != dim:
+            raise ValueError(f"The predictor must map {dim} features to {dim}; got one that {name} {width}.")
+    for name, module in zip(("projector", "target_projector"), projectors, strict=True):
+        width = stacks.widths(module)[1] if module is not None else None
+        if width is not None and width != dim:
+            raise ValueError(f"{name} must give the {dim} features that the predictor takes; got {width}.")
+
+
+def _line(source: FeatureSource) -> Tell:
+    """Return a progress line on the terminal, one per stage."""
+    lines: dict[str, Progress] = {}
+
+    def tell(stage: str, share: float) -> None:
+        if source.count and share == share:
+            lines.setdefault(stage, Progress(stage, 1.0))(share)
+        if share >= 1 and stage in lines:
+            lines.pop(stage).close()
+
+    return tell
+
+
+def _numpy(M: Tensor | None) -> np.ndarray | None:
+    return None if M is None else M.detach().double().cpu().numpy().copy()
