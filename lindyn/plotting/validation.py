@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from lindyn.plotting.over_time import family, marks
 from lindyn.plotting.style import FLOW, GREY, INK, PALE, STABLE
@@ -14,6 +15,7 @@ VERDICTS = {"holds": (HOLDS, "o"), "fails": (FAILS, "X"), "not testable": (GREY,
 """Colour and marker of a verdict; the word always stands beside them."""
 SHOWN = 8  # modes in a panel over training
 LINEAR = 1.5  # the forest's axis is linear up to here, logarithmic beyond
+DEEPEST = 1e-8  # of the largest s: curves that fall below leave the picture
 TICKS = (-1e3, -100, -10, -3, -1, -0.5, 0, 0.25, 0.5, 0.75, 1, 3, 10, 30, 100, 1e3, 1e4, 1e6)
 
 
@@ -189,6 +191,7 @@ def over_training(
     titles = {"s": r"eigenvalues $s_j$ of $F$", "p": "predictor along the modes, $p_j$", "tau": r"$\tau_j$"}
     points = np.asarray(measured.get(name, np.empty((len(steps), 0))), dtype=float).reshape(len(steps), -1).T[:SHOWN]
     axes.set(title=titles.get(name, name), xlabel=unit)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     if not np.isfinite(points).any():
         return nothing(axes, "not known")
     lines = np.asarray(theory[name], dtype=float).T[:SHOWN] if name in theory else None
@@ -197,10 +200,11 @@ def over_training(
     else:
         family(axes, steps, lines, [""] * len(lines), linewidth=1.2)
         marks(axes, steps, points)
-    positive = points[np.isfinite(points) & (points > 0)]
+    drawn = points if lines is None else np.concatenate([points, lines])
+    positive = drawn[np.isfinite(drawn) & (drawn > 0)]
     if name == "s" and len(positive):
         axes.set_yscale("log")
-        axes.set_ylim(bottom=max(positive.min() / 3, 1e-12 * positive.max()))
+        axes.set_ylim(bottom=max(positive.min() / 3, DEEPEST * positive.max()))
     return axes
 
 
@@ -217,6 +221,7 @@ def error_over_training(axes: Axes, steps: Any, error: Mapping[str, Any], unit: 
         The axes.
     """
     axes.set(title="error of the theory", xlabel=unit, ylabel="relative error")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     if not error:
         return nothing(axes, "the theory could not be run")
     colours = {"s": STABLE, "p": FLOW}
@@ -249,7 +254,7 @@ def forest(axes: Axes, findings: Sequence[Any]) -> Axes:
             axes.plot(found.value, y, shape, color=colour, markersize=5.5, markeredgewidth=0.8)
         axes.annotate(found.verdict, (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=8,
                       color=colour)  # fmt: skip
-    axes.set_yticks(rows, [_label(found) for found in findings], fontsize=8)
+    axes.set_yticks(rows, [_label(found) for found in findings], fontsize=7.5)
     axes.set_ylim(-0.7, len(findings) - 0.3)
     _value_axis(axes, findings)
     return axes
@@ -273,7 +278,7 @@ def _value_axis(axes: Axes, findings: Sequence[Any]) -> None:
 
 def _label(found: Any) -> str:
     kind = f" ({found.map_kind})" if found.map_kind not in ("", "exact") else ""
-    return _short(found.title, 52) + kind
+    return _short(found.title, 66) + kind
 
 
 def _short(text: str, most: int) -> str:

@@ -220,9 +220,8 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Adv
     if not past:
         return []
     text = (
-        f"The decay is past the critical one, x^2/(4(x + x')), in {past} of {len(start)} modes (largest "
-        f"{edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}): by the theory they can only collapse. Use less "
-        "decay."
+        f"In {past} of {len(start)} modes the decay is past the critical one, x^2/(4(x + x')): by the theory they can only "
+        f"fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay keeps more directions."
     )
     return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 
@@ -235,7 +234,8 @@ def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequenc
     basis = f"{len(start)} modes simulated from {start.words} for {base.duration:.3g} of flow time (Eqs. 11-13)"
     sure = how_sure(weak)
     if base.alive == len(start):
-        text = f"Nothing needs to change: by the theory all {len(start)} modes live under the run's own rates."
+        text = f"Nothing needs to change: by the theory all {len(start)} modes that stand out of noise live "
+        text += "under the run's own rates."
         harm = [o for o in others if o.alive < base.alive]
         if harm:
             text += f" Fewer would live with: {', '.join(f'{o.name} ({o.alive})' for o in harm)}."

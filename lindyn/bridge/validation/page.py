@@ -10,6 +10,7 @@ from lindyn.bridge.validation.markup import Markup, document, table, tag
 from lindyn.bridge.validation.page_style import STYLE
 from lindyn.bridge.validation.pictures import Picture
 from lindyn.bridge.validation.records import FAILS, HOLDS, Finding, Validation
+from lindyn.bridge.validation.settings import USED, Settings
 
 CLASSES = {HOLDS: "holds", FAILS: "fails"}
 
@@ -29,8 +30,8 @@ def page(answer: Validation, pictures: Sequence[Picture] = ()) -> str:
         title, STYLE,
         tag("h1", title),
         tag("p", answer.headline, class_="headline"),
-        section("What was read", read(answer)),
         section("What to make of it", advice(answer)),
+        section("What was read", read(answer)),
         section("Laws, one by one", findings(answer.findings)),
         section("Over training", _over_training(answer)) if answer.over_training else None,
         section("Pictures", [figure(picture) for picture in pictures]) if pictures else None,
@@ -78,11 +79,18 @@ def _settings(answer: Validation) -> Markup:
     known = answer.pieces.settings
     if not known.values:
         return tag("p", "No hyper-parameter is known: the file holds none and none was given.", class_="small")
-    rows = [[tag("code", key), tag("code", value), known.sources.get(key, "")] for key, value in known.values.items()]
-    return Markup(
-        tag("h3", "Hyper-parameters")
-        + tag("div", table(["key of lindyn train", "value", "read from"], rows), class_="scroll")
-    )
+    used = {key: value for key, value in known.values.items() if key in USED}
+    rest = {key: value for key, value in known.values.items() if key not in USED}
+    shown = [tag("h3", "Hyper-parameters that the rates are made from"), _keys(used, known)] if used else []
+    if rest:
+        title = f"{len(rest)} other settings that were read"
+        shown.append(tag("details", tag("summary", title), _keys(rest, known)))
+    return Markup("".join(shown))
+
+
+def _keys(values: Mapping[str, Any], known: Settings) -> Markup:
+    rows = [[tag("code", key), tag("code", value), known.sources.get(key, "")] for key, value in values.items()]
+    return tag("div", table(["key of lindyn train", "value", "read from"], rows), class_="scroll")
 
 
 def _notes(notes: Sequence[str]) -> Markup:
@@ -136,7 +144,7 @@ def _over_training(answer: Validation) -> Markup:
         keep = sorted({round(k * (len(rows) - 1) / (MOST_ROWS - 1)) for k in range(MOST_ROWS)})
         rows = [rows[k] for k in keep]
     head = [over.unit, "error in s", "error in p", *(name.replace("_", " ") for name in SHOWN)]
-    about = f"{over.source}. {words.theory_error(answer)}."
+    about = f"{over.source}; {words.theory_error(answer)}."
     return Markup(tag("p", about[0].upper() + about[1:]) + tag("div", table(head, rows), class_="scroll"))
 
 

@@ -22,6 +22,7 @@ dt { font-weight:600; } dd { margin:0; overflow-wrap:anywhere; }
 dl.words { display:block; } dl.words dd { margin:0 0 .6rem; font-size:.92rem; }
 ol.advice { padding-left:1.3rem; } ol.advice li { margin-bottom:.8rem; }
 .sure { display:inline-block; border:1px solid var(--grey); border-radius:.7rem; padding:0 .55rem; font-size:.8rem; }
+summary { cursor:pointer; margin:.8rem 0 .4rem; font-size:.9rem; color:var(--grey); }
 figure { margin:1.2rem 0; } img { max-width:100%; height:auto; display:block; }
 @media (max-width:40rem) { dl { grid-template-columns:1fr; gap:0; } dd { margin-bottom:.5rem; } }
 @media print { main { max-width:none; } figure, tr { break-inside:avoid; } }

@@ -1,13 +1,15 @@
 """The figures of an answer, as PNG bytes with name and caption; a picture without data is left out."""
 
 import io
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from lindyn.bridge.slopes import SlopeFit
 from lindyn.bridge.validation.records import Finding, Validation
 from lindyn.plotting import style
 from lindyn.plotting import validation as plots
@@ -44,7 +46,8 @@ def _pictures(answer: Validation) -> Iterator[Picture]:
     known = min(answer.samples - 1, len(answer.diagnosis.s)) if answer.diagnosis and answer.samples else None
     if answer.diagnosis is not None:
         yield _picture("spectra", _SPECTRA, _spectra, answer.diagnosis, known)
-        yield _picture("alignment", _ALIGNMENT, _alignment, answer.diagnosis, known)
+        slope = _slope(answer.findings) or answer.diagnosis.slope
+        yield _picture("alignment", _ALIGNMENT, _alignment, answer.diagnosis, slope, known)
     boundary = next((f for f in answer.findings if _has_boundary(f)), None)
     if boundary is not None:
         yield _picture("boundary", _BOUNDARY, _boundary, boundary)
@@ -67,8 +70,8 @@ _BOUNDARY = (
     "under the run's own rates."
 )
 _OVER_TRAINING = (
-    "Marks: measured along the run. Lines: the mode flow (Eqs. 11-13) started from the first reading with the run's "
-    "own rates; largest modes, darkest first. Last: its relative error."
+    "Marks: measured along the run. Lines: the theory started from the first reading with the run's own rates, nothing "
+    "fitted; largest modes, darkest first. Last: its relative error."
 )
 _FINDINGS = "Every law that was tested: value, interval and verdict. Each value is by its own definition."
 
@@ -88,10 +91,19 @@ def _spectra(reading: Any, known: int | None) -> Figure:
     return figure
 
 
-def _alignment(reading: Any, known: int | None) -> Figure:
+def _slope(findings: Sequence[Finding]) -> SlopeFit | None:
+    """Return the fit that the finding on the slope was made from, so that picture and table say the same."""
+    for found in findings:
+        if found.law == "slope" and math.isfinite(found.value) and {"modes", "s_low", "s_high"} <= set(found.details):
+            window = (found.details[name] for name in ("modes", "s_low", "s_high"))
+            return SlopeFit(found.value, found.low, found.high, *window, "fitted")
+    return None
+
+
+def _alignment(reading: Any, slope: SlopeFit, known: int | None) -> Figure:
     figure, axes = style.new_figure(1, 2, height=3.8)
     plots.alignment_per_mode(axes[0, 0], reading.alignment, known)
-    plots.p_against_s(axes[0, 1], reading.s, reading.p, reading.slope, known)
+    plots.p_against_s(axes[0, 1], reading.s, reading.p, slope, known)
     return figure
 
 

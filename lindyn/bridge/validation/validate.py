@@ -8,8 +8,9 @@ from typing import Any
 
 from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation import advice as advising
+from lindyn.bridge.validation import calibration, from_trace, inputs, mode_readings, over_training
 from lindyn.bridge.validation import features as sources
-from lindyn.bridge.validation import from_trace, inputs, mode_readings, over_training
+from lindyn.bridge.validation.images import ImageFeatures
 from lindyn.bridge.validation.laws import findings as all_findings
 from lindyn.bridge.validation.layouts import read_checkpoint
 from lindyn.bridge.validation.measuring import Measured, measure
@@ -124,7 +125,7 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
         stages.begin(f"{path.name} ({place + 1} of {len(given.files)})" if len(given.files) > 1 else path.name)
         pieces = read_checkpoint(path, unsafe=request.unsafe, names=request.names, layout=request.layout)
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
-        source, why = _source(pieces, own, request)
+        pieces, source, why = _with_features(pieces, own, request)
         notes += [why] if why and why not in notes else []
         words = source.description if source is not None else ""
         measured = measure(
@@ -161,22 +162,30 @@ def _without_networks(pieces: Pieces) -> Pieces:
     return replace(pieces, **gone)  # type: ignore[arg-type]
 
 
-def _source(pieces: Pieces, features: Any, request: _Request) -> tuple[FeatureSource | None, str]:
-    """Return the features of a checkpoint, or None with the reason why there are none."""
+def _with_features(pieces: Pieces, features: Any, request: _Request) -> tuple[Pieces, FeatureSource | None, str]:
+    """Return the pieces, their features, or None with the reason why there are none, and a note."""
     if features is not None:
-        return _given(features), ""
+        return pieces, _given(features), ""
     if request.images != AUTO:
-        return _by_network(pieces, request), ""
+        return _by_network(pieces, request)
     if pieces.layout not in OWN_IMAGES or pieces.backbone is None:
-        return None, WEIGHTS_ONLY
+        return pieces, None, WEIGHTS_ONLY
     try:
-        return _by_network(pieces, request), ""
+        return _by_network(pieces, request)
     except (ValueError, ImportError, OSError) as error:
-        return None, f"{WEIGHTS_ONLY} The run's own images cannot be had: {error}"
+        return pieces, None, f"{WEIGHTS_ONLY} The run's own images cannot be had: {error}"
 
 
-def _by_network(pieces: Pieces, request: _Request) -> FeatureSource:
-    return sources.from_images(pieces, request.images, device=request.device, limit=request.samples, seed=request.seed)
+def _by_network(pieces: Pieces, request: _Request) -> tuple[Pieces, FeatureSource, str]:
+    def source(mode: str) -> ImageFeatures:
+        return sources.from_images(
+            pieces, request.images, device=request.device, limit=request.samples, seed=request.seed, batchnorm=mode
+        )
+
+    if not calibration.needs_calibration(pieces):
+        return pieces, source("eval"), ""
+    pieces = calibration.calibrated(pieces, source("batch"))
+    return pieces, source("eval"), calibration.NOTE
 
 
 def _given(features: Any) -> FeatureSource:

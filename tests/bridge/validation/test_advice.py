@@ -69,7 +69,12 @@ def test_a_faster_predictor_moves_the_saddle_only_where_its_decay_is_kept():
 def test_outcomes_are_those_of_an_independent_integration(target):
     rng = np.random.default_rng(3)
     n = 16
-    p, s, x, x_aug = rng.uniform(0.02, 0.9, n), rng.uniform(0.001, 0.5, n), rng.uniform(0.3, 1, n), rng.uniform(0, 0.4, n)
+    p, s, x, x_aug = (
+        rng.uniform(0.02, 0.9, n),
+        rng.uniform(0.001, 0.5, n),
+        rng.uniform(0.3, 1, n),
+        rng.uniform(0, 0.4, n),
+    )
     tau = np.ones(n) if target == "online" else rng.uniform(0.3, 1, n)
     start = ModeReading.of(p, s, tau, x, x_aug)
     rates = Rates(2.0, None if target == "online" else 0.3 * (target == "ema"), 0.03, 0.05, 0.1, target)
@@ -82,7 +87,7 @@ def test_outcomes_are_those_of_an_independent_integration(target):
 
 def test_a_living_run_is_left_alone():
     text = advise(on_parabola(2.0, 3.0))[2].text
-    assert text.startswith("Nothing needs to change: by the theory all 2 modes live")
+    assert text.startswith("Nothing needs to change: by the theory all 2 modes that stand out of noise live under")
 
 
 def test_what_helps_comes_first_with_its_numbers():
@@ -99,7 +104,8 @@ def test_what_helps_comes_first_with_its_numbers():
 def test_decay_past_the_critical_one_is_said():
     rates = replace(answers.RATES, eta_s=0.5, eta_p=0.5)
     found = [a for a in advise(on_parabola(1.0, 2.0), rates) if "critical" in a.text]
-    assert len(found) == 1 and "in 2 of 2 modes (largest 0.16" in found[0].text
+    assert len(found) == 1 and "In 2 of 2 modes the decay is past" in found[0].text
+    assert "(largest 0.16, the run has eta_s = 0.5)" in found[0].text
 
 
 def test_how_sure_it_is_follows_from_the_weak_points():
@@ -122,7 +128,10 @@ def test_how_sure_it_is_follows_from_the_weak_points():
 def test_missing_rates_are_asked_for_and_nothing_is_made_up():
     rates = Rates(1.0, None, None, 0.02, None, "ema", missing=("method.ema", "optim.weight_decay"))
     last = advise(on_parabola(1.0), rates)[-1]
-    assert "eta_s, beta of the run is not known" in last.text and "give method.ema=..., optim.weight_decay=..." in last.because
+    assert (
+        "eta_s, beta of the run is not known" in last.text
+        and "give method.ema=..., optim.weight_decay=..." in last.because
+    )
     assert what_if.simulate_changes(on_parabola(1.0), rates) == ()
     assert "a predictor and features of two views" in advise(None)[-1].because
 

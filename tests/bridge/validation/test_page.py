@@ -120,7 +120,9 @@ def test_the_summary_is_one_screen(whole):
     st.sampled_from(["holds", "fails", "not testable"]),
 )
 def test_the_summary_is_one_screen_whatever_is_in_it(count, texts, value, verdict):
-    found = tuple(answers.finding(f"law_{k}", verdict, value, group=("theory", "collapse")[k % 2]) for k in range(count))
+    found = tuple(
+        answers.finding(f"law_{k}", verdict, value, group=("theory", "collapse")[k % 2]) for k in range(count)
+    )
     advice = tuple(Advice(text, "a guess", text) for text in texts)
     headline = texts[0] if texts else "x"
     whole = replace(ANSWER, findings=found, advice=advice, headline=headline, features=headline)

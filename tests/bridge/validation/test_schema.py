@@ -51,7 +51,9 @@ def test_nan_and_infinity_are_null_and_come_back_as_nan(whole, tmp_path):
     found = json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)["findings"][0]
     assert found["value"] is None and found["details"] == {"per_mode": [1.0, None, None], "c": None}
     back = schema.read_report(path).findings[0]
-    assert math.isnan(back.value) and back.details["per_mode"][0] == 1.0 and np.isnan(back.details["per_mode"][1:]).all()
+    assert (
+        math.isnan(back.value) and back.details["per_mode"][0] == 1.0 and np.isnan(back.details["per_mode"][1:]).all()
+    )
 
 
 def test_an_answer_without_features_predictor_or_curves_is_written_and_read(whole, tmp_path):
