@@ -123,7 +123,8 @@ def weak_points(
             else f"the linear map explains {100 * share:.0f} % of the predictor's output"
         )
     if diagnosis is not None and samples < ENOUGH * len(diagnosis.s):
-        weak.append(f"{samples:,} samples for {len(diagnosis.s)} dimensions are few")
+        few = f"{samples:,} samples for {len(diagnosis.s)} dimensions are few"
+        weak.append(few if samples else "how many samples F was gathered from is not known")
     weak += [f"{f.law.replace('_', ' ')} fails" for f in theory_state(findings, kind)[2]]
     return weak
 
@@ -155,7 +156,8 @@ def _collapse(diagnosis: Diagnosis | None, samples: int) -> Advice:
     text += f": {_lower(diagnosis.reason)}"
     d = len(diagnosis.s)
     if samples < ENOUGH * d:
-        return Advice(text, LIKELY, f"Only {samples:,} samples for {d} dimensions.")
+        few = f"Only {samples:,} samples for {d} dimensions." if samples else "How many samples F has is not known."
+        return Advice(text, LIKELY, few)
     basis = f"Measured on {samples:,} samples: effective rank {diagnosis.effective_rank:.1f} of {d}."
     return Advice(text, SURE, basis)
 
@@ -220,8 +222,8 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Adv
     if not past:
         return []
     text = (
-        f"In {past} of {len(start)} modes the decay is past the critical one, x^2/(4(x + x')): by the theory they can only "
-        f"fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay keeps more directions."
+        f"In {past} of {len(start)} modes the decay is past the critical one, x^2/(4(x + x')): by the theory they can "
+        f"only fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay keeps more directions."
     )
     return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 

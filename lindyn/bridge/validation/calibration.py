@@ -1,4 +1,8 @@
-"""BatchNorm of an untrained checkpoint: running statistics from a pass over the images, as it has none of its own."""
+"""BatchNorm of an early checkpoint: running statistics from a pass over the images, as its own say little yet.
+
+Running statistics start at mean 0 and variance 1 and forget that by a tenth per forward pass: at step 10 a third of it is
+left in every layer, features then are all but constant, and a healthy network looks collapsed.
+"""
 
 import copy
 from dataclasses import replace
@@ -11,13 +15,23 @@ from lindyn.bridge.training.networks import has_batchnorm
 from lindyn.bridge.validation.images import ImageFeatures
 from lindyn.bridge.validation.records import Pieces
 
-NOTE = "The untrained checkpoint has no running statistics of BatchNorm yet: one pass over the images gave them."
+EARLY = 100
+"""Steps before which running statistics are not trusted: 0.9^100 of their start is left then, 3e-5."""
+NOTE = (
+    "BatchNorm's running statistics say little before step {early}: those of the checkpoint at step {step} were taken "
+    "from one pass over the images."
+)
 
 
 def needs_calibration(pieces: Pieces) -> bool:
-    """Return whether a checkpoint is that of an untrained network with BatchNorm."""
+    """Return whether a checkpoint has BatchNorm and is known to be too early for its running statistics."""
     modules = [part for part in (pieces.backbone, pieces.projector, pieces.predictor) if part is not None]
-    return pieces.step == 0 and has_batchnorm(*modules)
+    return pieces.step is not None and pieces.step < EARLY and has_batchnorm(*modules)
+
+
+def note(pieces: Pieces) -> str:
+    """Return what was done, in words."""
+    return NOTE.format(early=EARLY, step=pieces.step)
 
 
 @torch.no_grad()
@@ -25,7 +39,7 @@ def calibrated(pieces: Pieces, source: ImageFeatures) -> Pieces:
     """Return the pieces with the running statistics that the images give.
 
     Args:
-        pieces: of an untrained network.
+        pieces: of an early checkpoint.
         source: its features with BatchNorm by the batch.
 
     Returns:

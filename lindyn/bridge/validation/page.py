@@ -54,7 +54,7 @@ def read(answer: Validation) -> Markup:
         "Layout": f"{pieces.title} ({pieces.layout})",
         "Place in training": words.place(answer) or "not known",
         "Parts": ", ".join(parts) or "none",
-        "Features": f"{answer.features} ({answer.samples:,} samples)" if answer.features else "none",
+        "Features": (answer.features + (f" ({answer.samples:,} samples)" if answer.samples else "")) or "none",
         "Predictor's linear map": _maps(answer),
         "Rates of the theory": words.rates(answer.rates),
     }

@@ -54,7 +54,7 @@ def _features(answer: Validation) -> str:
     share = "" if main is None or main.kind == "exact" else f", explains {words.number(main.explained)} of its output"
     predictor = "no predictor" if main is None else f"predictor's map: {main.kind}{share}"
     told = f"{answer.samples:,}" in answer.features or str(answer.samples) in answer.features
-    count = "" if told else f"{answer.samples:,} samples: "
+    count = "" if told or not answer.samples else f"{answer.samples:,} samples: "
     return f"{count}{answer.features}; {predictor}"
 
 

@@ -22,6 +22,7 @@ from lindyn.bridge.validation.stages import Stages
 AUTO = "auto"
 OWN_IMAGES = ("lindyn",)
 """Layouts whose checkpoints say which images they were trained on."""
+OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
 FEW = 4
 """Fewer checkpoints than this give no curve where there is a trace."""
 WEIGHTS_ONLY = "No features: what weights alone permit was tested; give features, or images for the backbone."
@@ -127,7 +128,8 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
         pieces, source, why = _with_features(pieces, own, request)
         notes += [why] if why and why not in notes else []
-        words = source.description if source is not None else ""
+        words = source.description if source is not None else OWN_F if pieces.F is not None else ""
+        _check_something(pieces, source)
         measured = measure(
             source, pieces.predictor, pieces.projector, pieces.target_projector, stages.tell, request.seed, F=pieces.F
         )
@@ -137,6 +139,16 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
     over = _over_training(given, readings, rates, notes)
     pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
     return _answer(pieces, rates, measured, words, over, mode_readings.of(readings, rates))
+
+
+def _check_something(pieces: Pieces, source: FeatureSource | None) -> None:
+    """Refuse a checkpoint of which nothing can be tested."""
+    if source is None and all(part is None for part in (pieces.F, pieces.predictor, pieces.projector)):
+        backbone = "--images DIR for its backbone, or " if pieces.backbone is not None else ""
+        raise ValueError(
+            f"{pieces.path} ({pieces.title}) holds no predictor, no projector and no F: without features no law can be "
+            f"tested. Give {backbone}--features FILE."
+        )
 
 
 def _in_order(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Measured]]:
@@ -185,7 +197,7 @@ def _by_network(pieces: Pieces, request: _Request) -> tuple[Pieces, FeatureSourc
     if not calibration.needs_calibration(pieces):
         return pieces, source("eval"), ""
     pieces = calibration.calibrated(pieces, source("batch"))
-    return pieces, source("eval"), calibration.NOTE
+    return pieces, source("eval"), calibration.note(pieces)
 
 
 def _given(features: Any) -> FeatureSource:

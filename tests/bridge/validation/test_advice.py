@@ -122,7 +122,8 @@ def test_how_sure_it_is_follows_from_the_weak_points():
     assert guess.sure == "a guess" and "alignment fails" in guess.because
     mlp = (PredictorMap(np.eye(24), "least squares", 0.6),)
     assert "explains 60 % of the predictor's output" in advise(start, maps=mlp)[2].because
-    assert "few" in advise(start, samples=100)[2].because
+    assert "100 samples for 24 dimensions are few" in advise(start, samples=100)[2].because
+    assert "how many samples F was gathered from is not known" in advise(start, samples=0)[2].because
 
 
 def test_missing_rates_are_asked_for_and_nothing_is_made_up():

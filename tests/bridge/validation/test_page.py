@@ -63,7 +63,7 @@ def test_the_page_is_whole_and_loads_nothing(whole, drawn):
     assert not {"script", "link", "iframe", "object"} & set(found.names)
     sources = [value for name, value in found.attributes if name in ("src", "href")]
     assert len(sources) == len(drawn) == 5 and all(value.startswith("data:image/png;base64,") for value in sources)
-    policy = [value for name, value in found.attributes if name == "content"][0]
+    policy = next(value for name, value in found.attributes if name == "content")
     assert policy.startswith("default-src 'none'; img-src data:") and "http:" not in html and "https:" not in html
     assert all(alt for name, alt in found.attributes if name == "alt")
 
@@ -85,8 +85,9 @@ def test_nothing_that_a_file_brings_is_markup(whole):
                     settings=Settings({"data.root": EVIL}, {"data.root": EVIL}))  # fmt: skip
     found = answers.finding("law", title=EVIL, statistic=EVIL, reason=EVIL, source=EVIL, map_kind=EVIL, group=EVIL)
     rates = replace(answers.RATES, assumed=(EVIL,), missing=(EVIL,))
+    over = replace(whole.over_training, source=EVIL, unit=EVIL)
     evil = replace(whole, pieces=pieces, findings=(found,), features=EVIL, headline=EVIL, rates=rates,
-                   advice=(Advice(EVIL, EVIL, EVIL),), over_training=replace(whole.over_training, source=EVIL, unit=EVIL))  # fmt: skip
+                   advice=(Advice(EVIL, EVIL, EVIL),), over_training=over)  # fmt: skip
     html = page.page(evil)
     reader = read(html)
     assert not {"script", "img"} & set(reader.names) and "onerror" not in [name for name, _ in reader.attributes]

@@ -63,8 +63,10 @@ def test_an_answer_without_features_predictor_or_curves_is_written_and_read(whol
     assert schema.as_json(schema.read_report(written(bare, tmp_path))) == schema.as_json(bare)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-                    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)))  # fmt: skip
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@given(st.recursive(LEAVES, lambda part: st.lists(part, max_size=4) | st.dictionaries(st.text(), part, max_size=4)))
 def test_whatever_details_hold_is_written_as_json(value):
     text = json.dumps(schema.plain({"value": value}), allow_nan=False)
     assert json.loads(text) == schema.plain({"value": value})
@@ -84,7 +86,7 @@ def test_whatever_details_hold_is_written_as_json(value):
 def test_a_damaged_report_is_refused_in_one_sentence(whole, tmp_path, damage, message):
     path = written(whole, tmp_path)
     path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
-    with pytest.raises(ValueError, match="report.json") as found:
+    with pytest.raises(ValueError, match=r"report\.json") as found:
         schema.read_report(path)
     assert message in str(found.value) and "\n" not in str(found.value)
 
