@@ -35,8 +35,8 @@ def p_against_s(axes: Axes, s: Any, p: Any, slope: Any, known: int | None = None
     s, p = np.asarray(s, dtype=float), np.asarray(p, dtype=float)
     good = (s > 0) & (p > 0)
     sure = good & (np.arange(len(s)) < (len(s) if known is None else known))
-    for mask, look in ((good & ~sure, {"color": PALE}), (sure, {"color": FLOW})):
-        axes.plot(s[mask], p[mask], "o", markersize=3.2, markeredgewidth=0, zorder=2, **look)
+    for mask, colour in ((good & ~sure, PALE), (sure, FLOW)):
+        axes.plot(s[mask], p[mask], "o", markersize=3.2, markeredgewidth=0, zorder=2, color=colour)
     axes.set(xlabel=r"$s_j$, eigenvalue of $F$", ylabel=r"$p_j = u_j^{\top} W_p u_j$", title="p against s")
     if not good.any():
         return nothing(axes, "no mode has p > 0")
@@ -59,13 +59,10 @@ def _lines(axes: Axes, s: np.ndarray, p: np.ndarray, slope: Any) -> None:
     """Draw the fitted line and one of slope 1/2 through the window's mean."""
     middle = np.log(s).mean(), np.log(p).mean()
     ends = np.log([s.min(), s.max()])
-    for value, look in ((slope.slope, {"color": STABLE, "linestyle": "-"}), (0.5, {"color": INK, "linestyle": "--"})):
-        label = (
-            "slope 1/2 (theory)"
-            if value == 0.5 and look["linestyle"] == "--"
-            else f"fit: slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
-        )
-        axes.plot(np.exp(ends), np.exp(middle[1] + value * (ends - middle[0])), linewidth=1.3, label=label, **look)
+    fit = f"fit: slope {slope.slope:.2f} [{slope.low:.2f}, {slope.high:.2f}]"
+    for value, label, colour, line in ((slope.slope, fit, STABLE, "-"), (0.5, "slope 1/2 (theory)", INK, "--")):
+        heights = np.exp(middle[1] + value * (ends - middle[0]))
+        axes.plot(np.exp(ends), heights, linewidth=1.3, label=label, color=colour, linestyle=line)
 
 
 def alignment_per_mode(axes: Axes, alignment: Any, known: int | None = None) -> Axes:

@@ -52,14 +52,23 @@ def headline(findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str
         kind: the main predictor map.
     """
     words = {"healthy": "Not collapsing", "at risk": "At risk of collapse", "collapsed": "Collapsed"}
-    alarm = alarms.UNKNOWN if diagnosis is None else diagnosis.alarm
-    collapse = words.get(alarm, "Whether it collapses cannot be told without features")
+    collapse = words.get(alarm_of(findings, diagnosis)[0], "Whether it collapses cannot be told without features")
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return f"{collapse}; no law of the theory could be tested."
     counted = f"{len(held)} of {len(held) + len(failed)} testable laws hold"
     named = ", ".join(dict.fromkeys(f.law.replace("_", " ") for f in failed))
     return f"{collapse}; the linear theory {state}: {counted}" + (f" (not: {named})." if failed else ".")
+
+
+def alarm_of(findings: Sequence[Finding], diagnosis: Diagnosis | None) -> tuple[str, str]:
+    """Return the collapse alarm and its reason: of the diagnosis, without a predictor of the finding on collapse."""
+    if diagnosis is not None:
+        return diagnosis.alarm, diagnosis.reason
+    found = next((f for f in findings if f.law == "collapse" and f.verdict != NOT_TESTABLE), None)
+    if found is None:
+        return alarms.UNKNOWN, ""
+    return ("healthy" if found.verdict == HOLDS else "at risk"), found.reason
 
 
 def advise(
@@ -88,7 +97,7 @@ def advise(
     kind = maps[0].kind if maps else ""
     notes = start.notes if start is not None else ()
     weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes)
-    found = [_collapse(diagnosis, samples), _description(findings, kind, maps), *_fate(findings, kind, weak)]
+    found = [_collapse(findings, diagnosis, samples), _description(findings, kind, maps), *_fate(findings, kind, weak)]
     if start is None or len(start) == 0:
         found.append(_no_modes())
     elif absent := what_if.missing(rates):
@@ -141,25 +150,26 @@ def because(basis: str, weak: Sequence[str]) -> str:
     return basis + (f"; weak points: {'; '.join(weak)}" if weak else "; no weak point") + "."
 
 
-def _collapse(diagnosis: Diagnosis | None, samples: int) -> Advice:
-    if diagnosis is None:
-        return Advice(
-            "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.", SURE,
-            "Weights alone do not show the spectrum of F.",
-        )  # fmt: skip
+def _collapse(findings: Sequence[Finding], diagnosis: Diagnosis | None, samples: int) -> Advice:
+    alarm, reason = alarm_of(findings, diagnosis)
     words = {
         "healthy": "It is not collapsing",
         "at risk": "It is at risk of collapse",
         "collapsed": "It has collapsed",
     }
-    text = words.get(diagnosis.alarm, "Whether it collapses is not known")
-    text += f": {_lower(diagnosis.reason)}"
+    if alarm not in words:
+        return Advice(
+            "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.", SURE,
+            "Weights alone do not show the spectrum of F.",
+        )  # fmt: skip
+    text = f"{words[alarm]}: {_lower(reason)}"
+    if diagnosis is None:
+        return Advice(text, SURE, f"Measured on {samples:,} samples.")
     d = len(diagnosis.s)
     if samples < ENOUGH * d:
         few = f"Only {samples:,} samples for {d} dimensions." if samples else "How many samples F has is not known."
         return Advice(text, LIKELY, few)
-    basis = f"Measured on {samples:,} samples: effective rank {diagnosis.effective_rank:.1f} of {d}."
-    return Advice(text, SURE, basis)
+    return Advice(text, SURE, f"Measured on {samples:,} samples: effective rank {diagnosis.effective_rank:.1f} of {d}.")
 
 
 def _lower(text: str) -> str:
@@ -223,7 +233,7 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Adv
         return []
     text = (
         f"In {past} of {len(start)} modes the decay is past the critical one, x^2/(4(x + x')): by the theory they can "
-        f"only fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay keeps more directions."
+        f"only fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay keeps more of them."
     )
     return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 

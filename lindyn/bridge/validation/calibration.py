@@ -1,7 +1,7 @@
 """BatchNorm of an early checkpoint: running statistics from a pass over the images, as its own say little yet.
 
-Running statistics start at mean 0 and variance 1 and forget that by a tenth per forward pass: at step 10 a third of it is
-left in every layer, features then are all but constant, and a healthy network looks collapsed.
+Running statistics start at mean 0 and variance 1 and forget that by a tenth per forward pass: at step 10 a third of it
+is left in every layer, features then are all but constant, and a healthy network looks collapsed.
 """
 
 import copy

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lindyn.bridge.training import sections
 from lindyn.bridge.validation import advice as advising
 from lindyn.bridge.validation import what_if
 from lindyn.bridge.validation.modes import ModeReading
@@ -106,8 +107,11 @@ def _ends(found: Finding) -> tuple[float, float]:
 
 
 def _settings(first: Validation, second: Validation) -> dict[str, tuple[Any, Any]]:
+    """Return the settings that decide the result and differ (not the folder of a run, or how often it is saved)."""
     here, there = first.pieces.settings.values, second.pieces.settings.values
-    return {k: (here.get(k), there.get(k)) for k in dict.fromkeys([*here, *there]) if here.get(k) != there.get(k)}
+    known = sections.keys()
+    deciding = [k for k in dict.fromkeys([*here, *there]) if k not in known or not known[k].metadata["free"]]
+    return {k: (here.get(k), there.get(k)) for k in deciding if here.get(k) != there.get(k)}
 
 
 def _rates(first: Rates, second: Rates) -> dict[str, tuple[Any, Any]]:
@@ -125,8 +129,8 @@ def _headline(rows: Sequence[Row], settings: dict[str, Any], rates: dict[str, An
     apart = [row.either.law.replace("_", " ") for row in rows if row.difference in (HIGHER, LOWER)]
     laws = f"{len(apart)} of {len(rows)} laws differ beyond their intervals"
     laws += f" ({', '.join(apart[:5])}{', ...' if len(apart) > 5 else ''})" if apart else ""
-    keys = f"{len(settings)} settings differ" if settings else "no known setting differs"
-    return f"{laws}; {keys}" + (f", and with them {', '.join(rates)}." if rates else ".")
+    keys = f"differing settings: {', '.join(settings)}" if settings else "no known setting differs"
+    return f"{laws}; {keys}" + (f"; differing rates: {', '.join(rates)}." if rates else ".")
 
 
 def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, Any]]) -> list[Advice]:
@@ -186,7 +190,7 @@ def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[s
     if start is None or not len(start) or what_if.missing(here.rates) or what_if.missing(there.rates):
         return []
     own, other = (what_if.outcome_under(start, rates) for rates in (here.rates, there.rates))
-    a, b = names
+    a, b = names[0], names[1]
     text = (
         f"By the theory {own.alive} of {len(start)} modes of run {a} live under its own rates and {other.alive} under "
         f"those of run {b}."

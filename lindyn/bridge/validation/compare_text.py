@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from lindyn.bridge.validation import page, schema, words
-from lindyn.bridge.validation.compare import HIGHER, LOWER, Compared, Row
+from lindyn.bridge.validation.compare import HIGHER, LOWER, ONE_SIDED, SAME, Compared, Row
 from lindyn.bridge.validation.markup import Markup, document, table, tag
 from lindyn.bridge.validation.page_style import STYLE
 from lindyn.bridge.validation.pictures import Picture
@@ -17,6 +17,7 @@ from lindyn.plotting import style
 from lindyn.plotting import validation as plots
 
 KEY = "lindyn_comparison"
+LAW, CELL = 36, 23  # columns of a law and of a run's value in the terminal
 
 
 def summary(found: Compared, written: str = "") -> str:
@@ -29,7 +30,8 @@ def summary(found: Compared, written: str = "") -> str:
     Returns:
         At most 40 lines of at most 100 columns.
     """
-    top = [f"A  {_where(found.first)}", f"B  {_where(found.second)}", *_wrapped(found.headline, "")]
+    top = [*_wrapped(_where(found.first), "A  "), *_wrapped(_where(found.second), "B  ")]
+    top += _wrapped(found.headline, "")[:4]
     changed = {**found.settings, **found.rates}
     keys = [f"  {words.clean(key):<34} A {_value(a)}   B {_value(b)}" for key, (a, b) in changed.items()][:8]
     keys += [f"  ... {len(changed) - 8} more in the report"] if len(changed) > 8 else []
@@ -39,7 +41,7 @@ def summary(found: Compared, written: str = "") -> str:
     laws = [_line(row) for row in found.rows if row.difference != "-"]
     if len(laws) > room:
         laws = [*laws[: max(0, room - 1)], f"  ... {len(laws)} laws are in the report"]
-    head = f"  {'law':<38} {'A':<20} {'B':<20}"
+    head = f"  {'law':<{LAW}} {'A':<{CELL}} {'B':<{CELL}}"
     return "\n".join(line.rstrip()[:COLUMNS] for line in [*top, *keys, head, *laws, *bottom][:LINES]) + "\n"
 
 
@@ -57,8 +59,9 @@ def _value(value: Any) -> str:
 
 def _line(row: Row) -> str:
     title = words.clean(row.either.title)
-    title = title if len(title) <= 38 else title[:37] + "…"
-    return f"  {title:<38} {_cell(row.first):<20} {_cell(row.second):<20} {row.difference}"
+    title = title if len(title) <= LAW else title[: LAW - 1] + "…"
+    short = {SAME: "the same", ONE_SIDED: "one only"}.get(row.difference, row.difference)
+    return f"  {title:<{LAW}} {_cell(row.first):<{CELL}} {_cell(row.second):<{CELL}} {short}"
 
 
 def _cell(found: Finding | None) -> str:

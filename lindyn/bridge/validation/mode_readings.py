@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.validation import beginnings, started
+from lindyn.bridge.validation import beginnings, loss_scale, started
 from lindyn.bridge.validation.measuring import ABOVE_NOISE
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import Pieces
@@ -44,9 +44,8 @@ def _reading(pieces: Pieces, measured: Any, rates: Rates, words: str) -> ModeRea
     start, notes = beginnings.start_of(pieces, measured, rates)
     found = started.modes_of(start)
     known = measured.samples * found.s >= ABOVE_NOISE * found.s.sum()  # of the others u_j, p_j and x_j are not known
-    loss, gain = pieces.settings.get("method.loss"), 1.0
-    if loss != "l2":
-        gain = 1 / float(np.trace(start.F))
+    gain = loss_scale.gain(pieces.settings, start.F)
     with np.errstate(invalid="ignore"):
         values = (found.p, found.s / found.k, found.tau, gain * found.k * found.r, gain * found.k * (1 - found.r))
-    return ModeReading.of(*(value[known] for value in values), words, tuple(notes))
+    p, s, tau, x, x_aug = (value[known] for value in values)
+    return ModeReading.of(p, s, tau, x, x_aug, words, tuple(notes))

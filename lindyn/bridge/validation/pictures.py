@@ -95,8 +95,8 @@ def _slope(findings: Sequence[Finding]) -> SlopeFit | None:
     """Return the fit that the finding on the slope was made from, so that picture and table say the same."""
     for found in findings:
         if found.law == "slope" and math.isfinite(found.value) and {"modes", "s_low", "s_high"} <= set(found.details):
-            window = (found.details[name] for name in ("modes", "s_low", "s_high"))
-            return SlopeFit(found.value, found.low, found.high, *window, "fitted")
+            modes, low, high = (found.details[name] for name in ("modes", "s_low", "s_high"))
+            return SlopeFit(found.value, found.low, found.high, int(modes), low, high, "fitted")
     return None
 
 

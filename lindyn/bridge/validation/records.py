@@ -71,12 +71,20 @@ class FeatureBatch:
 class FeatureSource(Protocol):
     """Gives the features of a network batch by batch, the same ones every time it is asked."""
 
-    description: str
-    """In words: which images or file, how many, BatchNorm mode."""
-    count: int | None
-    """Number of samples, None if not known before the end."""
-    dim: int
-    """Width d of the projections."""
+    @property
+    def description(self) -> str:
+        """In words: which images or file, how many, BatchNorm mode."""
+        ...
+
+    @property
+    def count(self) -> int | None:
+        """Number of samples, None if not known before the end."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Width d of the projections."""
+        ...
 
     def batches(self) -> Iterator[FeatureBatch]:
         """Yield the batches from the start."""

@@ -150,7 +150,9 @@ def _answer(found: Mapping[str, Any]) -> Validation:
         Path(read["path"]), read["layout"], read["title"], step=read["step"], epoch=read["epoch"], settings=settings,
         notes=tuple(read["notes"]),
     )  # fmt: skip
-    rates = {key: tuple(value) if isinstance(value, list) else value for key, value in found["rates"].items()}
+    rates: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in found["rates"].items()
+    }
     return Validation(
         pieces=pieces,
         rates=Rates(**rates),

@@ -52,9 +52,11 @@ def _features(answer: Validation) -> str:
         return "none: tested is what weights alone permit"
     main = answer.maps[0] if answer.maps else None
     share = "" if main is None or main.kind == "exact" else f", explains {words.number(main.explained)} of its output"
-    predictor = "no predictor" if main is None else f"predictor's map: {main.kind}{share}"
     told = f"{answer.samples:,}" in answer.features or str(answer.samples) in answer.features
     count = "" if told or not answer.samples else f"{answer.samples:,} samples: "
+    if main is None and answer.diagnosis is not None:  # of a trace
+        return f"{count}{answer.features}"
+    predictor = "no predictor" if main is None else f"predictor's map: {main.kind}{share}"
     return f"{count}{answer.features}; {predictor}"
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation import advice as advising
-from lindyn.bridge.validation import calibration, from_trace, inputs, mode_readings, over_training
+from lindyn.bridge.validation import calibration, from_trace, inputs, loss_scale, mode_readings, over_training
 from lindyn.bridge.validation import features as sources
 from lindyn.bridge.validation.images import ImageFeatures
-from lindyn.bridge.validation.laws import findings as all_findings
 from lindyn.bridge.validation.layouts import read_checkpoint
 from lindyn.bridge.validation.measuring import Measured, measure
 from lindyn.bridge.validation.rates import rates_of
@@ -252,7 +251,7 @@ def _of_trace(given: inputs.Inputs, request: _Request) -> Validation:
 def _answer(
     pieces: Pieces, rates: Rates, measured: Measured, words: str, over: OverTraining | None, modes: Any
 ) -> Validation:
-    found = all_findings(measured, rates)
+    found = loss_scale.findings_of(measured, rates, pieces.settings)
     kind = measured.maps[0].kind if measured.maps else ""
     diagnosis, samples = measured.diagnosis, measured.samples
     return Validation(

@@ -1,7 +1,7 @@
 """What the theory says would become of a run's modes under other rates: each mode simulated from its reading."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +57,10 @@ def changes(rates: Rates) -> dict[str, tuple[str, Rates]]:
         half = replace(rates, eta_s=rates.eta_s / 2, eta_p=rates.eta_p / 2)
         found["half the decay"] = (f"eta_s = {half.eta_s:.3g}, eta_p = {half.eta_p:.3g}", half)
         found["no decay"] = ("eta_s = eta_p = 0", replace(rates, eta_s=0.0, eta_p=0.0))
-    for factor in (2, 5):
+    for factor in (2.0, 5.0):
         faster = replace(rates, alpha_p=rates.alpha_p * factor, eta_p=rates.eta_p * factor)
         words = f"alpha_p = {faster.alpha_p:.3g}, eta_p = {faster.eta_p:.3g} with it"
-        found[f"alpha_p x {factor}"] = (words, faster)
+        found[f"alpha_p x {factor:g}"] = (words, faster)
     if rates.eta_p > 0:
         kept = replace(rates, alpha_p=rates.alpha_p * 5)
         found["alpha_p x 5, eta_p kept"] = (f"alpha_p = {kept.alpha_p:.3g}, eta_p = {kept.eta_p:.3g}", kept)
@@ -126,11 +126,11 @@ def _outcome(name: str, words: str, start: ModeReading, rates: Rates, t1: float,
         "x": start.x, "x_aug": start.x_aug, "p": start.p, "s": start.s,
         "tau": np.ones_like(start.tau) if target == "online" else start.tau,
     }  # fmt: skip
-    full: Mapping[str, np.ndarray] = {
+    full: dict[str, Any] = {
         key: np.broadcast_to(np.asarray(value, dtype=float), start.p.shape).copy() for key, value in values.items()
     }
     done = solve_lanes(**full, t1=t1, target=target, rtol=RTOL, threads=threads)
-    codes = outcome.label(dict(full), done.p, done.s, done.tau, target=target)
+    codes = outcome.label(full, done.p, done.s, done.tau, target=target)
     alive = int(np.sum((codes == outcome.ALIVE) | (codes == outcome.NOT_GROWING)))
     collapsed = int(np.sum(codes == outcome.COLLAPSED))
     return Outcome(name, words, alive, collapsed, len(start) - alive - collapsed, t1)

@@ -32,7 +32,8 @@ def interval(found: Finding) -> str:
     """Return value and interval of a finding in words, "-" where nothing was measured."""
     if math.isnan(found.value):
         return "-"
-    if math.isnan(found.low) or math.isnan(found.high):
+    ends = {number(float(end)) for end in (found.low, found.value, found.high)}
+    if math.isnan(found.low) or math.isnan(found.high) or len(ends) == 1:
         return number(float(found.value))
     return f"{number(float(found.value))} [{number(float(found.low))}, {number(float(found.high))}]"
 

@@ -43,7 +43,10 @@ def test_settings_and_rates_that_differ_are_named(first):
     found = compare(first, other(first))
     assert found.settings == {"optim.weight_decay": (0.02, 0.2)}
     assert found.rates == {"eta_s": (0.02, 0.2), "eta_p": (0.02, 0.2)}
-    assert "1 settings differ, and with them eta_s, eta_p" in found.headline
+    assert found.headline.endswith("differing settings: optim.weight_decay; differing rates: eta_s, eta_p.")
+    elsewhere = Settings.of({**first.pieces.settings.values, "run.folder": "elsewhere"}, "the checkpoint")
+    moved = replace(first, pieces=replace(first.pieces, settings=elsewhere))
+    assert compare(first, moved).settings == {}
 
 
 def test_the_theory_moves_each_runs_modes_under_the_others_rates(first):
