@@ -26,6 +26,7 @@ ABOVE_NOISE = 10.0
 """A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
 SHAPE_MODES = 64
 """An estimated W_p is looked at in so many leading modes at most: elsewhere it is noise."""
+TINY = float(np.finfo(float).tiny)
 Tell = Callable[[str, float], None]
 
 
@@ -39,7 +40,7 @@ class Measured:
         F: E[z z^T] of the first view, not centred; None without features.
         X: E of the symmetrised z_1 z_2^T (PSD part), the theory's W X W^T; None without a second view.
         X_aug: E (z_1 - z_2)(z_1 - z_2)^T / 2, the theory's W X' W^T.
-        tau: u_j^T E[t z^T] u_j / s_j per leading mode; None without the target's features.
+        tau: u_j^T E[t z^T] u_j / s_j, length d, NaN beyond the modes kept; None without the target's features.
         maps: of the predictor, the main one first.
         diagnosis: the reading by the main map; None without F or a map.
         s: eigenvalues of F.
@@ -144,7 +145,7 @@ def measure(
     return Measured(
         samples=n, dim=dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
         X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
-        tau=drawn["tau"].full[: whole[0]] if gathered.target else None, shape=_shape(found),
+        tau=_padded(drawn["tau"].full, dim) if gathered.target else None, shape=_shape(found),
         leading=whole[0], window=whole[1], by_map=_by_map(found, basis, s, frame, blocks.arrays()), **weights,
     )  # fmt: skip
 
@@ -224,6 +225,10 @@ def _frame(
     return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2])
 
 
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    return np.concatenate([values, np.full(length - len(values), np.nan)])
+
+
 def _shape(found: tuple[PredictorMap, ...]) -> dict[str, float]:
     if not found or found[0].kind == predictor_maps.LEAST_SQUARES:
         return {}
@@ -251,7 +256,7 @@ def _by_map(
             "alignment": float(np.mean(one["cosine"][0, :k])),
             "commutator": float(np.sqrt(one["commutator_sq"][0])) if "commutator_sq" in one else float("nan"),
             "slope": float(one["slope"][0]),
-            "asymmetry": float(np.sqrt(shape_of(each.W_p)["asymmetry_sq"])),
+            "asymmetry": float(np.linalg.norm(each.W_p - each.W_p.T)) / max(float(np.linalg.norm(each.W_p)), TINY),
             "explained": each.explained,
         }
     return other
