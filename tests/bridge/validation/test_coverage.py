@@ -15,7 +15,7 @@ ROUND_OFF = 1e-6
 
 
 def truths(model, leading, shape, noise=0.0):
-    """Return the true value of every law's statistic, by hand: of the leading modes, of the modes of the map's shape."""
+    """Return the true value of every law's statistic by hand; `leading` modes, a map's shape in `shape` modes."""
     s, d = model.s, len(model.s)
     p, here = model.p[:shape], model.p[:leading]
     eta = RATES.eta_s
@@ -48,7 +48,7 @@ def covered(model, source, predictor, noise=0.0, without=()):
     """Return by law whether its interval holds the truth; NaN where the law has no interval for want of samples."""
     measured = measure(source, predictor, linear(model.V), None)
     found = laws.findings(measured, RATES)
-    shape = measured.dim if measured.shape else min(measured.window, measuring.SHAPE_MODES)
+    shape = measured.dim if measured.shape else measured.shape_modes
     wanted = {law: value for law, value in truths(model, measured.leading, shape, noise).items() if law not in without}
     return {law: holds(of(found, law), value) for law, value in wanted.items()}
 
@@ -133,7 +133,7 @@ def test_the_spread_of_normalised_features_is_covered():
 
 
 def test_intervals_are_no_wider_than_a_few_standard_errors():
-    """An interval that is always wide would cover anything: of a mean it must be 5.4 standard errors, as 99 % has it."""
+    """An interval that is always wide would cover anything: of a mean it must be 5.4 standard errors (99 %)."""
     model = Aligned.of(8, 0)
     widths, values = [], []
     for seed in range(30):

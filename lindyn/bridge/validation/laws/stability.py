@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.validation.laws.verdicts import held, made, main_kind, missing_map, too_few, untestable
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.validation.sampled import Interval, Sampled
 from lindyn.bridge.validation.settings import Rates
