@@ -1,20 +1,21 @@
 """Measure a network: one pass over its features (two above `MODES` dimensions), then every statistic with its draws."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lindyn._progress import Progress
-from lindyn.bridge.diagnosis import LEADING, Diagnosis, diagnose
+from lindyn.bridge.diagnosis import LEADING, diagnose
 from lindyn.bridge.feature_sums import FeatureSums
 from lindyn.bridge.slopes import WINDOW
 from lindyn.bridge.validation import maps as predictor_maps
 from lindyn.bridge.validation import stacks
 from lindyn.bridge.validation.gathering_sums import FEWEST, BlockSums, chunks
 from lindyn.bridge.validation.map_shape import shape_of
+from lindyn.bridge.validation.measured import Measured, check_widths, width_of
 from lindyn.bridge.validation.readings import Frame, Means, all_readings, readings
 from lindyn.bridge.validation.records import FeatureSource, PredictorMap
 from lindyn.bridge.validation.sampled import Sampled
@@ -26,57 +27,8 @@ ABOVE_NOISE = 10.0
 """A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
 SHAPE_MODES = 64
 """An estimated W_p is looked at in so many leading modes at most: elsewhere it is noise."""
+TINY = float(np.finfo(float).tiny)
 Tell = Callable[[str, float], None]
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """What was gathered of a network; arrays are numpy, float64, per mode with the largest s first.
-
-    Args:
-        samples: N, 0 without features.
-        dim: d.
-        F: E[z z^T] of the first view, not centred; None without features.
-        X: E of the symmetrised z_1 z_2^T (PSD part), the theory's W X W^T; None without a second view.
-        X_aug: E (z_1 - z_2)(z_1 - z_2)^T / 2, the theory's W X' W^T.
-        tau: u_j^T E[t z^T] u_j / s_j per leading mode; None without the target's features.
-        maps: of the predictor, the main one first.
-        diagnosis: the reading by the main map; None without F or a map.
-        s: eigenvalues of F.
-        U: the leading eigenvectors of F as columns, d x m.
-        leading: how many leading modes are known well enough to be tested (at most 16).
-        window: how many known modes have s_j >= 0.01 max s.
-        readings: statistics with their bootstrap draws, see `readings`.
-        by_map: numbers of the other maps, by their kind.
-        last: [V b] of the projector's last Linear layer, d x n; None where no such layer ends it.
-        last_target: the same of the target's projector.
-        first: W_1 of the predictor's first Linear layer, hidden x d, or None.
-        shape: numbers of the main map's matrix alone (`map_shape.shape_of`); {} for an estimated one.
-    """
-
-    samples: int
-    dim: int
-    F: np.ndarray | None = None
-    X: np.ndarray | None = None
-    X_aug: np.ndarray | None = None
-    tau: np.ndarray | None = None
-    maps: tuple[PredictorMap, ...] = ()
-    diagnosis: Diagnosis | None = None
-    s: np.ndarray = field(default_factory=lambda: np.empty(0))
-    U: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
-    leading: int = 0
-    window: int = 0
-    readings: dict[str, Sampled] = field(default_factory=dict)
-    by_map: dict[str, dict[str, float]] = field(default_factory=dict)
-    last: np.ndarray | None = None
-    last_target: np.ndarray | None = None
-    first: np.ndarray | None = None
-    shape: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def main(self) -> PredictorMap | None:
-        """The main map, None without a predictor."""
-        return self.maps[0] if self.maps else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +69,8 @@ def measure(
         ValueError: fewer than 80 samples, NaN, or widths that do not fit together.
     """
     last, last_target = stacks.last_weight(projector), stacks.last_weight(target_projector)
-    dim = _width(source, F, predictor, last)
-    _check_widths(dim, predictor, projector, target_projector)
+    dim = width_of(source, F, predictor, last)
+    check_widths(dim, predictor, projector, target_projector)
     first = stacks.first_weight(predictor)
     weights = {"last": _numpy(last), "last_target": _numpy(last_target), "first": _numpy(first)}
     if source is None:
@@ -144,8 +96,9 @@ def measure(
     return Measured(
         samples=n, dim=dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
         X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
-        tau=drawn["tau"].full[: whole[0]] if gathered.target else None, shape=_shape(found),
-        leading=whole[0], window=whole[1], by_map=_by_map(found, basis, s, frame, blocks.arrays()), **weights,
+        tau=_padded(drawn["tau"].full, dim) if gathered.target else None, shape=_shape(found),
+        leading=whole[0], window=whole[1], shape_modes=whole[2],
+        by_map=_by_map(found, basis, s, frame, blocks.arrays()), **weights,
     )  # fmt: skip
 
 
@@ -205,7 +158,7 @@ def _known(s: np.ndarray, samples: int) -> tuple[int, int, int]:
     clear = s > 0 if samples == 0 else samples * s >= ABOVE_NOISE * total
     known = int(min(clear.sum() if total > 0 else 0, MODES))
     window = int(min(known, np.sum(s >= WINDOW * s[0])))
-    return min(known, LEADING), window, min(window, SHAPE_MODES)
+    return min(known, LEADING), window, max(1, min(window, SHAPE_MODES))
 
 
 def _frame(
@@ -222,6 +175,10 @@ def _frame(
         VV = UV @ UV.T
     estimated = bool(found) and found[0].kind == predictor_maps.LEAST_SQUARES
     return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2])
+
+
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    return np.concatenate([values, np.full(length - len(values), np.nan)])
 
 
 def _shape(found: tuple[PredictorMap, ...]) -> dict[str, float]:
@@ -251,7 +208,7 @@ def _by_map(
             "alignment": float(np.mean(one["cosine"][0, :k])),
             "commutator": float(np.sqrt(one["commutator_sq"][0])) if "commutator_sq" in one else float("nan"),
             "slope": float(one["slope"][0]),
-            "asymmetry": float(np.sqrt(shape_of(each.W_p)["asymmetry_sq"])),
+            "asymmetry": float(np.linalg.norm(each.W_p - each.W_p.T)) / max(float(np.linalg.norm(each.W_p)), TINY),
             "explained": each.explained,
         }
     return other
@@ -270,31 +227,9 @@ def _without_samples(
     read = {name: Sampled(value[0], np.empty((0, *value[0].shape)), 0) for name, value in one.items()}
     return Measured(
         0, dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=read, leading=known[0], window=known[1],
+        shape_modes=known[2],
         diagnosis=diagnose(F, found[0].W_p) if found else None, shape=_shape(found), **weights,  # type: ignore[arg-type]
     )  # fmt: skip
-
-
-def _width(source: FeatureSource | None, F: Tensor | None, predictor: nn.Module | None, last: Tensor | None) -> int:
-    if source is not None:
-        return source.dim
-    if F is not None:
-        return len(F)
-    width = stacks.widths(predictor)[0] if predictor is not None else None
-    if width is None and last is None:
-        raise ValueError("There is nothing to measure; got no features, no F and no head. Give features.")
-    return width if width is not None else len(last)  # type: ignore[arg-type]
-
-
-def _check_widths(dim: int, predictor: nn.Module | None, *projectors: nn.Module | None) -> None:
-    """Refuse heads that do not fit the features."""
-    inner, outer = stacks.widths(predictor) if predictor is not None else (None, None)
-    for name, width in (("takes", inner), ("gives", outer)):
-        if width is not None and width != dim:
-            raise ValueError(f"The predictor must map {dim} features to {dim}; got one that {name} {width}.")
-    for name, module in zip(("projector", "target_projector"), projectors, strict=True):
-        width = stacks.widths(module)[1] if module is not None else None
-        if width is not None and width != dim:
-            raise ValueError(f"{name} must give the {dim} features that the predictor takes; got {width}.")
 
 
 def _line(source: FeatureSource) -> Tell:

@@ -11,7 +11,7 @@ from lindyn.bridge.validation.laws import (
     target,
 )
 from lindyn.bridge.validation.laws.table import LAWS, Law
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import Finding
 from lindyn.bridge.validation.settings import Rates
 

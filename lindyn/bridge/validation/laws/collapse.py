@@ -6,7 +6,7 @@ import numpy as np
 
 from lindyn.bridge.alarms import CONCENTRATION_AT_RISK, SPREAD_AT_RISK
 from lindyn.bridge.validation.laws.verdicts import made, untestable
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.validation.sampled import Interval
 

@@ -9,7 +9,7 @@ tested: F^(-1/2) (W X W^T) F^(-1/2) is x/(x + x') I if both are isotropic (`isot
 from typing import Any
 
 from lindyn.bridge.validation.laws.verdicts import FEWEST_MODES, held, untestable
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import Finding
 
 

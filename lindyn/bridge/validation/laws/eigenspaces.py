@@ -7,7 +7,7 @@ import numpy as np
 from lindyn.bridge.validation.laws.table import LAWS
 from lindyn.bridge.validation.laws.verdicts import held, main_kind, missing_map, too_few, untestable
 from lindyn.bridge.validation.map_shape import random_alignment
-from lindyn.bridge.validation.measuring import MODES, Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import Finding
 from lindyn.bridge.validation.sampled import Interval
 
@@ -49,7 +49,7 @@ def _alignment(measured: Measured, kind: str) -> Finding:
 
 def _unseen(measured: Measured) -> float:
     """Return by how much noise of directions outside the basis may lower the mean cosine: sum s_i / (N s_j)."""
-    tail, s = float(np.maximum(measured.s[MODES:], 0.0).sum()), measured.s[: measured.leading]
+    tail, s = float(np.maximum(measured.s[measured.U.shape[1] :], 0.0).sum()), measured.s[: measured.leading]
     return float(np.mean(tail / (measured.samples * s))) if tail and measured.samples else 0.0
 
 
@@ -60,4 +60,4 @@ def _commutator(measured: Measured, kind: str) -> Finding:
         return untestable("commutator", reason, kind)
     interval: Interval = square.interval(0.0).root()
     other = {name: numbers["commutator"] for name, numbers in measured.by_map.items()}
-    return held("commutator", interval, kind, by_map=other, modes=min(measured.dim, MODES))
+    return held("commutator", interval, kind, by_map=other, modes=measured.U.shape[1])

@@ -8,7 +8,7 @@ from lindyn.bridge.slopes import fit_slope
 from lindyn.bridge.validation.laws.table import LAWS
 from lindyn.bridge.validation.laws.verdicts import made, main_kind, missing_map, too_few, untestable
 from lindyn.bridge.validation.maps import EXACT
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.validation.sampled import Interval
 from lindyn.bridge.validation.settings import Rates

@@ -1,7 +1,7 @@
 """Laws on the predictor's matrix alone: symmetry, sign; Richemond's distances to a projection and to a rotation."""
 
 from lindyn.bridge.validation.laws.verdicts import held, main_kind, missing_map, too_few, untestable
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import Finding
 from lindyn.bridge.validation.sampled import Interval, fixed
 
@@ -25,7 +25,7 @@ def findings(measured: Measured) -> tuple[Finding, ...]:
     reason = missing_map(measured, needs_features=estimated) or (too_few(measured) if estimated else "")
     if reason:
         return tuple(untestable(law, reason, kind) for law in (*_HELD, *_TRENDS))
-    modes = min(measured.window, 64) if estimated else measured.dim
+    modes = measured.shape_modes if estimated else measured.dim
     found = [held(law, _interval(measured, *_HELD[law]), kind, modes=modes) for law in _HELD]
     later = "One checkpoint shows no growth; compare checkpoints of one run."
     trends = [

@@ -7,11 +7,12 @@ F is near a multiple of W_p^T W_p, and the answer says so.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from lindyn.bridge.validation.laws.verdicts import held, made, main_kind, missing_map, too_few, untestable
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.validation.sampled import Interval, Sampled
 from lindyn.bridge.validation.settings import Rates
@@ -89,7 +90,7 @@ def _eq_17(known: _Modes, rates: Rates, kind: str) -> tuple[Finding, Finding]:
     lowest, (value, low, high) = K.lowest()
     value_2, low_2, high_2, raw_2 = (float(np.sum(np.sort(each)[:2])) for each in (value, low, high, K.full))
     pairs = Interval(value_2, low_2, high_2, raw_2)
-    details = {"K": value, "K_low": low, "K_high": high, "assumed": known.assumed}
+    details: dict[str, Any] = {"K": value, "K_low": low, "K_high": high, "assumed": known.assumed}
     pairs_below = int(np.sum(np.triu(value[:, None] + value[None, :], 1) < 0))
     return (
         held("eq17", lowest, kind, known.assumed, **details),

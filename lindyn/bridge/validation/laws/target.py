@@ -3,7 +3,7 @@
 import numpy as np
 
 from lindyn.bridge.validation.laws.verdicts import held, untestable
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import Finding
 from lindyn.bridge.validation.sampled import fixed
 from lindyn.bridge.validation.settings import Rates

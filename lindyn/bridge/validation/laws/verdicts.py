@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from lindyn.bridge.validation.laws.table import LAWS
-from lindyn.bridge.validation.measuring import Measured
+from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.validation.sampled import Interval
 
