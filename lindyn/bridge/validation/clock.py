@@ -9,27 +9,32 @@ from lindyn.bridge.training import target, theory
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.validation.settings import Rates, Settings
 
+PIECES = 64
+"""Stretches of constant beta that a run under schedules is cut into."""
+
 
 @dataclass(frozen=True, eq=False)
 class Clock:
     """The time of every reading as the flow counts it.
 
     Args:
-        ts: flow time since the first reading, length K, not decreasing.
-        betas: EMA rate of the target in flow time between neighbouring readings, length K - 1.
+        ts: flow time since the first reading, length T, not decreasing; finer than the readings where beta changes.
+        betas: EMA rate of the target in flow time between neighbouring times, length T - 1.
+        readings: which of the times are readings, length K.
         notes: what was taken for granted, in words.
     """
 
     ts: np.ndarray
     betas: np.ndarray
-    notes: tuple[str, ...]
+    readings: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def clock(steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float | None = None) -> Clock:
     """Return the flow time of readings: the sum of the learning rates of the steps between them.
 
     The EMA parameter belongs to a step, not to flow time: where the learning rate falls, beta rises, so that
-    beta = sum (1 - gamma_a) / (flow time) between two readings.
+    beta = sum (1 - gamma_a) / (flow time) over a stretch of steps.
 
     Args:
         steps: optimiser steps of the readings, increasing, length K >= 2.
@@ -57,12 +62,21 @@ def clock(steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float 
     if warmup and not per_epoch:
         notes.append("the warm-up is left out, since steps per epoch are not known")
     taken = theory.shares_taken(schedule, round(warmup * (per_epoch or 0)), total)
-    ts = (rates.step_time or 0.0) * taken[steps]
-    return Clock(ts - ts[0], _betas(steps, np.diff(ts), rates, settings, total), tuple(notes))
+    moving = schedule != "constant" or warmup or settings.get("method.ema_schedule", "constant") != "constant"
+    grid = _finer(steps) if moving and rates.beta else steps
+    ts = (rates.step_time or 0.0) * taken[grid]
+    betas = _betas(grid, np.diff(ts), rates, settings, total)
+    return Clock(ts - ts[0], betas, np.searchsorted(grid, steps), tuple(notes))
+
+
+def _finer(steps: np.ndarray) -> np.ndarray:
+    """Return the steps with others between, so close that the schedules hardly move from one to the next."""
+    between = np.linspace(steps[0], steps[-1], PIECES + 1).round().astype(int)
+    return np.unique(np.concatenate([steps, between]))
 
 
 def _betas(steps: np.ndarray, spans: np.ndarray, rates: Rates, settings: Settings, total: int) -> np.ndarray:
-    """Return sum (1 - gamma_a) over the steps between readings, per flow time; 0 where no EMA is told."""
+    """Return sum (1 - gamma_a) over the steps between, per flow time; 0 where no EMA is told."""
     if not rates.beta or not rates.step_time:
         return np.zeros(len(spans))
     first = rates.beta * rates.step_time

@@ -70,10 +70,12 @@ def _completed(settings: Settings) -> tuple[dict[str, Any], list[str]]:
     if trained and "optim.alpha_p" not in known:
         known["optim.alpha_p"] = 1.0
         assumed.append("the predictor has the learning rate of the others (alpha_p = 1)")
-    if "optim.weight_decay" in known and known.get("optim.predictor_weight_decay", -1.0) < 0:
-        if "optim.predictor_weight_decay" not in known:
-            assumed.append("the predictor has the weight decay of the others")
+    own = known.pop("optim.predictor_weight_decay", None)
+    if own is not None and not (isinstance(own, float | int) and own < 0):  # -1 means that of the others
+        known["optim.predictor_weight_decay"] = own
+    elif "optim.weight_decay" in known:
         known["optim.predictor_weight_decay"] = known["optim.weight_decay"]
+        assumed += ["the predictor has the weight decay of the others"] * (own is None)
     if "method.target" not in known and "method.ema" in known:
         known["method.target"] = "ema"
         assumed.append("the target follows by EMA, since an EMA parameter is given")

@@ -176,8 +176,9 @@ def _read(state: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np.nd
     s, U = observables.eigen_F(correlation)
     p, _ = observables.mode_values(correlation, (s, U))
     cross = np.sum(U * ((W if target == "online" else W_a) @ Sigma @ W.T @ U), axis=0)
-    tau = np.divide(cross, s, out=np.full_like(s, np.nan), where=s > FAINT * s[0])
-    return {"s": np.maximum(s, 0.0), "p": p, "tau": tau}
+    good = s > FAINT * s[0]  # eigenvectors of the others are arbitrary
+    tau = np.divide(cross, s, out=np.full_like(s, np.nan), where=good)
+    return {"s": np.maximum(s, 0.0), "p": np.where(good, p, np.nan), "tau": tau}
 
 
 def _along(flow: Callable[[Hyperparameters], Any], first: Any, motion: Motion) -> list[Any]:
@@ -202,7 +203,7 @@ def _along(flow: Callable[[Hyperparameters], Any], first: Any, motion: Motion) -
             kept = [states[-1]]
         states += [kept[n] for n in np.cumsum(moving)[1:] - 1]
         at += count
-    return states
+    return [states[n] for n in motion.clock.readings]
 
 
 def _of_modes(predictor: Any) -> Any:

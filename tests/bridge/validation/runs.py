@@ -19,6 +19,7 @@ QUIET = {
     "run.evaluation": "none",
     "run.evaluate_every": 0,
     "run.probe": False,
+    "run.theory": False,
     "run.accelerator": "cpu",
 }
 GAUSSIAN = QUIET | {
