@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lindyn.bridge.training.needs import require
 from lindyn.bridge.training.networks import LinearNet, SmallNet
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
@@ -70,9 +71,10 @@ def small(found: Mapping[str, Tensor], name: str, *_: Any) -> nn.Module | None:
 
 def resnet(found: Mapping[str, Tensor], name: str, stem_padding: int = 1, keep_fc: bool = False) -> nn.Module | None:
     """Return torchvision's ResNet with the stem that the first convolution shows, or None."""
-    found = torchvision_names(found)
+    found, between = torchvision_names(found)
     if not any(re.match(r"layer1\.0\.conv\d\.", key) for key in found):
         return None
+    require("torchvision", "torchvision", "building a ResNet")
     from torchvision.models import resnet as models
 
     bottleneck = any(".conv3." in key for key in found)
@@ -88,6 +90,9 @@ def resnet(found: Mapping[str, Tensor], name: str, stem_padding: int = 1, keep_f
         net.maxpool = nn.Identity()
     elif first[1] != 3:
         net.conv1 = nn.Conv2d(first[1], first[0], 7, stride=2, padding=3, bias=False)
+    if between is not None:  # in a Sequential what is not there does not act
+        net.relu = net.relu if between > 0 else nn.Identity()
+        net.maxpool = net.maxpool if between > 1 else nn.Identity()
     net.features = net.fc.in_features
     if keep_fc and "fc.weight" in found:
         net.fc = nn.Linear(net.features, _shape(found, "fc.weight", name)[0])
@@ -113,17 +118,23 @@ def title(net: nn.Module) -> str:
     return NAMES[kind, tuple(map(len, stages))] + stem
 
 
-def torchvision_names(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def torchvision_names(found: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int | None]:
     """Return the tensors under torchvision's names, where a Sequential has numbered a ResNet's children.
 
-    The numbered children with tensors are, in order, conv1, bn1 and the four stages, whether or not ReLU and pooling
-    stand between them; lightly's own ResNet calls `downsample` "shortcut".
+    The numbered children with tensors are, in order, conv1, bn1 and the four stages; lightly's own ResNet calls
+    `downsample` "shortcut".
+
+    Returns:
+        The tensors, and how many children without tensors stand between bn1 and the first stage (2: ReLU and pooling;
+        0 in lightly's CIFAR networks, whose ReLU is lost with the forward call); None where nothing is numbered.
     """
+    between = None
     heads = sorted({key.split(".")[0] for key in found if key[0].isdigit()}, key=int)
     if len(heads) == 6 and all(key[0].isdigit() for key in found):
         names = dict(zip(heads, ("conv1", "bn1", *STAGES), strict=True))
         found = {".".join((names[key.split(".")[0]], *key.split(".")[1:])): value for key, value in found.items()}
-    return {key.replace(".shortcut.", ".downsample."): value for key, value in found.items()}
+        between = int(heads[2]) - int(heads[1]) - 1
+    return {key.replace(".shortcut.", ".downsample."): value for key, value in found.items()}, between
 
 
 def _shape(found: Mapping[str, Tensor], key: str, name: str) -> Any:

@@ -18,12 +18,13 @@ FIRST = {"Linear": "in_features", "BatchNorm1d": "num_features"}
 LAST = {"Linear": "out_features", "BatchNorm1d": "num_features"}
 
 
-def head(found: Mapping[str, Tensor], name: str) -> nn.Sequential | None:
+def head(found: Mapping[str, Tensor], name: str, square: bool = False) -> nn.Sequential | None:
     """Return the stack that these tensors are, or None where there is none.
 
     Args:
         found: tensors by name within the head ("0.weight", "layers.1.bias", "fc0.weight", "W_p").
         name: of the head, for messages.
+        square: whether it must give as many numbers as it takes (a predictor).
 
     Returns:
         The stack in eval mode, without gradients; float32 unless the tensors are float64.
@@ -35,15 +36,19 @@ def head(found: Mapping[str, Tensor], name: str) -> nn.Sequential | None:
         return None
     if "W_p" in found:  # lindyn's closed-form predictors
         return stack([_linear({"weight": found["W_p"]}, f"{name}.W_p")])
+    if "F_hat" in found:
+        raise ValueError(f"{name}.W_p is missing, though {name} is a closed-form predictor of lindyn.")
     for wrapper in WRAPPERS:
         if all(key.startswith(wrapper) for key in found):
-            return head({key.removeprefix(wrapper): value for key, value in found.items()}, f"{name}.{wrapper[:-1]}")
+            return head(
+                {key.removeprefix(wrapper): value for key, value in found.items()}, f"{name}.{wrapper[:-1]}", square
+            )
     if set(found) <= {"weight", "bias"}:
         return stack([_linear(found, name)])
     if all(re.match(r"\d+\.", key) for key in found):
-        return _numbered(found, name)
+        return _numbered(found, name, square)
     if all(re.match(r"(fc|bn)\d+\.", key) for key in found):
-        return _named(found, name)
+        return _named(found, name, square)
     shown = ", ".join(sorted(found)[:4])
     raise ValueError(f"{name} is no stack of Linear, BatchNorm1d and ReLU that lindyn knows; its tensors are {shown}.")
 
@@ -80,25 +85,28 @@ def _weight(module: nn.Module) -> Tensor:
     return module.weight.detach()  # type: ignore[union-attr, operator, return-value]
 
 
-def _numbered(found: Mapping[str, Tensor], name: str) -> nn.Sequential:
+def _numbered(found: Mapping[str, Tensor], name: str, square: bool) -> nn.Sequential:
     """Return a stack whose layers are numbered from 0, numbers left out being ReLUs."""
     layers = _grouped(found)
     numbers = sorted(layers, key=int)
     if numbers[0] != "0":
         raise ValueError(f"{name}.0.weight is missing: the layers of {name} start at {numbers[0]}.")
     modules: list[nn.Module] = []
-    for before, number in pairwise([None, *numbers]):
-        gap = int(number or 0) - int(before) - 1 if before is not None else 0
+    for number in numbers:
+        gap = int(number) - len(modules)
         if gap > 1:
             raise ValueError(
-                f"{name} has {gap} layers without tensors between {before} and {number}, or {name}.{int(before) + 2}"  # type: ignore[arg-type]
-                " is missing; lindyn knows only single ReLUs there."
+                f"{name} has {gap} layers without tensors before {number}, or {name}.{int(number) - gap + 1}.weight is "
+                "missing; lindyn knows only single ReLUs there."
             )
-        modules += [nn.ReLU()] * gap + [_layer(layers[number or ""], f"{name}.{number}")]
-    return _chained(modules, name)
+        modules += [nn.ReLU()] * gap + [_layer(layers[number], f"{name}.{number}")]
+    built = _chained(modules, name)
+    if square:
+        _check_end(built, f"{name}.{int(numbers[-1]) + 2}.weight")
+    return built
 
 
-def _named(found: Mapping[str, Tensor], name: str) -> nn.Sequential:
+def _named(found: Mapping[str, Tensor], name: str, square: bool) -> nn.Sequential:
     """Return a stack of fc0, bn0, fc1, bn1, ...: a ReLU before each fc but the first."""
     layers = _grouped(found)
     count = 1 + max(int(key[2:]) for key in layers)
@@ -109,7 +117,17 @@ def _named(found: Mapping[str, Tensor], name: str) -> nn.Sequential:
         modules += ([nn.ReLU()] if k else []) + [_linear(layers[f"fc{k}"], f"{name}.fc{k}")]
         if f"bn{k}" in layers:
             modules.append(batchnorm(layers[f"bn{k}"], f"{name}.bn{k}"))
-    return _chained(modules, name)
+    built = _chained(modules, name)
+    if square:
+        _check_end(built, f"{name}.fc{count}.weight")
+    return built
+
+
+def _check_end(built: nn.Sequential, after: str) -> None:
+    """Raise ValueError where a predictor ends at the BatchNorm of its hidden layer."""
+    takes, gives = width_in(built), width_out(built)
+    if takes != gives and isinstance(built[-1], nn.BatchNorm1d):
+        raise ValueError(f"{after} is missing: the predictor takes {takes} numbers and ends at a BatchNorm of {gives}.")
 
 
 def _grouped(found: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
@@ -174,9 +192,11 @@ def _filled(made: Made, found: Mapping[str, Tensor], name: str) -> Made:
 
 def _chained(modules: list[nn.Module], name: str) -> nn.Sequential:
     """Return the stack, or raise ValueError where a layer does not take what the one before gives."""
-    wide = [module for module in modules if type(module).__name__ in FIRST]
-    for first, second in pairwise(wide):
+    wide = [(place, module) for place, module in enumerate(modules) if type(module).__name__ in FIRST]
+    for (_, first), (place, second) in pairwise(wide):
         gives, takes = getattr(first, LAST[type(first).__name__]), getattr(second, FIRST[type(second).__name__])
+        if gives != takes and isinstance(second, nn.BatchNorm1d) and isinstance(modules[place - 1], nn.ReLU):
+            raise ValueError(f"{name}.{place - 1}.weight is missing: a BatchNorm of {takes} follows {gives} numbers.")
         if gives != takes:
             raise ValueError(f"The layers of {name} do not fit: one gives {gives} numbers, the next takes {takes}.")
     return stack(modules)

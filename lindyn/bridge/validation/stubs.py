@@ -84,7 +84,7 @@ def _jax_array(make: Any, args: Any, state: Any, *rest: Any) -> np.ndarray:
 
 
 def _known() -> dict[tuple[str, str], Any]:
-    """Return what a name may really give, by module and name."""
+    """Return what a name may really give, by module and name; functions fresh, as a pickle may set attributes."""
     known: dict[tuple[str, str], Any] = {
         ("collections", "OrderedDict"): collections.OrderedDict,
         ("_codecs", "encode"): lambda *args: _encode(*args),
@@ -92,15 +92,15 @@ def _known() -> dict[tuple[str, str], Any]:
         ("numpy", "dtype"): np.dtype,
         ("torch", "Size"): torch.Size,
         ("torch", "device"): torch.device,
-        ("torch._utils", "_rebuild_tensor_v2"): torch._utils._rebuild_tensor_v2,
-        ("torch._utils", "_rebuild_tensor"): torch._utils._rebuild_tensor,
+        ("torch._utils", "_rebuild_tensor_v2"): lambda *args: torch._utils._rebuild_tensor_v2(*args),
+        ("torch._utils", "_rebuild_tensor"): lambda *args: torch._utils._rebuild_tensor(*args),
         ("torch._utils", "_rebuild_parameter"): lambda data, *rest: data,
     }
     multiarray = np.ndarray.__reduce__(np.empty(0))[0].__module__
     functions: Any = __import__(multiarray, fromlist=["scalar"])
     for module in _NUMPY:
         known |= {(module, "_reconstruct"): functions._reconstruct, (module, "scalar"): functions.scalar}
-        known[module.replace("multiarray", "numeric"), "_frombuffer"] = _frombuffer
+        known[module.replace("multiarray", "numeric"), "_frombuffer"] = lambda *args: _frombuffer(*args)
     for name in ("dict", "list", "tuple", "set", "frozenset", "bytearray", "complex", "int", "float", "bool", "str"):
         known["builtins", name] = known["__builtin__", name] = getattr(__import__("builtins"), name)
     for name, value in vars(torch).items():
@@ -125,7 +125,7 @@ class Unpickler(pickle.Unpickler):
 
     def _stand_in(self, module: str, name: str) -> Callable[..., Any]:
         if module.split(".")[0] in ("jax", "jaxlib") and name in _JAX_ARRAYS:
-            return _jax_array
+            return lambda *args: _jax_array(*args)
         if module.split(".")[0] == "dill" and name in _DILL_TYPES:
             return lambda *args: _inert(".".join(map(str, args[:1])))
         return _inert(f"{module}.{name}")

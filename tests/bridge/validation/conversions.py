@@ -114,7 +114,7 @@ def behind_batchnorm(predictor, mean, var):
         new = tensor * scale if name == "0.weight" else tensor
         new = tensor - predictor["0.weight"] @ mean if name == "1.running_mean" else new
         out[f"{int(number) + 1}.{rest}"] = new
-    return out
+    return with_bias(out, "1", "2")
 
 
 def sthalles(run):

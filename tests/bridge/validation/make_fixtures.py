@@ -23,7 +23,8 @@ BASE = TINY | {"run.epochs": 6, "run.checkpoint_every": 6, "run.probe": False, "
 RUNS = {
     "mlp": {"model.predictor": "mlp", "model.predictor_options": {"hidden_dim": 16}},
     "mlp_without_bias": {"model.predictor": "mlp", "model.predictor_options": {"hidden_dim": 16, "bias": False}},
-    "linear": {"model.predictor": "linear", "run.checkpoint_every": 2, "run.diagnostics_every": 5, "optim.alpha_p": 2.0},
+    "linear": {"model.predictor": "linear", "run.checkpoint_every": 2, "run.diagnostics_every": 5,
+               "optim.alpha_p": 2.0},
     "simsiam": {"method.name": "simsiam", "method.target": "online", "method.loss": "negative-cosine",
                 "method.sides": "averaged", "model.projector": "simsiam", "model.predictor": "mlp",
                 "model.predictor_options": {"hidden_dim": 4}},
@@ -75,7 +76,8 @@ def keep(finished, folder):
         whole = torch.load(path, weights_only=True)
         for optimizer in whole["optimizer_states"]:
             optimizer["state"] = {}
-        whole |= {"callbacks": {}, "loops": {}}
+        config = finished.config.changed({"run.folder": f"runs/{folder.name}"})  # no path of the machine that made it
+        whole |= {"callbacks": {}, "loops": {}, "lindyn": whole["lindyn"] | {"config": config.to_toml()}}
         torch.save(whole, folder / path.name)
     if finished.trace is not None:
         shutil.copy(finished.trace, folder / finished.trace.name)
@@ -173,7 +175,7 @@ def luckmatters(runs):
     for name in ("mlp", "linear"):
         run = runs[name]
         z = projections(name)
-        predictors = {name: run.predictor}
+        predictors = {name: to.biased(run.predictor)}
         if name == "mlp":
             predictors["input_bn"] = to.behind_batchnorm(run.predictor, z.mean(0), z.var(0, unbiased=False))
         for form, predictor in predictors.items():

@@ -61,10 +61,10 @@ def assemble(
     """
     same_names(content, names.backbone, names.target_backbone)
     same_names(content, names.projector, names.target_projector)
-    built: dict[str, Any] = {name: heads.head(_under(content, prefix), prefix) for name, prefix in
+    built: dict[str, Any] = {name: heads.head(_under(content, prefix), prefix, name == "predictor") for name, prefix in
              (("projector", names.projector), ("predictor", names.predictor),
               ("target_projector", names.target_projector))}  # fmt: skip
-    nets = {name: _backbone(content, prefix, stem_padding) for name, prefix in
+    nets: dict[str, Any] = {name: _backbone(content, prefix, stem_padding) for name, prefix in
             (("backbone", names.backbone), ("target_backbone", names.target_backbone))}  # fmt: skip
     said = list(notes)
     if built["predictor"] is None:
@@ -163,10 +163,10 @@ def _square(pieces: Pieces) -> None:
     predictor: Any = pieces.predictor
     takes, gives = heads.width_in(predictor), heads.width_out(predictor)
     if takes != gives:
-        last = type(predictor[-1]).__name__
-        why = f"its last layer is a {last}, so the weight of the Linear after it is missing" if last != "Linear" else (
-            "name the right one with --predictor KEY")  # fmt: skip
-        raise ValueError(f"The predictor of {pieces.path} takes {takes} numbers and gives {gives}: {why}.")
+        raise ValueError(
+            f"The predictor of {pieces.path} takes {takes} numbers and gives {gives}, but it must give as many; name "
+            "the right one with --predictor KEY."
+        )
 
 
 def with_notes(pieces: Pieces, *notes: str) -> Pieces:

@@ -1,6 +1,5 @@
 """DeepMind's BYOL (haiku): projector and predictor of online and target network, from a pickle through stand-ins."""
 
-import re
 from collections.abc import Mapping
 
 from torch import Tensor, nn
@@ -21,7 +20,11 @@ CODE = {
     "optim.schedule": "cosine",
     "optim.alpha_p": 1.0,
 }
-PARAMETERS = {"linear": ("w",), "batch_norm": ("scale", "offset")}
+LAYERS = {
+    "fc0": ("linear", {"w": "weight"}, {"b": "bias"}),
+    "bn0": ("batch_norm", {"scale": "weight", "offset": "bias"}, {}),
+    "fc1": ("linear_1", {"w": "weight"}, {"b": "bias"}),
+}
 MOMENTS = {"running_mean": "~/mean_ema", "running_var": "~/var_ema"}
 
 
@@ -63,22 +66,19 @@ def head(found: Mapping[str, Tensor], side: str, name: str) -> nn.Sequential | N
         ValueError: a tensor is missing or of the wrong shape.
     """
     params, state = f"{side}_params.{name}/", f"{side}_state.{name}/"
-    pattern = re.compile(re.escape(params) + r"(?:~/)?(linear|batch_norm)(?:_(\d+))?\.")
-    layers = sorted({(match[1], int(match[2] or 0)) for key in found if (match := pattern.match(key))})
+    if not any(key.startswith(params) for key in found):
+        return None
     torch_names: dict[str, Tensor] = {}
-    if layers and ("linear", 0) not in layers:
-        raise ValueError(f"{params}linear.w is missing.")
-    for kind, number in layers:
-        module = kind + (f"_{number}" if number else "")
-        mine = {key: _need(found, f"{params}{module}.{key}") for key in PARAMETERS[kind]}
-        if kind == "linear":
-            torch_names[f"fc{number}.weight"] = mine["w"].T
-            if f"{params}{module}.b" in found:
-                torch_names[f"fc{number}.bias"] = found[f"{params}{module}.b"]
-            continue
-        torch_names |= {f"bn{number}.weight": mine["scale"].flatten(), f"bn{number}.bias": mine["offset"].flatten()}
-        for key, place in MOMENTS.items():
-            torch_names[f"bn{number}.{key}"] = _need(found, f"{state}{module}/{place}.average").flatten()
+    for layer, (module, mine, optional) in LAYERS.items():
+        for its, here in mine.items():
+            torch_names[f"{layer}.{here}"] = _need(found, f"{params}{module}.{its}")
+        for its, here in optional.items():
+            if f"{params}{module}.{its}" in found:
+                torch_names[f"{layer}.{here}"] = found[f"{params}{module}.{its}"]
+    for key, place in MOMENTS.items():
+        torch_names[f"bn0.{key}"] = _need(found, f"{state}batch_norm/{place}.average")
+    torch_names = {key: value.T if "fc" in key and value.ndim == 2 else value.flatten()
+                   for key, value in torch_names.items()}  # fmt: skip
     return heads.head(torch_names, f"{side} {name}")
 
 
