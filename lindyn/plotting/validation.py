@@ -308,7 +308,7 @@ def two_forests(axes: Axes, pairs: Sequence[tuple[Any, Any]]) -> Axes:
             axes.plot([found.low, found.high], [y + shift] * 2, color=colour, linewidth=1.6, solid_capstyle="butt")
             axes.plot(found.value, y + shift, shape, color=colour, markersize=4.8, markeredgewidth=0)
         axes.plot([], [], shape, color=colour, markersize=4.8, label="AB"[side])
-    axes.set_yticks(rows, [_short(pair[0].title, 52) for pair in pairs], fontsize=8)
+    axes.set_yticks(rows, [_short(pair[0].title, 66) for pair in pairs], fontsize=7.5)
     axes.set_ylim(-0.7, len(pairs) - 0.3)
     _value_axis(axes, [found for pair in pairs for found in pair])
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

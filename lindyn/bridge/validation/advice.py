@@ -6,7 +6,8 @@ without which modes have no meaning (alignment): "a guess".
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,11 +18,13 @@ from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Finding, PredictorMap
 from lindyn.bridge.validation.settings import Rates, Settings
 from lindyn.bridge.validation.what_if import Outcome
+from lindyn.bridge.validation.words import law
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
 DESCRIBED = 0.9
 """A linear map that explains less of the predictor's output than this is a weak point."""
 ENOUGH = 10  # samples per dimension from which sampling is no weak point
+WEAK = "; weak points: "
 FATE = "boundary"
 """The finding that tells what the theory predicts; it holding or failing says nothing on the theory."""
 
@@ -57,7 +60,7 @@ def headline(findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str
     if state == "cannot be tested":
         return f"{collapse}; no law of the theory could be tested."
     counted = f"{len(held)} of {len(held) + len(failed)} testable laws hold"
-    named = ", ".join(dict.fromkeys(f.law.replace("_", " ") for f in failed))
+    named = ", ".join(dict.fromkeys(law(f.law) for f in failed))
     return f"{collapse}; the linear theory {state}: {counted}" + (f" (not: {named})." if failed else ".")
 
 
@@ -105,7 +108,19 @@ def advise(
     else:
         outcomes = what_if.simulate_changes(start, rates)
         found += [*_critical(start, rates, weak), *_alternatives(outcomes, start, weak)]
-    return tuple(advice for advice in found if advice is not None)
+    return tuple(_without_repeats(found))
+
+
+def _without_repeats(found: Sequence[Advice]) -> Iterator[Advice]:
+    """Yield the advice; weak points that stood under an earlier one are not listed again."""
+    told = ""
+    for advice in found:
+        basis, mark, points = advice.because.partition(WEAK)
+        if mark and points == told:
+            yield replace(advice, because=f"{basis}; weak points as above.")
+        else:
+            told = points if mark else told
+            yield advice
 
 
 def weak_points(
@@ -134,7 +149,7 @@ def weak_points(
     if diagnosis is not None and samples < ENOUGH * len(diagnosis.s):
         few = f"{samples:,} samples for {len(diagnosis.s)} dimensions are few"
         weak.append(few if samples else "how many samples F was gathered from is not known")
-    weak += [f"{f.law.replace('_', ' ')} fails" for f in theory_state(findings, kind)[2]]
+    weak += [f"{law(f.law)} fails" for f in theory_state(findings, kind)[2]]
     return weak
 
 
@@ -147,7 +162,7 @@ def how_sure(weak: Sequence[str]) -> str:
 
 def because(basis: str, weak: Sequence[str]) -> str:
     """Return what a statement rests on and what weakens it, in one sentence."""
-    return basis + (f"; weak points: {'; '.join(weak)}" if weak else "; no weak point") + "."
+    return basis + (WEAK + "; ".join(weak) if weak else "; no weak point") + "."
 
 
 def _collapse(findings: Sequence[Finding], diagnosis: Diagnosis | None, samples: int) -> Advice:
@@ -243,7 +258,7 @@ def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequenc
     if not outcomes:
         return []
     base, others = outcomes[0], outcomes[1:]
-    basis = f"{len(start)} modes simulated from {start.words} for {base.duration:.3g} of flow time (Eqs. 11-13)"
+    basis = f"{len(start)} modes simulated from {start.words} for {base.duration:,.0f} of flow time (Eqs. 11-13)"
     sure = how_sure(weak)
     if base.alive == len(start):
         text = f"Nothing needs to change: by the theory all {len(start)} modes that stand out of noise live "

@@ -11,6 +11,7 @@ from lindyn.bridge.validation import what_if
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import Advice, Finding, Validation
 from lindyn.bridge.validation.settings import Rates
+from lindyn.bridge.validation.words import law
 
 SAME, HIGHER, LOWER, ONE_SIDED = "the same within the intervals", "higher in B", "lower in B", "measured in one only"
 NAMES = ("alpha_p", "beta", "eta_s", "eta_p", "target")
@@ -126,11 +127,15 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _headline(rows: Sequence[Row], settings: dict[str, Any], rates: dict[str, Any]) -> str:
-    apart = [row.either.law.replace("_", " ") for row in rows if row.difference in (HIGHER, LOWER)]
+    apart = [law(row.either.law) for row in rows if row.difference in (HIGHER, LOWER)]
     laws = f"{len(apart)} of {len(rows)} laws differ beyond their intervals"
-    laws += f" ({', '.join(apart[:5])}{', ...' if len(apart) > 5 else ''})" if apart else ""
-    keys = f"differing settings: {', '.join(settings)}" if settings else "no known setting differs"
+    laws += f" ({_few(apart)})" if apart else ""
+    keys = f"differing settings: {_few(list(settings))}" if settings else "no known setting differs"
     return f"{laws}; {keys}" + (f"; differing rates: {', '.join(rates)}." if rates else ".")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, Any]]) -> list[Advice]:

@@ -92,7 +92,7 @@ def _laws(answer: Validation, room: int) -> list[str]:
 
 def _quiet(found: Finding) -> str:
     """Return the name of a law without a verdict, with its number where it was measured."""
-    name = found.law.replace("_", " ")
+    name = words.clean(words.law(found.law))
     return name if math.isnan(found.value) else f"{name} {words.interval(found)}"
 
 

@@ -11,7 +11,7 @@ from lindyn.sweeps import outcome
 
 DECAY_TIMES = 30.0
 """A run is as long as this many times 1/eta_s: a mode below the saddle shrinks as exp(-2 eta_s t)."""
-LONGEST, SHORTEST = 1e5, 1e3  # flow time; SHORTEST also where there is no decay
+LONGEST, SHORTEST = 1e6, 1e3  # flow time; SHORTEST also where there is no decay
 RTOL = 1e-6
 TARGETS = ("ema", "online", "frozen")
 

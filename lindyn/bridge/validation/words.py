@@ -16,6 +16,14 @@ GROUPS = {
 """Groups of findings in the order in which they are shown; others follow under their own name."""
 
 
+NAMES = {"psd": "no negative eigenvalues", "eq17": "Eq. 17", "eq17_pairs": "Eq. 17 in pairs", "rankme": "RankMe"}
+
+
+def law(name: str) -> str:
+    """Return the short name of a law as people read it."""
+    return NAMES.get(name, name.replace("_", " "))
+
+
 def clean(text: Any) -> str:
     """Return a text from a file as one line that cannot steer a terminal: control characters become '?'."""
     return "".join(c if c.isprintable() else " " if c in "\n\t" else "?" for c in str(text))
