@@ -90,6 +90,19 @@ def test_an_early_checkpoint_is_not_called_collapsed_for_its_running_statistics(
     assert spread(z) > 2 * spread(raw)
 
 
+def test_the_predictors_own_statistics_are_taken_too():
+    """Mean and variance that its first BatchNorm meets on the images' projections, by a plain product."""
+    from lindyn.bridge.validation import features
+
+    pieces = read_checkpoint(FIXTURES / "lindyn" / "mlp" / "step=00000030.ckpt")
+    changed = calibration.calibrated(pieces, features.from_images(pieces, "auto", limit=600, batchnorm="batch"))
+    batches = [b.z1 for b in features.from_images(pieces, "auto", limit=600, batchnorm="batch").batches()]
+    met = [changed.predictor[0](z) for z in batches]
+    assert torch.allclose(changed.predictor[1].running_mean, torch.stack([m.mean(0) for m in met]).mean(0), atol=1e-5)
+    assert torch.allclose(changed.predictor[1].running_var, torch.stack([m.var(0) for m in met]).mean(0), rtol=1e-4)
+    assert not changed.predictor.training and not changed.predictor[1].training
+
+
 def spread(z):
     return float((z / z.norm(dim=1, keepdim=True)).std(dim=0).mean())
 
