@@ -8,7 +8,15 @@ from typing import Any
 
 from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation import advice as advising
-from lindyn.bridge.validation import calibration, from_trace, inputs, loss_scale, mode_readings, over_training
+from lindyn.bridge.validation import (
+    calibration,
+    from_trace,
+    inputs,
+    loss_scale,
+    mode_readings,
+    over_training,
+    own_linear,
+)
 from lindyn.bridge.validation import features as sources
 from lindyn.bridge.validation.images import ImageFeatures
 from lindyn.bridge.validation.layouts import read_checkpoint
@@ -159,10 +167,11 @@ def _in_order(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Mea
 
 
 def _lightened(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Measured]]:
-    """Return the readings without what only the first and the last of them are asked for: networks, moments, draws."""
+    """Return the readings without what only the first, the first aligned and the last are asked for."""
+    kept = {0, len(readings) - 1, mode_readings.first_aligned(readings)}
     return [
         (_without_networks(pieces), replace(measured, X=None, X_aug=None, readings={}, last=None, last_target=None))
-        if 0 < place < len(readings) - 1
+        if place not in kept
         else (pieces, measured)
         for place, (pieces, measured) in enumerate(readings)
     ]
@@ -220,7 +229,10 @@ def _over_training(
         found = _tried(lambda: over_training.from_trace(trace, rates, settings, first), notes)
         if found is not None:
             return found
-    return over_training.from_checkpoints(whole, rates) if len(whole) > 1 else None
+    if len(whole) < 2:
+        return None
+    over = over_training.from_checkpoints(whole, rates)
+    return over if given.run is None else own_linear.with_own_theory(over, given.run.parent)
 
 
 def _tried(make: Callable[[], OverTraining], notes: list[str]) -> OverTraining | None:
