@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_ROUND_OFF = 1e-13  # parts below this share of ||W_p||^2 are round-off, such as those of a multiple of the identity
+
 
 def shape_of(W_p: np.ndarray) -> dict[str, np.ndarray]:
     """Return numbers of matrices (..., k, k), one per matrix; NaN at 0.
@@ -61,8 +63,9 @@ def mean_commutator_sq(s: np.ndarray, W_p: np.ndarray) -> np.ndarray:
     transposed = np.swapaxes(W_p, -1, -2)
     symmetric, antisymmetric = (W_p + transposed) / 2, (W_p - transposed) / 2
     trace = np.trace(W_p, axis1=-2, axis2=-1)
+    whole, B = np.sum(W_p**2, axis=(-2, -1)), np.sum(antisymmetric**2, axis=(-2, -1))
     A = np.sum(symmetric**2, axis=(-2, -1)) - trace**2 / k
-    B = np.sum(antisymmetric**2, axis=(-2, -1))
+    A, B = (np.where(part > _ROUND_OFF * whole, part, 0.0) for part in (A, B))
     gaps = 2 * (k * np.sum(s**2, axis=-1) - np.sum(s, axis=-1) ** 2)
     return gaps * (A / ((k - 1) * (k + 2)) + B / (k * (k - 1)))
 
