@@ -150,8 +150,7 @@ def _network(backbone: nn.Module, projector: nn.Module | None, mode: str, device
     norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     if mode == "batch":
         for norm in norms:
-            norm.train()
-            norm.momentum = 0.0  # the running statistics stay
+            norm.train()  # the running statistics that move are the copy's
     return net, bool(norms)
 
 

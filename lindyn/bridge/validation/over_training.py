@@ -171,9 +171,8 @@ def _stacked(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
 
 def errors_of(curves: dict[str, np.ndarray], theory: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the relative error per reading, by the names of the theory's s and p."""
-    s = curves["s"]
-    with np.errstate(invalid="ignore"):
-        counted = s >= WINDOW * np.nanmax(s, axis=1, keepdims=True)
+    s = np.nan_to_num(curves["s"], nan=-1.0)
+    counted = (s > 0) & (s >= WINDOW * s.max(axis=1, keepdims=True))
     return {
         name: _relative(curves[name[0]], values, counted)
         for name, values in theory.items()

@@ -11,7 +11,7 @@ from lindyn.bridge.diagnosis import diagnose
 from lindyn.bridge.traces import read_trace
 from lindyn.bridge.training.run import train
 from lindyn.bridge.validation.images import from_images
-from lindyn.bridge.validation.over_training import PER_MODE, SCALARS, from_checkpoints, from_trace
+from lindyn.bridge.validation.over_training import PER_MODE, SCALARS, _errors, from_checkpoints, from_trace
 from lindyn.bridge.validation.rates import rates_of
 from lindyn.bridge.validation.settings import Rates, Settings
 from tests.bridge.validation.runs import DIGITS, measured, pieces_of, settings_of, trained
@@ -138,6 +138,39 @@ def test_schedules_of_rate_and_ema(tmp_path):
     assert found.error["p"][-1] < 0.02
     for wrong in ({"optim__schedule": "constant"}, {"method__ema_schedule": "constant"}, {"optim__warmup_epochs": 0.0}):
         assert curves_of(readings, **wrong).error["p"][-1] > 2 * found.error["p"][-1]
+
+
+def test_a_loss_of_directions_is_the_squared_distance_over_the_squared_length(fine):
+    """2 - 2 cos of vectors of squared length tr F is (2 / tr F) J: that of J at another rate and decay, EMA alike."""
+    c = 2 / np.trace(fine[0][1].F)
+    found = curves_of(fine, method__loss="cosine")
+    assert "the run's loss (cosine) compares directions" in found.reason
+    alike = curves_of(fine, optim__lr=0.05 * c, optim__weight_decay=0.02 / c)
+    for name in ("s", "p", "tau", "s_modes", "p_modes"):
+        np.testing.assert_allclose(found.theory[name], alike.theory[name], rtol=1e-5, atol=1e-9)
+    assert found.error["p"].max() > 0.05  # the run itself was one of J
+
+
+def test_the_error_is_of_the_leading_modes_over_the_larger_of_both():
+    here = {"s": np.array([[4.0, 1.0, 0.03], [1.0, 0.5, 0.1]]), "p": np.array([[0.6, 0.8, 9.0], [3.0, 4.0, 0.0]])}
+    there = {"s": np.array([[4.0, 1.0, 7.0], [1.0, 0.5, 0.1]])}
+    there["p_modes"] = np.array([[0.6, 0.2, 1.0], [6.0, 8.0, np.nan]])
+    error = _errors(here, there | {"tau": here["s"]})
+    assert error.keys() == {"s", "p_modes"}
+    np.testing.assert_array_equal(error["s"], [0, 0])
+    np.testing.assert_allclose(error["p_modes"], [0.6, 0.5])
+    unread = {"s": np.full((2, 3), np.nan)}
+    assert np.isnan(_errors(here, unread)["s"]).all()
+    assert np.isnan(_errors(unread, {"s": here["s"]})["s"]).all()
+
+
+def test_a_target_that_was_not_measured_is_said_to_be_taken_as_one(fine):
+    readings = [(p, replace(m, tau=None)) for p, m in fine]
+    found = curves_of(readings)
+    assert "tau was not measured on the first checkpoint and is taken as 1" in found.reason
+    assert found.error["s"].max() < 0.02  # it does start as a copy
+    assert np.isnan(found.measured["tau"]).all()
+    assert "tau" not in curves_of(readings, method__target="online").reason
 
 
 def test_the_curves_are_each_checkpoint_s_own_reading(fine):
