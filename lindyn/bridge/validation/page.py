@@ -118,7 +118,7 @@ def findings(found: Sequence[Finding]) -> Markup:
         cells = [
             [
                 [f.title, tag("div", _with_map(f), class_="small")],
-                tag("span", words.interval(f), class_="number"),
+                [tag("span", words.interval(f), class_="number"), *_other_maps(f)],
                 verdict(f.verdict),
                 [f.reason, tag("div", f.source, class_="small")],
             ]
@@ -131,6 +131,14 @@ def findings(found: Sequence[Finding]) -> Markup:
 
 def _with_map(found: Finding) -> str:
     return f"{found.statistic}; map: {found.map_kind}" if found.map_kind else found.statistic
+
+
+def _other_maps(found: Finding) -> list[Markup]:
+    """Return the same statistic by the predictor's other maps, where there are any."""
+    others = found.details.get("by_map")
+    if not isinstance(others, Mapping):
+        return []
+    return [tag("div", f"{kind}: {words.number(float(value))}", class_="small") for kind, value in others.items()]
 
 
 def _over_training(answer: Validation) -> Markup:

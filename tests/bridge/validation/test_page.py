@@ -80,6 +80,11 @@ def test_headline_settings_notes_verdicts_and_advice_are_on_the_page(whole):
         assert html.count(f'<span class="verdict {mark}">{verdict}</span>') == count > 0
 
 
+def test_the_predictors_other_maps_stand_beside_the_main_one(whole):
+    found = answers.finding("slope", map_kind="least squares", details={"by_map": {"product of weights": 0.123}})
+    assert "product of weights: 0.123" in "".join(read(page.page(replace(whole, findings=(found,)))).text)
+
+
 def test_nothing_that_a_file_brings_is_markup(whole):
     pieces = Pieces(Path(f"a{EVIL.replace('/', '')}.ckpt"), EVIL, EVIL, notes=(EVIL,),
                     settings=Settings({"data.root": EVIL}, {"data.root": EVIL}))  # fmt: skip

@@ -260,3 +260,12 @@ def test_the_linear_models_own_run_is_described(tmp_path):
     other = validate(list(run.checkpoints))
     assert np.allclose(other.over_training.measured["s"], over.measured["s"])
     assert other.modes.words == answer.modes.words
+
+
+def test_tau_of_modes_that_were_not_measured_is_not_known():
+    from types import SimpleNamespace
+
+    from lindyn.bridge.validation import beginnings
+
+    assert np.array_equal(beginnings.tau_of(SimpleNamespace(tau=None), 2), [np.nan, np.nan], equal_nan=True)
+    assert np.array_equal(beginnings.tau_of(SimpleNamespace(tau=np.ones(2)), 3), [1, 1, np.nan], equal_nan=True)
