@@ -35,7 +35,7 @@ def test_an_antisymmetric_matrix_has_asymmetry_two():
 def test_the_nearest_projection_beats_a_search():
     """Over many projections, ranks and best scales none is nearer than the closed form says, and one is as near."""
     found, size = shape_of(MATRIX), np.sum(MATRIX**2)
-    values, U = np.linalg.eigh((MATRIX + MATRIX.T) / 2)
+    _, U = np.linalg.eigh((MATRIX + MATRIX.T) / 2)
     best = 1.0
     for k in range(1, 7):
         for trial in range(200):

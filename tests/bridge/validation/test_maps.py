@@ -27,7 +27,10 @@ def norm(width, seed=0):
 
 def stack(kind):
     torch.manual_seed(3)
-    L = lambda a, b, **more: nn.Linear(a, b, **more).double()
+
+    def L(a, b, **more):
+        return nn.Linear(a, b, **more).double()
+
     return {
         "linear": nn.Sequential(L(D, D)),
         "linear, norm, linear": nn.Sequential(L(D, 7), norm(7), nn.Identity(), nn.Sequential(L(7, D), norm(D, 1))),

@@ -12,6 +12,7 @@ One checkpoint shows B = C exp(-2 eta t) with C not known: a small B says the ba
 s); a large one contradicts the theorem only along a run.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def balance_residual(last: np.ndarray, first: np.ndarray, alpha_p: float | None 
 def _never_balanced(rates: Rates) -> str:
     """Return why the known rates would keep even an exact linear model from the balanced state, or nothing."""
     if rates.eta_s is not None and rates.eta_p is not None:
-        if rates.eta_s != rates.eta_p:
+        if not math.isclose(rates.eta_s, rates.eta_p, rel_tol=1e-9):
             return f"Theorem 1 needs one decay; got eta_s = {rates.eta_s:g} and eta_p = {rates.eta_p:g}."
         if rates.eta_s == 0:
             return (
