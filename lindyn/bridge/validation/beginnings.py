@@ -117,9 +117,8 @@ def start_of(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[s
         tau = np.ones(len(F))
         notes.append("tau was not measured on the first checkpoint and is taken as 1")
     elif len(measured.tau) < len(F):  # not measured on the faint modes: by Assumption 1
-        tau = np.where(known, tau, tau[known].mean())
         notes.append(f"tau of all but {known.sum()} leading modes is taken as the mean of these")
-    tau = np.where(np.isfinite(tau), tau, 1.0)  # of a mode without s, nothing depends on it
+    tau = np.where(np.isfinite(tau), tau, np.nanmean(tau))  # of faint modes, on which hardly anything depends
     W_a = None
     if last_layer.is_linear(pieces) and pieces.target_backbone is not None and rates.target != "online":
         W_a = last_layer.last_map(pieces.target_backbone, pieces.target_projector)[0]

@@ -103,7 +103,8 @@ def from_images(
             run was trained on, of lindyn's own runs.
         batch: images of a batch, >= 2.
         device: of torch; None: a GPU if there is one.
-        batchnorm: "eval": BatchNorm by its running statistics; "batch": by the batch, as in training.
+        batchnorm: "eval": BatchNorm by its running statistics; "batch": by the batch, as in training, and the only mode
+            in which an untrained checkpoint, whose statistics have seen no batch, compares with later ones.
         limit: at most so many images; None: all.
         seed: of order and views.
         workers: processes that decode photos.
@@ -123,14 +124,15 @@ def from_images(
         raise ValueError(f"{pieces.path} ({pieces.title}) holds no backbone to run on images. Give features instead.")
     views = views_of(pieces, images, limit, workers)
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    online, normalised = _network(pieces.backbone, pieces.projector, batchnorm, device)
+    online, norms = _network(pieces.backbone, pieces.projector, batchnorm, device)
     target = None
     if pieces.target_backbone is not None and (pieces.target_projector is not None or pieces.projector is None):
         target = _network(pieces.target_backbone, pieces.target_projector, batchnorm, device)[0]
     dim = _dim(online, views, device)
     batch, count = _shares(views.source.count if limit is None else min(limit, views.source.count), batch)
-    norm = {"eval": "BatchNorm by its running statistics", "batch": f"BatchNorm by the batch of {batch}"}[batchnorm]
-    parts = [f"{count} {views.description}", f"d = {dim}", norm if normalised else "no BatchNorm"]
+    parts = [f"{count} {views.description}", f"d = {dim}", _mode(norms, batchnorm, batch)]
+    if pieces.projector is None:
+        parts.append("the backbone's own features (no projector)")
     if target is None:
         parts.append("no target network")
     return ImageFeatures(online, target, views, batch, count, dim, seed, device, ", ".join(parts))
@@ -143,15 +145,25 @@ def _shares(count: int, batch: int) -> tuple[int, int]:
     return even, even * number
 
 
-def _network(backbone: nn.Module, projector: nn.Module | None, mode: str, device: Any) -> tuple[nn.Module, bool]:
-    """Return a copy that maps views to projections, and whether there is a BatchNorm in it; the pieces stay."""
+def _mode(norms: list[Any], mode: str, batch: int) -> str:
+    """Return in words how BatchNorm is run."""
+    if not norms:
+        return "no BatchNorm"
+    if mode == "batch":
+        return f"BatchNorm by the batch of {batch}"
+    fresh = any(norm.running_mean is not None and not bool(norm.running_mean.any()) for norm in norms)
+    return "BatchNorm by its running statistics" + " (which have seen no batch yet)" * fresh
+
+
+def _network(backbone: nn.Module, projector: nn.Module | None, mode: str, device: Any) -> tuple[nn.Module, list[Any]]:
+    """Return a copy that maps views to projections, and the BatchNorms in it; the pieces stay as they are."""
     net = nn.Sequential(backbone, nn.Flatten(1), nn.Identity() if projector is None else projector)
     net = copy.deepcopy(net).to(device).eval().requires_grad_(False)
     norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     if mode == "batch":
         for norm in norms:
             norm.train()  # the running statistics that move are the copy's
-    return net, bool(norms)
+    return net, norms
 
 
 @torch.no_grad()

@@ -31,7 +31,10 @@ def last_map(backbone: nn.Module | None, projector: nn.Module | None) -> tuple[n
         return None, "the network given does not end in a linear layer, so that there is no W whose size could be read"
     with torch.no_grad():
         W = _folded(layers[-1], norms[::-1])
-    note = "BatchNorm after the last linear layer holds the size of z fixed, which the theory does not know"
+    note = (
+        "BatchNorm after the last linear layer holds the size of z fixed, which the theory does not know (it is folded "
+        "in by its running statistics)"
+    )
     return W.numpy(), note if norms else ""
 
 

@@ -52,6 +52,10 @@ def from_checkpoints(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> Ov
     """
     if len(readings) < 2:
         raise ValueError(f"readings must be of 2 checkpoints or more; got {len(readings)}. One alone has no curve.")
+    if any(measured.F is None for _, measured in readings):
+        raise ValueError(
+            "Curves over training need features of every checkpoint; got one without. Give images to run on."
+        )
     readings, steps, unit = _sorted(readings)
     widths = {len(measured.F) for _, measured in readings}
     if len(widths) > 1:

@@ -96,7 +96,8 @@ def test_the_mode_of_batchnorm_matters_is_said_and_leaves_the_pieces_alone(digit
     by_running, by_batch = (from_images(pieces, batchnorm=mode, device="cpu") for mode in ("eval", "batch"))
     assert not torch.allclose(gathered(by_running), gathered(by_batch), rtol=0.1)
     np.testing.assert_array_equal(gathered(by_batch), gathered(by_batch))
-    assert "BatchNorm by its running statistics" in by_running.description
+    assert by_running.description.count("BatchNorm by its running statistics (which have seen no batch yet)") == 1
+    assert "no batch yet" not in from_images(pieces_of(digits), device="cpu").description
     assert "BatchNorm by the batch of 239" in by_batch.description
     for name, value in pieces.backbone.state_dict().items():
         assert torch.equal(value, before[name]), name
@@ -117,6 +118,10 @@ def test_the_linear_network_gives_the_moments_of_its_data(gaussian):
 
 def test_a_limit_takes_fewer_images(digits):
     assert from_images(pieces_of(digits), limit=100, batch=64, device="cpu").count == 100
+    bare = from_images(replace(pieces_of(digits), projector=None), limit=100, device="cpu")
+    assert bare.dim == 16
+    assert "the backbone's own features (no projector)" in bare.description
+    assert "no projector" not in from_images(pieces_of(digits), limit=100, device="cpu").description
     assert len(gathered(from_images(pieces_of(digits), limit=100, batch=64, device="cpu"))) == 100
 
 
