@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lindyn.bridge.training import sections
-from lindyn.bridge.validation import advice as advising
-from lindyn.bridge.validation import what_if
+from lindyn.bridge.validation import sureness, what_if
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import Advice, Finding, Validation
 from lindyn.bridge.validation.settings import Rates
@@ -144,12 +143,12 @@ def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, A
     weak = list(dict.fromkeys([*_weak(first), *_weak(second)]))
     if not rates:
         text = "The rates of both runs are the same: the theory sees a difference in start, data or luck only."
-        return [Advice(text, advising.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
-    found = [Advice(_effect(name, *rates[name]), advising.LIKELY, _SOURCES[name]) for name in NAMES if name in known]
+        return [Advice(text, sureness.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
+    found = [Advice(_effect(name, *rates[name]), sureness.LIKELY, _SOURCES[name]) for name in NAMES if name in known]
     unknown = sorted(set(rates) - known)
     if unknown:
         text = f"Nothing can be said on {', '.join(unknown)}: known in one run only. Give the keys of the other."
-        found.append(Advice(text, advising.SURE, "The files do not say how both runs were trained."))
+        found.append(Advice(text, sureness.SURE, "The files do not say how both runs were trained."))
     for here, there, names in ((first, second, "AB"), (second, first, "BA")):
         found += _exchanged(here, there, names, weak)
     return found
@@ -157,7 +156,7 @@ def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, A
 
 def _weak(answer: Validation) -> list[str]:
     settings = answer.pieces.settings
-    return advising.weak_points(answer.findings, answer.rates, answer.diagnosis, answer.maps, settings, answer.samples)
+    return sureness.weak_points(answer.findings, answer.rates, answer.diagnosis, answer.maps, settings, answer.samples)
 
 
 _SOURCES = {
@@ -201,4 +200,4 @@ def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[s
         f"those of run {b}."
     )
     basis = f"Modes simulated from {start.words} of run {a} (Eqs. 11-13)"
-    return [Advice(text, advising.how_sure(weak), advising.because(basis, weak))]
+    return [Advice(text, sureness.how_sure(weak), sureness.because(basis, weak))]

@@ -8,7 +8,7 @@ import pytest
 import lindyn as ld
 from lindyn.bridge import diagnose
 from lindyn.bridge.validation import advice as advising
-from lindyn.bridge.validation import what_if
+from lindyn.bridge.validation import sureness, what_if
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import PredictorMap
 from lindyn.bridge.validation.settings import Rates
@@ -154,15 +154,15 @@ def test_headline_says_collapse_and_theory():
 
 def test_the_boundary_predicts_and_says_nothing_on_the_theory():
     fate = answers.finding("boundary", "fails", reason="2 of 8 leading modes lie below p_-.")
-    assert advising.theory_state((*GOOD, fate))[0] == "describes it"
+    assert sureness.theory_state((*GOOD, fate))[0] == "describes it"
     texts = [a.text for a in advise(None, findings=(*GOOD, fate))]
     assert texts[2] == "The theory expects modes to collapse: 2 of 8 leading modes lie below p_-."
 
 
 def test_only_laws_of_the_main_map_count():
     found = (answers.finding("slope", map_kind="least squares"), answers.finding("slope", "fails", map_kind="product"))
-    assert advising.theory_state(found, "least squares")[0] == "describes it"
-    assert advising.theory_state(found, "product")[0] == "does not describe it"
+    assert sureness.theory_state(found, "least squares")[0] == "describes it"
+    assert sureness.theory_state(found, "product")[0] == "does not describe it"
 
 
 def test_modes_that_are_not_known_are_left_out():
