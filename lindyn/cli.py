@@ -1,4 +1,4 @@
-"""The command line: `lindyn simulate | reproduce | sweep | phase | train`. Parsing loads nothing heavy."""
+"""The command line: `lindyn simulate | reproduce | sweep | phase | train | validate`. Parsing loads nothing heavy."""
 
 import argparse
 import difflib
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import lindyn
-from lindyn.commands import phase, prove, reproduce, simulate, sweep, train, verify
+from lindyn.commands import phase, prove, reproduce, simulate, sweep, train, validate, verify
 
 DESCRIPTION = """\
 The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
@@ -21,6 +21,7 @@ The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, Di
   lindyn prove                       run the proof of every statement; --audit: every difference from the print
   lindyn verify FILE                 test the statements along a trajectory
   lindyn train                       train a real network with any predictor, and watch it with the theory's eyes
+  lindyn validate CHECKPOINT...      hold a trained network against the theory: is it collapsing, what would have helped
 """
 EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the call was not understood."
 
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"lindyn {lindyn.__version__}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (reproduce, simulate, sweep, phase, prove, verify, train):
+    for module in (reproduce, simulate, sweep, phase, prove, verify, train, validate):
         module.add_parser(commands)
     return top
 

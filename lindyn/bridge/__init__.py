@@ -9,6 +9,7 @@
     read_trace                            the trace as an xarray.Dataset
     diagnose, fit_slope, collapse_alarm, std_of_normalised      the numbers themselves, pure functions
     train, Run, TrainConfig  BYOL and SimSiam on real images, with checkpoints, probes and diagnostics (`lindyn train`)
+    validate, compare, read_report      hold a checkpoint or a run against the theory (`lindyn validate`)
 
 Convention: torch's `Linear.weight` is [out, in] and z holds samples as rows, so that the output z W_p^T is W_p acting
 on every sample as a column: the W_p of the papers and of `lindyn.predictors`.
@@ -22,6 +23,9 @@ if importlib.util.find_spec("torch") is None:
     raise ImportError('lindyn.bridge needs PyTorch; install it with pip install "lindyn[torch]".')
 
 _HOME = {
+    "validate": "lindyn.bridge.validation.validate",
+    "read_report": "lindyn.bridge.validation.schema",
+    "compare": "lindyn.bridge.validation.compare",
     "train": "lindyn.bridge.training.run",
     "Run": "lindyn.bridge.training.run",
     "TrainConfig": "lindyn.bridge.training.config",

@@ -85,15 +85,37 @@ class FeatureSums:
         variance = (self._mean("uu") - self._mean("u") ** 2).clamp(min=0)
         return float((variance * (self.samples / max(self.samples - 1, 1))).sqrt().mean())
 
+    def cross(self) -> Tensor:
+        """Return E[q z^T], not centred."""
+        return self._mean("qz")
+
+    def mean_square_q(self) -> float:
+        """Return E ||q||^2."""
+        return float(self._mean("qq"))
+
     def nearest_map(self) -> tuple[Tensor, float]:
         """Return the W_p of the affine map W_p z + b nearest to q, and the share of q's variance that it explains."""
+        C_zz, C_qz, _ = self._covariances()
+        W_p: Any = linear_regression((C_zz + C_zz.T) / 2, C_qz, damping=DAMPING)
+        return W_p, self.explained_by(W_p)
+
+    def explained_by(self, W_p: Tensor) -> float:
+        """Return the share of q's variance that W_p z + b explains with the best b; NaN where q does not vary.
+
+        Args:
+            W_p: any map, d x d; the share is negative where it is worse than a constant.
+        """
+        C_zz, C_qz, total = self._covariances()
+        W_p = W_p.to(C_zz)
+        explained = float(2 * (W_p * C_qz).sum() - ((W_p @ C_zz) * W_p).sum())
+        return explained / total if total > 0 else float("nan")
+
+    def _covariances(self) -> tuple[Tensor, Tensor, float]:
+        """Return (Cov z, Cov(q, z), tr Cov q)."""
         z, q = self._mean("z"), self._mean("q")
         C_zz = (self._mean("zz") - torch.outer(z, z)).double()
         C_qz = (self._mean("qz") - torch.outer(q, z)).double()
-        total = float(self._mean("qq") - q @ q)
-        W_p: Any = linear_regression((C_zz + C_zz.T) / 2, C_qz, damping=DAMPING)
-        explained = float(2 * (W_p * C_qz).sum() - ((W_p @ C_zz) * W_p).sum())
-        return W_p, explained / total if total > 0 else float("nan")
+        return C_zz, C_qz, float(self._mean("qq") - q @ q)
 
     def _mean(self, name: str) -> Tensor:
         return self._sums[name] / self.samples

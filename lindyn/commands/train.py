@@ -4,6 +4,8 @@ import argparse
 import sys
 from typing import Any
 
+from lindyn.commands.flags import take_flags_anywhere
+
 DESCRIPTION = """\
 Train a network with BYOL or SimSiam and any predictor, watch spectra and alignment, and probe what it learned.
 Without arguments: 5,000 embedded MNIST images, a small network, CPU, about two minutes, no download.
@@ -38,17 +40,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--overwrite", action="store_true", help="drop an earlier run in run.folder")
     parser.add_argument("--keys", action="store_true", help="print every key, its default and meaning")
     parser.set_defaults(func=run)
-    _take_flags_anywhere(parser)
-
-
-def _take_flags_anywhere(parser: Any) -> None:
-    """Let flags stand between the words; argparse alone takes words in one piece."""
-    parse = parser.parse_known_args
-
-    def flags_first(args: Any = None, namespace: Any = None) -> Any:
-        return parse(None if args is None else sorted(args, key=lambda word: not word.startswith("-")), namespace)
-
-    parser.parse_known_args = flags_first
+    take_flags_anywhere(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -27,6 +27,15 @@ def matrix(M: Any) -> np.ndarray:
     return np.asarray(_checks.to_numpy(M), dtype=float)
 
 
+def tau_of(measured: Any, d: int) -> np.ndarray:
+    """Return tau of every mode, length d; NaN where it is not known (it is measured on the leading modes)."""
+    tau = np.full(d, np.nan)
+    if measured.tau is not None:
+        known = np.asarray(_checks.to_numpy(measured.tau), dtype=float)[:d]
+        tau[: len(known)] = known
+    return tau
+
+
 def from_reading(pieces: Pieces, measured: Any, rates: Rates, steps: np.ndarray, per_epoch: float | None) -> Found:
     """Return (s, p, tau and s_modes, p_modes, tau_modes at every reading, what is only approximate).
 
@@ -40,7 +49,7 @@ def from_reading(pieces: Pieces, measured: Any, rates: Rates, steps: np.ndarray,
     Raises:
         NotPossible: something that the theory needs is not known.
     """
-    start, notes = _start(pieces, measured, rates)
+    start, notes = start_of(pieces, measured, rates)
     trace_F = float(np.trace(start.F))
     motion, more = _motion(rates, pieces.settings, steps, per_epoch, trace_F)
     notes += more
@@ -85,7 +94,7 @@ def from_values(curves: dict[str, np.ndarray], rates: Rates, settings: Settings,
     return found, "; ".join(["decoupled modes (Eqs. 11-13) from the first reading of the trace", *notes, *more])
 
 
-def _start(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[str]]:
+def start_of(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[str]]:
     """Return what is measured on the first checkpoint, and what was taken for granted."""
     if not measured.maps:
         raise NotPossible("the first checkpoint has no predictor")
@@ -100,12 +109,15 @@ def _start(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[str
     notes = [note] if note else []
     if W.shape[1] > len(W):
         notes.append("input directions that the first W does not see are left out")
-    tau = None if measured.tau is None else np.asarray(_checks.to_numpy(measured.tau), dtype=float)
+    tau = tau_of(measured, len(F))
+    known = np.isfinite(tau)
     if rates.target == "online":
         tau = np.ones(len(F))
-    elif tau is None or not np.isfinite(tau).any():
+    elif not known.any():
         tau = np.ones(len(F))
         notes.append("tau was not measured on the first checkpoint and is taken as 1")
+    elif len(measured.tau) < len(F):  # not measured on the faint modes: by Assumption 1
+        notes.append(f"tau of all but {known.sum()} leading modes is taken as the mean of these")
     tau = np.where(np.isfinite(tau), tau, np.nanmean(tau))  # of faint modes, on which hardly anything depends
     W_a = None
     if last_layer.is_linear(pieces) and pieces.target_backbone is not None and rates.target != "online":

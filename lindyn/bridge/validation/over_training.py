@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lindyn import _checks, observables
+from lindyn import observables
 from lindyn.bridge.diagnosis import Diagnosis, diagnose
 from lindyn.bridge.slopes import WINDOW
 from lindyn.bridge.traces import read_trace
@@ -160,7 +160,7 @@ def _row(measured: Any) -> dict[str, Any]:
     """Return the numbers of one reading; NaN where there is no predictor, or no target."""
     F = beginnings.matrix(measured.F)
     d = len(F)
-    tau = np.full(d, np.nan) if measured.tau is None else np.asarray(_checks.to_numpy(measured.tau), dtype=float)
+    tau = beginnings.tau_of(measured, d)
     if measured.maps:
         reading = measured.diagnosis or diagnose(F, measured.maps[0].W_p, samples=measured.samples)
         return {"s": reading.s, "p": reading.p, "tau": tau} | {name: getattr(reading, name) for name in SCALARS}

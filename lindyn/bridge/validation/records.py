@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from lindyn.bridge.diagnosis import Diagnosis
+from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.settings import Rates, Settings
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable"
@@ -70,12 +71,20 @@ class FeatureBatch:
 class FeatureSource(Protocol):
     """Gives the features of a network batch by batch, the same ones every time it is asked."""
 
-    description: str
-    """In words: which images or file, how many, BatchNorm mode."""
-    count: int | None
-    """Number of samples, None if not known before the end."""
-    dim: int
-    """Width d of the projections."""
+    @property
+    def description(self) -> str:
+        """In words: which images or file, how many, BatchNorm mode."""
+        ...
+
+    @property
+    def count(self) -> int | None:
+        """Number of samples, None if not known before the end."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Width d of the projections."""
+        ...
 
     def batches(self) -> Iterator[FeatureBatch]:
         """Yield the batches from the start."""
@@ -185,6 +194,7 @@ class Validation:
         over_training: curves, None for a single checkpoint.
         advice: in order of weight.
         headline: one sentence: does the theory describe the run, is it collapsing.
+        modes: where the modes stood when the advice was computed; None where s, tau or x are not known.
     """
 
     pieces: Pieces
@@ -197,3 +207,4 @@ class Validation:
     over_training: OverTraining | None
     advice: tuple[Advice, ...]
     headline: str
+    modes: ModeReading | None = None

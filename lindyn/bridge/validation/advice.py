@@ -1,0 +1,234 @@
+"""What to make of the findings, in plain words: is it collapsing, does the theory describe it, what would have helped.
+
+How sure each sentence is, and by what: `sureness`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lindyn.bridge import alarms
+from lindyn.bridge.diagnosis import Diagnosis
+from lindyn.bridge.validation import what_if
+from lindyn.bridge.validation.modes import ModeReading
+from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Finding, PredictorMap
+from lindyn.bridge.validation.settings import Rates, Settings
+from lindyn.bridge.validation.sureness import (
+    DESCRIBED,
+    ENOUGH,
+    FATE,
+    LIKELY,
+    SURE,
+    WEAK,
+    because,
+    how_sure,
+    theory_state,
+    weak_points,
+)  # fmt: skip
+from lindyn.bridge.validation.what_if import Outcome
+from lindyn.bridge.validation.words import law
+
+
+def headline(findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "") -> str:
+    """Return one sentence: is it collapsing, does the theory describe it.
+
+    Args:
+        findings: all laws.
+        diagnosis: the reading; None without features or predictor.
+        kind: the main predictor map.
+    """
+    words = {"healthy": "Not collapsing", "at risk": "At risk of collapse", "collapsed": "Collapsed"}
+    collapse = words.get(alarm_of(findings, diagnosis)[0], "Whether it collapses cannot be told without features")
+    state, held, failed = theory_state(findings, kind)
+    if state == "cannot be tested":
+        return f"{collapse}; no law of the theory could be tested."
+    counted = f"{len(held)} of {len(held) + len(failed)} testable laws hold"
+    named = ", ".join(dict.fromkeys(law(f.law) for f in failed))
+    return f"{collapse}; the linear theory {state}: {counted}" + (f" (not: {named})." if failed else ".")
+
+
+def alarm_of(findings: Sequence[Finding], diagnosis: Diagnosis | None) -> tuple[str, str]:
+    """Return the collapse alarm and its reason: of the diagnosis, without a predictor of the finding on collapse."""
+    if diagnosis is not None:
+        return diagnosis.alarm, diagnosis.reason
+    found = next((f for f in findings if f.law == "collapse" and f.verdict != NOT_TESTABLE), None)
+    if found is None:
+        return alarms.UNKNOWN, ""
+    return ("healthy" if found.verdict == HOLDS else "at risk"), found.reason
+
+
+def advise(
+    findings: Sequence[Finding],
+    rates: Rates,
+    diagnosis: Diagnosis | None,
+    maps: Sequence[PredictorMap] = (),
+    settings: Settings | None = None,
+    start: ModeReading | None = None,
+    samples: int = 0,
+) -> tuple[Advice, ...]:
+    """Return what the theory says of a run and would change in it, in order of weight.
+
+    Args:
+        findings: all laws.
+        rates: of the run.
+        diagnosis: the reading; None without features or predictor.
+        maps: of the predictor, main one first.
+        settings: what is known of the training.
+        start: where the modes stand; None where s, tau or x are not known.
+        samples: of the reading.
+
+    Returns:
+        The advice; never empty.
+    """
+    kind = maps[0].kind if maps else ""
+    notes = start.notes if start is not None else ()
+    weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes)
+    found = [_collapse(findings, diagnosis, samples), _description(findings, kind, maps), *_fate(findings, kind, weak)]
+    if start is None or len(start) == 0:
+        found.append(_no_modes())
+    elif absent := what_if.missing(rates):
+        found.append(_no_rates(absent, rates))
+    else:
+        outcomes = what_if.simulate_changes(start, rates)
+        found += [*_critical(start, rates, weak), *_alternatives(outcomes, start, weak)]
+    return tuple(_without_repeats(found))
+
+
+def _without_repeats(found: Sequence[Advice]) -> Iterator[Advice]:
+    """Yield the advice; weak points that stood under an earlier one are not listed again."""
+    told = ""
+    for advice in found:
+        basis, mark, points = advice.because.partition(WEAK)
+        if mark and points == told:
+            yield replace(advice, because=f"{basis}; weak points as above.")
+        else:
+            told = points if mark else told
+            yield advice
+
+
+def _collapse(findings: Sequence[Finding], diagnosis: Diagnosis | None, samples: int) -> Advice:
+    alarm, reason = alarm_of(findings, diagnosis)
+    words = {
+        "healthy": "It is not collapsing",
+        "at risk": "It is at risk of collapse",
+        "collapsed": "It has collapsed",
+    }
+    if alarm not in words:
+        return Advice(
+            "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.", SURE,
+            "Weights alone do not show the spectrum of F.",
+        )  # fmt: skip
+    text = f"{words[alarm]}: {_lower(reason)}"
+    if diagnosis is None:
+        return Advice(text, SURE, f"Measured on {samples:,} samples.")
+    d = len(diagnosis.s)
+    if samples < ENOUGH * d:
+        few = f"Only {samples:,} samples for {d} dimensions." if samples else "How many samples F has is not known."
+        return Advice(text, LIKELY, few)
+    return Advice(text, SURE, f"Measured on {samples:,} samples: effective rank {diagnosis.effective_rank:.1f} of {d}.")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _description(findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap]) -> Advice:
+    state, held, failed = theory_state(findings, kind)
+    if state == "cannot be tested":
+        return Advice("No law of the theory could be tested on this input.", SURE, _reasons(findings))
+    text = f"The linear theory {state}: {len(held)} of {len(held) + len(failed)} testable laws hold."
+    if failed:
+        text += " It fails in: " + ", ".join(dict.fromkeys(f.title for f in failed)) + "."
+    assumptions = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]
+    if assumptions:
+        text += " Its assumptions do not hold: " + ", ".join(dict.fromkeys(f.title for f in assumptions)) + "."
+    main = maps[0] if maps else None
+    sure = SURE if main is None or main.kind == "exact" or main.explained >= DESCRIBED else LIKELY
+    share = "" if main is None or main.kind == "exact" else f"; the map explains {main.explained:.2f} of the output"
+    return Advice(text, sure, f"Laws tested with the {kind or 'weights'} map of the predictor{share}.")
+
+
+def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[str]) -> list[Advice]:
+    """Return what the collapse boundary predicts, where a mode is below it."""
+    found = [f for f in findings if f.law == FATE and f.map_kind in ("", kind) and f.verdict == FAILS]
+    return [
+        Advice(f"The theory expects modes to collapse: {_lower(f.reason)}", how_sure(weak), because(f.source, weak))
+        for f in found
+    ]
+
+
+def _reasons(findings: Sequence[Finding]) -> str:
+    reasons = list(dict.fromkeys(f.reason for f in findings if f.verdict == NOT_TESTABLE and f.reason))
+    return " ".join(reasons[:2]) or "There were no findings."
+
+
+def _no_modes() -> Advice:
+    return Advice(
+        "What other rates would have done cannot be computed here.", SURE,
+        "p, s, tau and x per mode are needed: a predictor and features of two views.",
+    )  # fmt: skip
+
+
+def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
+    keys = ", ".join(f"{key}=..." for key in rates.missing) or "the keys of lindyn train"
+    return Advice(
+        f"What other rates would have done cannot be computed: {', '.join(absent)} of the run is not known.", SURE,
+        f"The file does not say how it was trained; give {keys}.",
+    )  # fmt: skip
+
+
+def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Advice]:
+    """Return the statement on the decay past which only collapse remains, where the run is past it or near."""
+    from lindyn.theory import critical_decay
+
+    if rates.target == "frozen" or not rates.eta_s:
+        return []
+    edge = np.asarray(critical_decay(1.0, start.x, start.x_aug))
+    past = int(np.sum(rates.eta_s > edge))
+    if not past:
+        return []
+    text = (
+        f"In {past} of {len(start)} modes the decay is past the critical one, x^2/(4(x + x')): by the theory they can "
+        f"only fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay keeps more of them."
+    )
+    return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
+
+
+def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequence[str]) -> list[Advice]:
+    """Return what the simulated changes say: which of them would have kept more modes alive."""
+    if not outcomes:
+        return []
+    base, others = outcomes[0], outcomes[1:]
+    basis = f"{len(start)} modes simulated from {start.words} for {base.duration:,.0f} of flow time (Eqs. 11-13)"
+    sure = how_sure(weak)
+    if base.alive == len(start):
+        text = f"Nothing needs to change: by the theory all {len(start)} modes that stand out of noise live "
+        text += "under the run's own rates."
+        harm = [o for o in others if o.alive < base.alive]
+        if harm:
+            text += f" Fewer would live with: {', '.join(f'{o.name} ({o.alive})' for o in harm)}."
+        return [Advice(text, sure, because(basis, weak))]
+    found = []
+    for words, names in KINDS:
+        chosen = [o for o in others if o.name in names]
+        if chosen:
+            helps = max(o.alive for o in chosen) > base.alive
+            rates = "; ".join(f"{o.name}: {o.words}" for o in chosen)
+            rests = because(f"{basis}; {rates}", weak)
+            found.append((helps, Advice(_compared(words, helps, chosen, base, len(start)), sure, rests)))
+    return [advice for _, advice in sorted(found, key=lambda pair: not pair[0])]
+
+
+KINDS = (
+    ("Less weight decay", ("half the decay", "no decay")),
+    ("A faster predictor", ("alpha_p x 2", "alpha_p x 5", "alpha_p x 5, eta_p kept")),
+    ("Another EMA", ("a slower EMA", "a faster EMA")),
+)
+
+
+def _compared(words: str, helps: bool, tried: Sequence[Outcome], base: Outcome, modes: int) -> str:
+    counted = ", ".join(f"{o.alive} with {o.name}" for o in tried)
+    verb = "would have helped" if helps else "would not have helped"
+    unclear = f" ({base.undecided} undecided)" if base.undecided else ""
+    return f"{words} {verb}: {base.alive} of {modes} modes live as it was{unclear}; {counted}."

@@ -1,0 +1,273 @@
+"""`validate`: a checkpoint or a run in, the whole answer out."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lindyn.bridge.training.config_text import full_name
+from lindyn.bridge.validation import advice as advising
+from lindyn.bridge.validation import (
+    calibration,
+    from_trace,
+    inputs,
+    loss_scale,
+    mode_readings,
+    over_training,
+    own_linear,
+)
+from lindyn.bridge.validation import features as sources
+from lindyn.bridge.validation.images import ImageFeatures
+from lindyn.bridge.validation.layouts import read_checkpoint
+from lindyn.bridge.validation.measuring import Measured, measure
+from lindyn.bridge.validation.rates import rates_of
+from lindyn.bridge.validation.records import FeatureSource, OverTraining, Pieces, Validation
+from lindyn.bridge.validation.settings import Rates, Settings
+from lindyn.bridge.validation.stages import Stages
+
+AUTO = "auto"
+OWN_IMAGES = ("lindyn",)
+"""Layouts whose checkpoints say which images they were trained on."""
+OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
+FEW = 4
+"""Fewer checkpoints than this give no curve where there is a trace."""
+WEIGHTS_ONLY = "No features: what weights alone permit was tested; give features, or images for the backbone."
+
+
+@dataclass(frozen=True)
+class _Request:
+    """How to read and measure."""
+
+    images: str | Path
+    settings: Settings
+    names: Mapping[str, str] | None
+    layout: str | None
+    unsafe: bool
+    samples: int | None
+    device: str | None
+    seed: int
+
+
+def validate(
+    checkpoints: str | os.PathLike | Iterable[str | os.PathLike],
+    *,
+    features: Any = None,
+    images: str | Path = AUTO,
+    settings: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+    layout: str | None = None,
+    unsafe: bool = False,
+    samples: int | None = None,
+    device: str | None = None,
+    seed: int = 0,
+    progress: bool = False,
+) -> Validation:
+    """Hold a trained network against the theory.
+
+        answer = lindyn.bridge.validate("lindyn-out/train")
+        answer.headline, answer.findings[0].verdict, answer.advice[0].text
+
+    Args:
+        checkpoints: a checkpoint, several of one run, a folder of `lindyn train` or with checkpoints in it, or a
+            trace.jsonl alone.
+        features: projections instead of images: an .npy or .npz file, (z1, z2, target1) arrays with samples as rows,
+            or a `FeatureSource`; a list of as many as there are checkpoints.
+        images: a folder of images, "mnist", "digits", or "auto": those that a run of `lindyn train` was trained on.
+        settings: keys of `lindyn train` that the file does not hold ({"optim.lr": 0.05, "method.ema": 0.99}); they go
+            before those read.
+        names: pieces named by hand, see `read_checkpoint`.
+        layout: of the file; None finds it.
+        unsafe: whether a file that needs unpickling is read; unpickling can run code.
+        samples: at most so many images; None: all.
+        device: of torch, "cpu", "cuda", ...; None or "auto": a GPU if there is one.
+        seed: of images, views and intervals.
+        progress: show progress on a terminal.
+
+    Returns:
+        The answer.
+
+    Raises:
+        ValueError: input that cannot be read or does not fit together; one sentence.
+        ImportError: a package that the file or the images need is missing.
+    """
+    given = inputs.find(checkpoints)
+    values = {full_name(key): value for key, value in (settings or {}).items()}
+    request = _Request(
+        images,
+        Settings.of(values, "the call"),
+        names,
+        layout,
+        unsafe,
+        samples,
+        None if device == AUTO else device,
+        seed,
+    )
+    stages = Stages(shown=progress)
+    try:
+        if not given.files:
+            return _of_trace(given, request)
+        return _of_checkpoints(given, request, _one_each(features, len(given.files)), stages)
+    finally:
+        stages.close()
+
+
+def _one_each(features: Any, count: int) -> list[Any]:
+    """Return the features of every checkpoint, None where there are none."""
+    if features is None:
+        return [None] * count
+    found = list(features) if isinstance(features, list) else [features]
+    if len(found) != count:
+        raise ValueError(
+            f"features must be one of each checkpoint, since they are a network's own; got {len(found)} for {count}."
+        )
+    return found
+
+
+def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any], stages: Stages) -> Validation:
+    """Return the answer to one checkpoint or several."""
+    readings: list[tuple[Pieces, Measured]] = []
+    notes: list[str] = list(given.notes)
+    words = ""
+    for place, (path, own) in enumerate(zip(given.files, features, strict=True)):
+        stages.begin(f"{path.name} ({place + 1} of {len(given.files)})" if len(given.files) > 1 else path.name)
+        pieces = read_checkpoint(path, unsafe=request.unsafe, names=request.names, layout=request.layout)
+        pieces = replace(pieces, settings=request.settings.over(pieces.settings))
+        pieces, source, why = _with_features(pieces, own, request)
+        notes += [why] if why and why not in notes else []
+        words = source.description if source is not None else OWN_F if pieces.F is not None else ""
+        _check_something(pieces, source)
+        measured = measure(
+            source, pieces.predictor, pieces.projector, pieces.target_projector, stages.tell, request.seed, F=pieces.F
+        )
+        readings = _lightened(_in_order([*readings, (pieces, measured)]))
+    pieces, measured = readings[-1]
+    rates = rates_of(pieces.settings)
+    over = _over_training(given, readings, rates, notes)
+    pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
+    return _answer(pieces, rates, measured, words, over, mode_readings.of(readings, rates))
+
+
+def _check_something(pieces: Pieces, source: FeatureSource | None) -> None:
+    """Refuse a checkpoint of which nothing can be tested."""
+    if source is None and all(part is None for part in (pieces.F, pieces.predictor, pieces.projector)):
+        backbone = "--images DIR for its backbone, or " if pieces.backbone is not None else ""
+        raise ValueError(
+            f"{pieces.path} ({pieces.title}) holds no predictor, no projector and no F: without features no law can be "
+            f"tested. Give {backbone}--features FILE."
+        )
+
+
+def _in_order(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Measured]]:
+    """Return the readings by step, else by epoch, else as given."""
+    for name in ("step", "epoch"):
+        if all(getattr(pieces, name) is not None for pieces, _ in readings):
+            return sorted(readings, key=lambda reading: getattr(reading[0], name))
+    return readings
+
+
+def _lightened(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Measured]]:
+    """Return the readings without what only the first, the first aligned and the last are asked for."""
+    kept = {0, len(readings) - 1, mode_readings.first_aligned(readings)}
+    return [
+        (_without_networks(pieces), replace(measured, X=None, X_aug=None, readings={}, last=None, last_target=None))
+        if place not in kept
+        else (pieces, measured)
+        for place, (pieces, measured) in enumerate(readings)
+    ]
+
+
+def _without_networks(pieces: Pieces) -> Pieces:
+    gone = dict.fromkeys(("backbone", "projector", "predictor", "target_backbone", "target_projector", "F"))
+    return replace(pieces, **gone)  # type: ignore[arg-type]
+
+
+def _with_features(pieces: Pieces, features: Any, request: _Request) -> tuple[Pieces, FeatureSource | None, str]:
+    """Return the pieces, their features, or None with the reason why there are none, and a note."""
+    if features is not None:
+        return pieces, _given(features), ""
+    if request.images != AUTO:
+        return _by_network(pieces, request)
+    if pieces.layout not in OWN_IMAGES or pieces.backbone is None:
+        return pieces, None, WEIGHTS_ONLY
+    try:
+        return _by_network(pieces, request)
+    except (ValueError, ImportError, OSError) as error:
+        return pieces, None, f"{WEIGHTS_ONLY} The run's own images cannot be had: {error}"
+
+
+def _by_network(pieces: Pieces, request: _Request) -> tuple[Pieces, FeatureSource, str]:
+    def source(mode: str) -> ImageFeatures:
+        return sources.from_images(
+            pieces, request.images, device=request.device, limit=request.samples, seed=request.seed, batchnorm=mode
+        )
+
+    if not calibration.needs_calibration(pieces):
+        return pieces, source("eval"), ""
+    pieces = calibration.calibrated(pieces, source("batch"))
+    return pieces, source("eval"), calibration.note(pieces)
+
+
+def _given(features: Any) -> FeatureSource:
+    if isinstance(features, str | os.PathLike):
+        return sources.from_file(features)
+    if hasattr(features, "batches"):
+        return features
+    if isinstance(features, Mapping):
+        return sources.from_arrays(**features)
+    return sources.from_arrays(*features) if isinstance(features, tuple) else sources.from_arrays(features)
+
+
+def _over_training(
+    given: inputs.Inputs, readings: Sequence[tuple[Pieces, Measured]], rates: Rates, notes: list[str]
+) -> OverTraining | None:
+    """Return the curves: by checkpoints where there are enough with features, else by a trace that has more."""
+    whole = [(pieces, measured) for pieces, measured in readings if measured.F is not None]
+    trace, settings = given.trace, readings[-1][0].settings
+    if trace is not None and len(whole) < FEW and from_trace.length(trace) > len(whole):
+        first = whole[0] if whole and whole[0][0].step == 0 else None
+        found = _tried(lambda: over_training.from_trace(trace, rates, settings, first), notes)
+        if found is not None:
+            return found
+    if len(whole) < 2:
+        return None
+    over = over_training.from_checkpoints(whole, rates)
+    return over if given.run is None else own_linear.with_own_theory(over, given.run.parent)
+
+
+def _tried(make: Callable[[], OverTraining], notes: list[str]) -> OverTraining | None:
+    """Return curves, or None with a note where the trace beside the checkpoints does not give any."""
+    try:
+        return make()
+    except ValueError as error:
+        notes.append(f"The trace beside the checkpoints was left out: {error}")
+        return None
+
+
+def _of_trace(given: inputs.Inputs, request: _Request) -> Validation:
+    """Return the answer to a trace alone: the diagnosis over training."""
+    assert given.trace is not None
+    settings = request.settings
+    if given.run is not None:
+        settings = settings.over(from_trace.settings_of(given.run))
+    rates = rates_of(settings)
+    diagnosis, samples, step = from_trace.last_reading(given.trace)
+    over = over_training.from_trace(given.trace, rates, settings)
+    pieces = from_trace.pieces_of(given.title, step, settings)
+    return Validation(
+        pieces, rates, f"the readings in {given.trace.name}", samples, (), diagnosis, (), over,
+        advising.advise((), rates, diagnosis, (), settings, None, samples), advising.headline((), diagnosis),
+    )  # fmt: skip
+
+
+def _answer(
+    pieces: Pieces, rates: Rates, measured: Measured, words: str, over: OverTraining | None, modes: Any
+) -> Validation:
+    found = loss_scale.findings_of(measured, rates, pieces.settings)
+    kind = measured.maps[0].kind if measured.maps else ""
+    diagnosis, samples = measured.diagnosis, measured.samples
+    return Validation(
+        pieces, rates, words, samples, measured.maps, diagnosis, found, over,
+        advising.advise(found, rates, diagnosis, measured.maps, pieces.settings, modes, samples),
+        advising.headline(found, diagnosis, kind), modes,
+    )  # fmt: skip

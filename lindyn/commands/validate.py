@@ -1,0 +1,158 @@
+"""`lindyn validate`: a checkpoint or a run held against the theory; report.html, report.json and figures."""
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from lindyn.commands.flags import take_flags_anywhere
+
+DESCRIPTION = """\
+Hold a trained network against the theory: does it describe the run, is it collapsing, and would less weight decay, a
+faster predictor or another EMA have helped? Reads checkpoints of lindyn, lightly, solo-learn, facebookresearch/simsiam,
+DirectPred's authors, mmpretrain, stable-pretraining, byol-pytorch, DeepMind and others (--layouts lists them).
+
+  lindyn validate lindyn-out/train                         a run of lindyn train: all its checkpoints, its own images
+  lindyn validate ckpt.pth.tar --images DIR                the checkpoint's own backbone on a folder of images
+  lindyn validate last.ckpt --features views.npz           projections z1, z2 (rows are samples) that you saved
+  lindyn validate last.ckpt optim.lr=0.05 method.ema=0.99  hyper-parameters that the file does not hold
+  lindyn validate epoch_*.ckpt                             several checkpoints of one run: the theory over training
+  lindyn validate --compare RUN_A RUN_B                    two runs side by side
+
+Writes report.html (open it in a browser), report.json and figures/ to --out, all of them or none. Details, every
+statistic and the schema: docs/validation.md.
+"""
+PARTS = ("predictor", "projector", "backbone", "target_backbone", "target_projector")
+DEFAULT_OUT = "lindyn-out/validate"
+_KEY = re.compile(r"^[a-z_]+(\.[a-z_0-9]+)*=")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "validate",
+        help="hold a checkpoint or a run against the theory",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "words", nargs="*", metavar="CHECKPOINT key=value",
+        help="checkpoints, a folder of lindyn train or a trace.jsonl; keys of lindyn train that the file does not hold",
+    )  # fmt: skip
+    parser.add_argument(
+        "--features", metavar="FILE", action="append", help=".npy or .npz of projections z1, z2, target1"
+    )
+    parser.add_argument("--images", metavar="DIR", help="image folder, mnist or digits (default: those of the run)")
+    parser.add_argument("--samples", metavar="N", type=int, help="at most so many images")
+    parser.add_argument("--layout", metavar="NAME", help="layout of the file, where its keys do not tell")
+    for part in PARTS:
+        words = part.replace("_", " of the ").replace("target of the", "target's")
+        parser.add_argument(f"--{part.replace('_', '-')}", metavar="KEY", help=f"where the {words} stands in the file")
+    parser.add_argument(
+        "--unsafe-pickle", action="store_true",
+        help="let the file run code while it is read: only for files that you made yourself",
+    )  # fmt: skip
+    parser.add_argument("--compare", action="store_true", help="two runs (or report.json files) side by side")
+    parser.add_argument("--device", metavar="NAME", default="auto", help="cpu, cuda, ... (default %(default)s)")
+    parser.add_argument(
+        "--seed", metavar="N", type=int, default=0, help="of images and intervals (default %(default)s)"
+    )
+    parser.add_argument("--out", metavar="DIR", help=f"output folder (default {DEFAULT_OUT})")
+    parser.add_argument("--layouts", action="store_true", help="list the layouts that are read")
+    parser.set_defaults(func=run)
+    take_flags_anywhere(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Validate and write the report; 0 when it is written.
+
+    Raises:
+        ValueError: input that cannot be validated, in one sentence; nothing is written then.
+        OSError: the report cannot be written.
+        ImportError: torch is missing.
+    """
+    _require_torch()
+    if args.layouts:
+        return _list_layouts()
+    paths, keys = split_words(args.words)
+    if args.compare:
+        return _compare(args, paths, keys)
+    if not paths:
+        raise ValueError(
+            "Give what to validate: a checkpoint, a folder of lindyn train (lindyn validate lindyn-out/train) or a "
+            "trace.jsonl. --layouts lists the checkpoints that are read."
+        )
+    from lindyn.bridge.validation import outputs, reports, summary
+
+    answer = _validate(args, paths, keys, args.features)
+    folder = outputs.write_whole(args.out or DEFAULT_OUT, reports.files(answer))
+    print(summary.summary(answer, str(folder / "report.html")), end="")
+    return 0
+
+
+def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """Return (paths, keys with values); "step=00000320.ckpt" is a path, and so is every file that exists.
+
+    Raises:
+        ValueError: an unknown key.
+    """
+    from lindyn.bridge.training.config_text import read_override
+    from lindyn.bridge.validation.inputs import ENDINGS
+
+    paths, keys = [], {}
+    for word in words:
+        path = Path(word)
+        if path.exists() or word.lower().endswith(ENDINGS) or not _KEY.match(word):
+            paths.append(word)
+        else:
+            name, value = read_override(word)
+            keys[name] = value
+    return paths, keys
+
+
+def _validate(args: argparse.Namespace, paths: list[str], keys: dict[str, Any], features: list[str] | None) -> Any:
+    from lindyn.bridge.validation.validate import validate
+
+    names = {part: getattr(args, part) for part in PARTS if getattr(args, part) is not None}
+    more = {} if args.samples is None else {"samples": args.samples}
+    return validate(
+        paths, features=features, images=args.images or "auto", settings=keys, names=names or None, layout=args.layout,
+        unsafe=args.unsafe_pickle, device=args.device, seed=args.seed, progress=True, **more,
+    )  # fmt: skip
+
+
+def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -> int:
+    if len(paths) != 2:
+        raise ValueError(f"--compare takes two runs, RUN_A and RUN_B; got {len(paths)}.")
+    features = args.features or [None, None]
+    if len(features) != 2:
+        raise ValueError(f"--compare with --features takes two of them, for A and for B; got {len(features)}.")
+    from lindyn.bridge.validation import outputs, reports
+    from lindyn.bridge.validation.compare import compare
+    from lindyn.bridge.validation.compare_text import summary
+    from lindyn.bridge.validation.schema import read_report
+
+    answers = []
+    for path, given in zip(paths, features, strict=True):
+        is_report = path.endswith(".json")
+        answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
+    found = compare(*answers)
+    folder = outputs.write_whole(args.out or f"{DEFAULT_OUT}-compare", reports.files_of_comparison(found))
+    print(summary(found, str(folder / "report.html")), end="")
+    return 0
+
+
+def _list_layouts() -> int:
+    from lindyn.bridge.validation.layouts import LAYOUTS
+
+    for layout in LAYOUTS:
+        print(f"{layout.name:<20} {layout.title}")
+    return 0
+
+
+def _require_torch() -> None:
+    import importlib.util
+
+    if importlib.util.find_spec("torch") is None:
+        raise ImportError('lindyn validate needs PyTorch; install it with pip install "lindyn[torch]".')

@@ -1,0 +1,140 @@
+"""`lindyn validate`: what it prints, writes and refuses."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lindyn.bridge.validation import outputs
+from lindyn.cli import main, parser
+from lindyn.commands.validate import split_words
+from tests.bridge.validation.test_page import read
+
+FIXTURES = Path(__file__).parents[1] / "bridge" / "validation" / "fixtures"
+RUN, OTHER = FIXTURES / "lindyn" / "linear", FIXTURES / "lindyn" / "direct_pred"
+SOLO = FIXTURES / "solo_learn" / "byol-x1-ep=5.ckpt"
+
+
+def test_a_run_gives_one_screen_and_the_whole_report(capsys, tmp_path):
+    out = tmp_path / "report"
+    assert main(["validate", str(RUN), "--samples", "600", "--out", str(out)]) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) <= 100
+    assert "4 checkpoints" in text and "Laws of the theory" in text and "alpha_p 2" in text
+    report = json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert report["lindyn_validation"] == 1 and report["read"]["step"] == 30
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert report["headline"] in " ".join("".join(read(page).text).split())
+    figures = {path.name for path in (out / "figures").iterdir()}
+    assert {"spectra.png", "alignment.png", "over_training.png", "findings.png"} <= figures
+    assert page.count("data:image/png") == len(figures)
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_every_layout_by_its_own_file(capsys, tmp_path):
+    """One file a layout: the command answers each by its weights, or says what is missing."""
+    files = [
+        "lightly/teacher.ckpt", "solo_learn_old/byol-x0-ep=5.ckpt", "simsiam/checkpoint_0005.pth.tar",
+        "luckmatters/linear/model_006.pth", "mmpretrain/epoch_6.pth", "stable_pretraining.ckpt", "byol_pytorch/byol.pt",
+        "implicit_var_reg/dp-x3-ep=5.ckpt", "sthalles/checkpoints/model.pth", "lightly/linear.safetensors",
+    ]  # fmt: skip
+    layouts = set()
+    for file in files:
+        assert main(["validate", str(FIXTURES / file), "--out", str(tmp_path)]) == 0, file
+        layouts.add(json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["read"]["layout"])
+    assert len(layouts) == 9
+    assert (
+        main(["validate", str(FIXTURES / "deepmind" / "pretrain.pkl"), "--unsafe-pickle", "--out", str(tmp_path)]) == 0
+    )
+    assert "DeepMind" in capsys.readouterr().out
+
+
+def test_two_runs_side_by_side_and_from_their_reports(capsys, tmp_path):
+    assert main(["validate", "--compare", str(RUN), str(OTHER), "--samples", "600", "--out", str(tmp_path / "ab")]) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) <= 100
+    assert "higher in B" in text and "alpha_p is 2 in A and 1 in B" in " ".join(text.split())
+    report = json.loads((tmp_path / "ab" / "report.json").read_text(encoding="utf-8"))
+    for side in "ab":
+        path = tmp_path / side / "report.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(report[side]), encoding="utf-8")
+    words = [str(tmp_path / side / "report.json") for side in "ab"]
+    assert main(["validate", "--compare", *words, "--out", str(tmp_path / "again")]) == 0
+    again = json.loads((tmp_path / "again" / "report.json").read_text(encoding="utf-8"))
+    for key in ("headline", "laws", "settings", "rates", "theory"):
+        assert again[key] == report[key], key
+
+
+def test_layouts_are_listed(capsys):
+    assert main(["validate", "--layouts"]) == 0
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("solo-learn", "facebookresearch/simsiam", "DeepMind", "mmpretrain", "lightly"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "a folder of lindyn train (lindyn validate lindyn-out/train) or a trace.jsonl"),
+        (["nothing.ckpt"], "There is no checkpoint or folder nothing.ckpt"),
+        ([str(SOLO), "optim.lrr=3"], "Did you mean 'optim.lr'"),
+        ([str(SOLO), "optim.lr=abc"], "optim.lr must be a number"),
+        ([str(SOLO), "--images", "no/such"], "there is no folder no/such"),
+        ([str(SOLO), "--predictor", "nothing"], "nothing"),
+        ([str(SOLO), "--layout", "solo"], "layout must be one of"),
+        ([str(FIXTURES / "deepmind" / "pretrain.pkl")], "--unsafe-pickle"),
+        (["--compare", str(RUN)], "--compare takes two runs, RUN_A and RUN_B; got 1"),
+    ],
+)
+def test_wrong_calls_are_one_sentence_and_write_nothing(capsys, tmp_path, words, message):
+    out = tmp_path / "report"
+    assert main(["validate", *words, "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1 and error.startswith("lindyn: error: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_report_that_fails_leaves_the_old_one(capsys, tmp_path, monkeypatch):
+    out = tmp_path / "report"
+    outputs.write_whole(out, {"report.html": "old", "figures/a.png": b"old", "other.txt": "mine"})
+    real = Path.rename
+
+    def refuse(self, target):
+        if Path(target) == out / "report.html" and self.parent.name == "new":
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match=r"No space left on device\. Nothing was changed"):
+        outputs.write_whole(out, {"report.html": "new", "figures/b.png": b"new"})
+    monkeypatch.undo()
+    found = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert found == {"report.html": b"old", "figures/a.png": b"old", "other.txt": b"mine"}
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_new_report_replaces_the_old_one_and_nothing_else(tmp_path):
+    outputs.write_whole(tmp_path / "r", {"report.html": "old", "figures/a.png": b"old", "mine.txt": "mine"})
+    outputs.write_whole(tmp_path / "r", {"report.html": "new", "figures/b.png": b"new"})
+    found = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    assert found == {"report.html", "figures/b.png", "mine.txt"}
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"is a file\. Choose another"):
+        outputs.write_whole(tmp_path / "file", {"report.html": "new"})
+
+
+def test_flags_stand_anywhere_with_their_values():
+    args = parser().parse_args(["validate", "a.ckpt", "--out", "DIR", "optim.lr=1", "--device", "cpu", "b.ckpt"])
+    assert args.words == ["a.ckpt", "optim.lr=1", "b.ckpt"] and (args.out, args.device) == ("DIR", "cpu")
+    args = parser().parse_args(["validate", "--features=x.npz", "a.ckpt", "--target-backbone", "net.b"])
+    assert args.features == ["x.npz"] and args.target_backbone == "net.b" and args.words == ["a.ckpt"]
+    args = parser().parse_args(["train", "optim.lr=1", "--resume", "run.epochs=2"])
+    assert args.words == ["optim.lr=1", "run.epochs=2"] and args.resume
+
+
+def test_paths_with_an_equals_sign_are_paths(tmp_path):
+    shutil.copy(RUN / "step=00000030.ckpt", tmp_path / "step=30")
+    words = ["step=00000030.ckpt", str(tmp_path / "step=30"), "run/x=1/last.pth", "ema=0.9", "optim.lr=0.5"]
+    paths, keys = split_words(words)
+    assert paths == words[:3] and keys == {"method.ema": 0.9, "optim.lr": 0.5}
