@@ -1,6 +1,7 @@
 """CIFAR-10, STL-10 and ImageNet folders through torchvision, with lightly's transforms, one image at a time."""
 
 import random
+import sys
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,6 +79,7 @@ class Photos:
             batch_sampler=Places(Batches(order, position)),  # type: ignore[arg-type]
             num_workers=self.data.workers,
             persistent_workers=self.data.workers > 0,
+            multiprocessing_context=start_method(self.data.workers),
             pin_memory=torch.cuda.is_available(),
         )
 
@@ -92,12 +94,20 @@ class Photos:
         images = self.bank if part == "train" else self.test
         index = chosen(len(images), most, rank, world).tolist()  # type: ignore[arg-type]
         still = Still(images, still_transform(self.data), index)
-        return iter(DataLoader(still, batch_size=256, num_workers=self.data.workers))
+        workers = self.data.workers
+        return iter(
+            DataLoader(still, batch_size=256, num_workers=workers, multiprocessing_context=start_method(workers))
+        )
 
     def evaluation_sets(self) -> tuple[Dataset, Dataset]:
         """Return (augmented training images, unaugmented held-out images) for a linear evaluation on images."""
         train = Still(self.bank, evaluation_transform(self.data), range(len(self.bank)))  # type: ignore[arg-type]
         return train, Still(self.test, still_transform(self.data), range(len(self.test)))  # type: ignore[arg-type]
+
+
+def start_method(workers: int) -> str | None:
+    """Return how worker processes start: torch's own way, but no fork of a process in which JAX has threads."""
+    return "spawn" if workers and "jax" in sys.modules else None
 
 
 class ResumableLoader(DataLoader):

@@ -77,3 +77,12 @@ def test_a_run_on_photos_probes_evaluates_and_repeats(folder, tmp_path):
     assert 0 <= a.result["linear_top1"] <= 1
     b = train(config(folder, run__folder=str(tmp_path / "b"), run__evaluation="none", data__workers=2))
     assert differing(weights(a), weights(b)) == []
+
+
+@pytest.mark.parametrize(("workers", "loaded", "method"), [(0, True, None), (2, False, None), (2, True, "spawn")])
+def test_no_process_with_jax_in_it_is_forked(monkeypatch, workers, loaded, method):
+    """JAX warns that its threads may deadlock in a forked child."""
+    from lindyn.bridge.training import photos
+
+    monkeypatch.setattr(photos.sys, "modules", {"jax": None} if loaded else {})
+    assert photos.start_method(workers) == method
