@@ -98,7 +98,7 @@ def measure(
         X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
         tau=_padded(drawn["tau"].full, dim) if gathered.target else None, shape=_shape(found),
         leading=whole[0], window=whole[1], shape_modes=whole[2],
-        by_map=_by_map(found, basis, s, frame, blocks.arrays()), **weights,
+        by_map=_by_map(found, basis, whole[0], frame, blocks.arrays()), **weights,
     )  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def _in_basis(W_p: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _by_map(
-    found: tuple[PredictorMap, ...], basis: np.ndarray, s: np.ndarray, frame: Frame, sums: Means
+    found: tuple[PredictorMap, ...], basis: np.ndarray, leading: int, frame: Frame, sums: Means
 ) -> dict[str, dict[str, float]]:
     """Return alignment, commutator, slope and asymmetry of the maps after the main one."""
     n = sums["count"].sum()
@@ -203,9 +203,8 @@ def _by_map(
     for each in found[1:]:
         W_p, outside = _in_basis(each.W_p, basis)
         one = readings(means, Frame(W_p, False, outside, None, frame.tail, frame.window, frame.shape_modes))
-        k = max(min(LEADING, len(s)), 1)
         other[each.kind] = {
-            "alignment": float(np.mean(one["cosine"][0, :k])),
+            "alignment": float(np.mean(one["cosine"][0, : max(leading, 1)])),
             "commutator": float(np.sqrt(one["commutator_sq"][0])) if "commutator_sq" in one else float("nan"),
             "slope": float(one["slope"][0]),
             "asymmetry": float(np.linalg.norm(each.W_p - each.W_p.T)) / max(float(np.linalg.norm(each.W_p)), TINY),

@@ -1,5 +1,6 @@
 """What is known of how a network was trained: keys of `lindyn train` with their values and where each was read."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -76,4 +77,6 @@ class Rates:
     @property
     def eta(self) -> float | None:
         """The common decay, None where the two differ or one is not known."""
-        return self.eta_s if self.eta_s is not None and self.eta_s == self.eta_p else None
+        if self.eta_s is None or self.eta_p is None or not math.isclose(self.eta_s, self.eta_p, rel_tol=1e-9):
+            return None
+        return self.eta_s

@@ -103,9 +103,14 @@ def test_intervals_hold_the_truth_in_some_draws(case):
     assert min(held.values()) >= 0.9, held
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    "case", [exact(N), fitted(N), exact(200), fitted(200)], ids=["exact", "fitted", "exact, few", "fitted, few"]
+    "case",
+    [
+        pytest.param(exact(N), id="exact"),
+        pytest.param(fitted(N), id="fitted", marks=pytest.mark.slow),
+        pytest.param(exact(200), id="exact, few", marks=pytest.mark.slow),
+        pytest.param(fitted(200), id="fitted, few", marks=pytest.mark.slow),
+    ],
 )
 def test_intervals_hold_the_truth_in_95_of_100_draws(case):
     held = shares(200, case)

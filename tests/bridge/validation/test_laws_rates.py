@@ -91,6 +91,9 @@ def test_balance_is_not_sought_across_a_norm():
 
 def test_the_constant_is_alpha_p():
     assert of(findings(), "constant").value == pytest.approx(1.0, abs=0.01)
+    base = MODEL.draw(4000, 0)
+    larger = type(base)(3 * base.z1, 3 * base.z2, 3 * base.target1)  # inputs three times as large, V as it was
+    assert of(findings(source=larger), "constant").value == pytest.approx(1.0, abs=0.01)
     wrong = of(findings(rates(alpha_p=0.5)), "constant")
     assert wrong.verdict == FAILS and wrong.value == pytest.approx(4.0, rel=0.01)
     unknown = of(findings(rates(alpha_p=None)), "constant")

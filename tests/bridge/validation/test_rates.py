@@ -47,6 +47,7 @@ def test_known_numbers():
     assert (found.target, found.missing, found.assumed) == ("ema", (), ())
     assert found.eta is None
     assert rates(BYOL, optim__alpha_p=1.0).eta == pytest.approx(1e-4)
+    assert Rates(1.0, 0.1, 0.03, 0.030000000000000006, 1.0, "ema").eta == 0.03
 
 
 @pytest.mark.parametrize(

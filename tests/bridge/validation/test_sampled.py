@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lindyn.bridge.validation.readings import all_readings
+from lindyn.bridge.validation.readings import Frame, all_readings, spread_sq
 from lindyn.bridge.validation.sampled import Interval, Sampled, fixed
 
 
@@ -64,9 +64,18 @@ def test_weights_have_an_interval_of_no_width():
     assert fixed(0.25).root() == Interval(0.5, 0.5, 0.5, 0.5)
 
 
-def test_blocks_are_drawn_with_replacement():
-    from lindyn.bridge.validation.readings import Frame
+def test_the_squared_spread_is_that_of_the_whitened_eigenvalues():
+    """In a basis that is not that of M: what lies off the diagonal counts as much as what lies on it."""
+    rng = np.random.default_rng(3)
+    M = rng.standard_normal((5, 5))
+    M, s = M @ M.T, np.array([4.0, 2.0, 1.0, 0.5, 0.2])
+    root = np.diag(s[:4] ** -0.5)
+    values = np.linalg.eigvalsh(root @ M[:4, :4] @ root)
+    assert spread_sq(M, s, 4) == pytest.approx((values.std() / values.mean()) ** 2, rel=1e-12)
+    assert spread_sq(3 * np.diag(s), s, 5) == pytest.approx(0.0, abs=1e-12)
 
+
+def test_blocks_are_drawn_with_replacement():
     sums = {"count": np.ones(40), "zz": np.arange(40.0)[:, None, None], "size": np.arange(40.0)}
     frame = Frame(None, False, np.zeros((1, 1)), None, np.empty(0), 1, 1)
     s = all_readings(sums, frame, draws=4000)["s"]
