@@ -115,7 +115,7 @@ class Finding:
         law: short name, stable ("alignment", "slope", ...).
         title: the law in words.
         statistic: what was measured, in words, with its formula.
-        value: the measured number; NaN if not testable.
+        value: the measured number; NaN where there is none.
         low: lower end of its interval.
         high: upper end of its interval.
         verdict: "holds", "fails" or "not testable".

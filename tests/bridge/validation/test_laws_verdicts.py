@@ -86,6 +86,14 @@ def test_an_identity_predictor_is_aligned_with_everything(source):
     assert of(answer, "slope").verdict == FAILS  # p does not grow with s at all
 
 
+def test_a_predictor_with_negative_modes_fails_the_slope_without_a_number(source):
+    """A slope of the modes with p > 0 alone would read as if the law were near; the eighth mode is below the window."""
+    signs = np.where(np.arange(8) % 2, -1.0, 1.0)
+    slope = of(found(source, linear(MODEL.U @ np.diag(signs) @ MODEL.U.T @ MODEL.W_p)), "slope")
+    assert slope.verdict == FAILS and np.isnan(slope.value) and slope.reason.startswith("3 of 7 modes have p <= 0")
+    assert slope.details["slope_of_positive"] == pytest.approx(0.5, abs=0.05)
+
+
 def test_collapsed_features_are_said_to_be(source):
     one = source.z1[:, :1] @ np.ones((1, 8))
     answer = found(Arrays(one + 1e-3 * source.z2))

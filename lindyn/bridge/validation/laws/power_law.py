@@ -36,8 +36,9 @@ def _slope(measured: Measured) -> Finding:
     negative = int(np.sum(p <= 0))
     if fit.verdict != "fitted":
         if negative > 0.1 * k:
-            reason = f"{negative} of {k} modes have p <= 0, where the law has p_j ~ sqrt(s_j) > 0."
-            return made("slope", measured.readings["slope"].interval(), FAILS, reason, kind, **details)
+            reason = f"{negative} of {k} modes have p <= 0, where the law has p_j ~ sqrt(s_j) > 0; no line is fitted."
+            details["slope_of_positive"] = measured.readings["slope"].interval().value
+            return made("slope", Interval(np.nan, np.nan, np.nan, np.nan), FAILS, reason, kind, **details)
         return untestable("slope", f"The slope is {fit.verdict}.", kind, **details)
     drawn = measured.readings["slope"].interval()
     lower, upper = np.fmin(fit.low, drawn.low), np.fmax(fit.high, drawn.high)  # scatter of modes, scatter of samples
