@@ -15,6 +15,7 @@ DirectPred's authors, mmpretrain, stable-pretraining, byol-pytorch, DeepMind and
   lindyn validate lindyn-out/train                         a run of lindyn train: all its checkpoints, its own images
   lindyn validate ckpt.pth.tar --images DIR                the checkpoint's own backbone on a folder of images
   lindyn validate last.ckpt --features views.npz           projections z1, z2 (rows are samples) that you saved
+  lindyn validate --features views.npz                     features alone, with W_p beside them if the file holds it
   lindyn validate last.ckpt optim.lr=0.05 method.ema=0.99  hyper-parameters that the file does not hold
   lindyn validate epoch_*.ckpt                             several checkpoints of one run: the theory over training
   lindyn validate --compare RUN_A RUN_B                    two runs side by side
@@ -78,10 +79,10 @@ def run(args: argparse.Namespace) -> int:
     paths, keys = split_words(args.words)
     if args.compare:
         return _compare(args, paths, keys)
-    if not paths:
+    if not paths and not args.features:
         raise ValueError(
-            "Give what to validate: a checkpoint, a folder of lindyn train (lindyn validate lindyn-out/train) or a "
-            "trace.jsonl. --layouts lists the checkpoints that are read."
+            "Give what to validate: a checkpoint, a folder of lindyn train (lindyn validate lindyn-out/train), a "
+            "trace.jsonl, or --features FILE. --layouts lists the checkpoints that are read."
         )
     from lindyn.bridge.validation import outputs, reports, summary
 

@@ -10,6 +10,7 @@ from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation import advice as advising
 from lindyn.bridge.validation import (
     calibration,
+    features_alone,
     from_trace,
     inputs,
     loss_scale,
@@ -50,7 +51,7 @@ class _Request:
 
 
 def validate(
-    checkpoints: str | os.PathLike | Iterable[str | os.PathLike],
+    checkpoints: str | os.PathLike | Iterable[str | os.PathLike] = (),
     *,
     features: Any = None,
     images: str | Path = AUTO,
@@ -70,7 +71,7 @@ def validate(
 
     Args:
         checkpoints: a checkpoint, several of one run, a folder of `lindyn train` or with checkpoints in it, or a
-            trace.jsonl alone.
+            trace.jsonl alone; nothing: features alone are tested.
         features: projections instead of images: an .npy or .npz file, (z1, z2, target1) arrays with samples as rows,
             or a `FeatureSource`; a list of as many as there are checkpoints.
         images: a folder of images, "mnist", "digits", or "auto": those that a run of `lindyn train` was trained on.
@@ -91,7 +92,8 @@ def validate(
         ValueError: input that cannot be read or does not fit together; one sentence.
         ImportError: a package that the file or the images need is missing.
     """
-    given = inputs.find(checkpoints)
+    paths = [checkpoints] if isinstance(checkpoints, str | os.PathLike) else list(checkpoints)
+    given = None if not paths and features is not None else inputs.find(paths)
     values = {full_name(key): value for key, value in (settings or {}).items()}
     request = _Request(
         images,
@@ -105,6 +107,8 @@ def validate(
     )
     stages = Stages(shown=progress)
     try:
+        if given is None:
+            return _of_features(_one_each(features, 1)[0], request, stages)
         if not given.files:
             return _of_trace(given, request)
         return _of_checkpoints(given, request, _one_each(features, len(given.files)), stages)
@@ -146,6 +150,15 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
     over = _over_training(given, readings, rates, notes)
     pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
     return _answer(pieces, rates, measured, words, over, mode_readings.of(readings, rates))
+
+
+def _of_features(features: Any, request: _Request, stages: Stages) -> Validation:
+    """Return the answer to features without a checkpoint."""
+    stages.begin("features")
+    source = _given(features)
+    pieces = features_alone.pieces_of(features, request.settings)
+    measured = measure(source, pieces.predictor, progress=stages.tell, seed=request.seed)
+    return _answer(pieces, rates_of(pieces.settings), measured, source.description, None, None)
 
 
 def _check_something(pieces: Pieces, source: FeatureSource | None) -> None:
