@@ -76,7 +76,7 @@ def test_layouts_are_listed(capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "a folder of lindyn train (lindyn validate lindyn-out/train) or a trace.jsonl"),
+        ([], "lindyn validate lindyn-out/train), a trace.jsonl, or --features FILE"),
         (["nothing.ckpt"], "There is no checkpoint or folder nothing.ckpt"),
         ([str(SOLO), "optim.lrr=3"], "Did you mean 'optim.lr'"),
         ([str(SOLO), "optim.lr=abc"], "optim.lr must be a number"),

@@ -12,6 +12,7 @@ from lindyn.bridge.validation import (
     calibration,
     features_alone,
     from_trace,
+    growth,
     inputs,
     loss_scale,
     mode_readings,
@@ -149,7 +150,7 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
     rates = rates_of(pieces.settings)
     over = _over_training(given, readings, rates, notes)
     pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
-    return _answer(pieces, rates, measured, words, over, mode_readings.of(readings, rates))
+    return _answer(pieces, rates, measured, words, over, mode_readings.of(readings, rates), readings)
 
 
 def _of_features(features: Any, request: _Request, stages: Stages) -> Validation:
@@ -274,9 +275,15 @@ def _of_trace(given: inputs.Inputs, request: _Request) -> Validation:
 
 
 def _answer(
-    pieces: Pieces, rates: Rates, measured: Measured, words: str, over: OverTraining | None, modes: Any
+    pieces: Pieces,
+    rates: Rates,
+    measured: Measured,
+    words: str,
+    over: OverTraining | None,
+    modes: Any,
+    readings: Sequence[tuple[Pieces, Measured]] = (),
 ) -> Validation:
-    found = loss_scale.findings_of(measured, rates, pieces.settings)
+    found = growth.with_growth(loss_scale.findings_of(measured, rates, pieces.settings), readings)
     kind = measured.maps[0].kind if measured.maps else ""
     diagnosis, samples = measured.diagnosis, measured.samples
     return Validation(
