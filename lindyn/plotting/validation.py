@@ -73,6 +73,8 @@ def alignment_per_mode(axes: Axes, alignment: Any, known: int | None = None) -> 
         The axes.
     """
     cosines = np.asarray(alignment, dtype=float)
+    if not np.isfinite(cosines).any():
+        return nothing(axes, "$W_p u_j = 0$ for every mode")
     d = len(cosines)
     j = np.arange(1, d + 1)
     sure = j <= (d if known is None else known)

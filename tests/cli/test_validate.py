@@ -54,7 +54,9 @@ def test_two_runs_side_by_side_and_from_their_reports(capsys, tmp_path):
     assert main(["validate", "--compare", str(RUN), str(OTHER), "--samples", "600", "--out", str(tmp_path / "ab")]) == 0
     text = capsys.readouterr().out
     assert len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) <= 100
-    assert "higher in B" in text and "alpha_p is 2 in A and 1 in B" in " ".join(text.split())
+    assert "higher in B" in text and "The predictors differ, linear in A and direct_pred in B" in " ".join(text.split())
+    assert "alpha_p                            A 2   B 1" in text and "alpha_p and eta_p do nothing" in text
+    assert "faster predictor" not in text and "modes of run" not in text  # neither is anything for a rule
     report = json.loads((tmp_path / "ab" / "report.json").read_text(encoding="utf-8"))
     for side in "ab":
         path = tmp_path / side / "report.json"

@@ -3,6 +3,7 @@
 How sure each sentence is, and by what: `sureness`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -12,12 +13,13 @@ from lindyn.bridge import alarms
 from lindyn.bridge.diagnosis import Diagnosis
 from lindyn.bridge.validation import what_if
 from lindyn.bridge.validation.modes import ModeReading
-from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Finding, PredictorMap
+from lindyn.bridge.validation.records import FAILS, NOT_TESTABLE, Advice, Finding, OverTraining, PredictorMap
 from lindyn.bridge.validation.settings import Rates, Settings
 from lindyn.bridge.validation.sureness import (
     DESCRIBED,
     ENOUGH,
     FATE,
+    HARDLY,
     LIKELY,
     SURE,
     WEAK,
@@ -29,33 +31,74 @@ from lindyn.bridge.validation.sureness import (
 from lindyn.bridge.validation.what_if import Outcome
 from lindyn.bridge.validation.words import law
 
+FOLLOWS = 0.1
+"""Relative error of s and of p up to which the simulator is said to follow a run."""
+NEAR = "near"
+"""The alarm's word where it cannot be told from "at risk" with these samples."""
+_HEADLINE = {
+    "healthy": "Not collapsing",
+    NEAR: "Near the limit of the collapse alarm",
+    "at risk": "At risk of collapse",
+    "collapsed": "Collapsed",
+}
+_SENTENCE = {
+    "healthy": "It is not collapsing",
+    NEAR: "It is near the limit of the collapse alarm",
+    "at risk": "It is at risk of collapse",
+    "collapsed": "It has collapsed",
+}
 
-def headline(findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "") -> str:
+
+def headline(
+    findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "", over: OverTraining | None = None
+) -> str:
     """Return one sentence: is it collapsing, does the theory describe it.
 
     Args:
         findings: all laws.
         diagnosis: the reading; None without features or predictor.
         kind: the main predictor map.
+        over: curves with the simulator beside them; where it follows the run to its end, that is said.
     """
-    words = {"healthy": "Not collapsing", "at risk": "At risk of collapse", "collapsed": "Collapsed"}
-    collapse = words.get(alarm_of(findings, diagnosis)[0], "Whether it collapses cannot be told without features")
+    collapse = _HEADLINE.get(alarm_of(findings, diagnosis)[0], "Whether it collapses cannot be told without features")
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return f"{collapse}; no law of the theory could be tested."
     counted = f"{len(held)} of {len(held) + len(failed)} testable laws hold"
     named = ", ".join(dict.fromkeys(law(f.law) for f in failed))
-    return f"{collapse}; the linear theory {state}: {counted}" + (f" (not: {named})." if failed else ".")
+    counted += f" (not: {named})" if failed else ""
+    close = _closeness(over)
+    if close and state != "describes it":
+        return f"{collapse}; the simulator follows the run ({close}), of the laws of its end {counted}."
+    return f"{collapse}; the linear theory {state}: {counted}."
+
+
+def _closeness(over: OverTraining | None) -> str:
+    """Return the simulator's errors at the end in words where both are small, else nothing."""
+    if over is None or not {"s", "p"} <= set(over.error):
+        return ""
+    last = {name: float(np.asarray(over.error[name])[-1]) for name in ("s", "p")}
+    if not all(error <= FOLLOWS for error in last.values()):
+        return ""
+    return f"relative error s {last['s']:.2g}, p {last['p']:.2g}"
 
 
 def alarm_of(findings: Sequence[Finding], diagnosis: Diagnosis | None) -> tuple[str, str]:
-    """Return the collapse alarm and its reason: of the diagnosis, without a predictor of the finding on collapse."""
+    """Return the collapse alarm and its reason: of the diagnosis, without a predictor of the finding on collapse.
+
+    A network that is healthy by its numbers, with a limit of the alarm inside an interval, is "near".
+    """
+    found = next((f for f in findings if f.law == "collapse" and math.isfinite(f.value)), None)
     if diagnosis is not None:
-        return diagnosis.alarm, diagnosis.reason
-    found = next((f for f in findings if f.law == "collapse" and f.verdict != NOT_TESTABLE), None)
-    if found is None:
+        alarm, reason = diagnosis.alarm, diagnosis.reason
+    elif found is not None:
+        alarm, reason = alarms.collapse_alarm(float(found.details["concentration"]), found.value)
+        reason = found.reason if alarm == "healthy" else reason
+    else:
         return alarms.UNKNOWN, ""
-    return ("healthy" if found.verdict == HOLDS else "at risk"), found.reason
+    if alarm == "healthy" and found is not None and found.verdict == NOT_TESTABLE:
+        return NEAR, found.reason
+    return alarm, reason
 
 
 def advise(
@@ -89,6 +132,8 @@ def advise(
         found.append(_no_modes())
     elif absent := what_if.missing(rates):
         found.append(_no_rates(absent, rates))
+    elif rule := what_if.rule_of(settings or Settings()):
+        found += [*_critical(start, rates, weak), _no_trained_predictor(rule)]
     else:
         outcomes = what_if.simulate_changes(start, rates)
         found += [*_critical(start, rates, weak), *_alternatives(outcomes, start, weak)]
@@ -109,17 +154,14 @@ def _without_repeats(found: Sequence[Advice]) -> Iterator[Advice]:
 
 def _collapse(findings: Sequence[Finding], diagnosis: Diagnosis | None, samples: int) -> Advice:
     alarm, reason = alarm_of(findings, diagnosis)
-    words = {
-        "healthy": "It is not collapsing",
-        "at risk": "It is at risk of collapse",
-        "collapsed": "It has collapsed",
-    }
-    if alarm not in words:
+    if alarm not in _SENTENCE:
         return Advice(
             "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.", SURE,
             "Weights alone do not show the spectrum of F.",
         )  # fmt: skip
-    text = f"{words[alarm]}: {_lower(reason)}"
+    text = f"{_SENTENCE[alarm]}: {_lower(reason)}"
+    if alarm == NEAR:
+        return Advice(text, LIKELY, f"Measured on {samples:,} samples; more would tell.")
     if diagnosis is None:
         return Advice(text, SURE, f"Measured on {samples:,} samples.")
     d = len(diagnosis.s)
@@ -144,8 +186,10 @@ def _description(findings: Sequence[Finding], kind: str, maps: Sequence[Predicto
     if assumptions:
         text += " Its assumptions do not hold: " + ", ".join(dict.fromkeys(f.title for f in assumptions)) + "."
     main = maps[0] if maps else None
-    sure = SURE if main is None or main.kind == "exact" or main.explained >= DESCRIBED else LIKELY
-    share = "" if main is None or main.kind == "exact" else f"; the map explains {main.explained:.2f} of the output"
+    exact = main is None or main.kind == "exact" or main.explained >= DESCRIBED
+    sure = SURE if exact and state != HARDLY else LIKELY
+    whole = main is None or main.kind == "exact" or math.isnan(main.explained)
+    share = "" if whole or main is None else f"; the map explains {main.explained:.2f} of the output"
     return Advice(text, sure, f"Laws tested with the {kind or 'weights'} map of the predictor{share}.")
 
 
@@ -173,8 +217,15 @@ def _no_modes() -> Advice:
 def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
     keys = ", ".join(f"{key}=..." for key in rates.missing) or "the keys of lindyn train"
     return Advice(
-        f"What other rates would have done cannot be computed: {', '.join(absent)} of the run is not known.", SURE,
+        f"What other rates would have done cannot be computed: {', '.join(absent)} of the run not known.", SURE,
         f"The file does not say how it was trained; give {keys}.",
+    )  # fmt: skip
+
+
+def _no_trained_predictor(rule: str) -> Advice:
+    return Advice(
+        f"W_p is set by the rule {rule}, not trained: there is no alpha_p or eta_p to change, and what another decay "
+        "or EMA would have done is not simulated.", SURE, "Eq. 11 is that of a trained predictor.",
     )  # fmt: skip
 
 
@@ -189,8 +240,9 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Adv
     if not past:
         return []
     text = (
-        f"In {past} of {len(start)} modes the decay is past the critical one, x^2/(4(x + x')): by the theory they can "
-        f"only fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay keeps more of them."
+        f"In {past} of the {len(start)} modes of {start.words} the decay is past the critical one, x^2/(4(x + x')): by "
+        f"the theory they can only fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay "
+        "keeps more of them."
     )
     return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 
@@ -203,8 +255,10 @@ def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequenc
     basis = f"{len(start)} modes simulated from {start.words} for {base.duration:,.0f} of flow time (Eqs. 11-13)"
     sure = how_sure(weak)
     if base.alive == len(start):
-        text = f"Nothing needs to change: by the theory all {len(start)} modes that stand out of noise live "
-        text += "under the run's own rates."
+        text = (
+            f"Nothing needs to change: by the theory all {len(start)} modes that stand out of noise in {start.words} "
+        )
+        text += "live under the run's own rates."
         harm = [o for o in others if o.alive < base.alive]
         if harm:
             text += f" Fewer would live with: {', '.join(f'{o.name} ({o.alive})' for o in harm)}."
@@ -216,7 +270,7 @@ def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequenc
             helps = max(o.alive for o in chosen) > base.alive
             rates = "; ".join(f"{o.name}: {o.words}" for o in chosen)
             rests = because(f"{basis}; {rates}", weak)
-            found.append((helps, Advice(_compared(words, helps, chosen, base, len(start)), sure, rests)))
+            found.append((helps, Advice(_compared(words, helps, chosen, base, start), sure, rests)))
     return [advice for _, advice in sorted(found, key=lambda pair: not pair[0])]
 
 
@@ -227,8 +281,9 @@ KINDS = (
 )
 
 
-def _compared(words: str, helps: bool, tried: Sequence[Outcome], base: Outcome, modes: int) -> str:
+def _compared(words: str, helps: bool, tried: Sequence[Outcome], base: Outcome, start: ModeReading) -> str:
     counted = ", ".join(f"{o.alive} with {o.name}" for o in tried)
     verb = "would have helped" if helps else "would not have helped"
     unclear = f" ({base.undecided} undecided)" if base.undecided else ""
-    return f"{words} {verb}: {base.alive} of {modes} modes live as it was{unclear}; {counted}."
+    modes = f"{base.alive} of the {len(start)} modes of {start.words} live as it was{unclear}"
+    return f"{words} {verb}: {modes}; {counted}."

@@ -1,7 +1,8 @@
 """Two answers side by side: laws, settings, and what the theory says of the difference."""
 
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,19 +62,35 @@ class Compared:
     theory: tuple[Advice, ...]
 
 
-def compare(first: Validation, second: Validation) -> Compared:
+def compare(first: Validation | str | os.PathLike, second: Validation | str | os.PathLike) -> Compared:
     """Return two answers side by side.
 
     Args:
-        first: run A.
+        first: run A: an answer, a report.json or the folder that holds it, or what `validate` takes.
         second: run B.
 
     Returns:
         The comparison.
+
+    Raises:
+        ValueError: a path that can be neither read nor validated.
     """
+    first, second = _answer(first), _answer(second)
     rows, settings, rates = _rows(first, second), _settings(first, second), _rates(first.rates, second.rates)
     theory = tuple(_theory(first, second, rates))
     return Compared(first, second, _headline(rows, settings, rates), rows, settings, rates, theory)
+
+
+def _answer(given: Validation | str | os.PathLike) -> Validation:
+    if isinstance(given, Validation):
+        return given
+    from lindyn.bridge.validation.inputs import paths_of
+    from lindyn.bridge.validation.schema import read_report
+    from lindyn.bridge.validation.validate import validate
+
+    path = paths_of(given)[0]
+    written = path.suffix == ".json" or (path / "report.json").is_file()
+    return read_report(path) if written else validate(path)
 
 
 def _rows(first: Validation, second: Validation) -> tuple[Row, ...]:
@@ -115,7 +132,8 @@ def _settings(first: Validation, second: Validation) -> dict[str, tuple[Any, Any
 
 
 def _rates(first: Rates, second: Rates) -> dict[str, tuple[Any, Any]]:
-    pairs = {name: (getattr(first, name), getattr(second, name)) for name in NAMES}
+    without = "online" in (first.target, second.target)  # no EMA, no beta: the target's difference says it
+    pairs = {name: (getattr(first, name), getattr(second, name)) for name in NAMES if not (without and name == "beta")}
     return {name: pair for name, pair in pairs.items() if not _equal(*pair)}
 
 
@@ -141,17 +159,36 @@ def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, A
     """Return what the theory says: each rate's own effect, then both runs' modes under both runs' rates."""
     known = {name for name, pair in rates.items() if None not in pair}
     weak = list(dict.fromkeys([*_weak(first), *_weak(second)]))
-    if not rates:
+    found = list(_predictors(first, second))
+    if not rates and not found:
         text = "The rates of both runs are the same: the theory sees a difference in start, data or luck only."
         return [Advice(text, sureness.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
-    found = [Advice(_effect(name, *rates[name]), sureness.LIKELY, _SOURCES[name]) for name in NAMES if name in known]
+    trained = not any(what_if.rule_of(answer.pieces.settings) for answer in (first, second))
+    told = [name for name in NAMES if name in known and (trained or name not in ("alpha_p", "eta_p"))]
+    found += [Advice(_effect(name, *rates[name]), sureness.LIKELY, _SOURCES[name]) for name in told]
     unknown = sorted(set(rates) - known)
     if unknown:
         text = f"Nothing can be said on {', '.join(unknown)}: known in one run only. Give the keys of the other."
         found.append(Advice(text, sureness.SURE, "The files do not say how both runs were trained."))
-    for here, there, names in ((first, second, "AB"), (second, first, "BA")):
+    for here, there, names in ((first, second, "AB"), (second, first, "BA")) if trained and rates else ():
         found += _exchanged(here, there, names, weak)
     return found
+
+
+def _predictors(first: Validation, second: Validation) -> Iterator[Advice]:
+    """Yield what is said of runs with different predictors."""
+    a, b = (answer.pieces.settings.get("model.predictor") for answer in (first, second))
+    if a is None or b is None or a == b:
+        return
+    rules = [name for answer in (first, second) if (name := what_if.rule_of(answer.pieces.settings))]
+    text = (
+        f"The predictors differ, {a} in A and {b} in B: with equal rates the theory sees other paths to the same p_+."
+    )
+    if rules:
+        text += f" Where a rule sets W_p ({', '.join(rules)}), alpha_p and eta_p do nothing."
+    yield Advice(
+        text, sureness.LIKELY, "Tian et al. 2021, Eqs. 16, 18: the fixed points of p do not depend on how W_p moves."
+    )
 
 
 def _weak(answer: Validation) -> list[str]:

@@ -39,7 +39,8 @@ def summary(found: Compared, written: str = "") -> str:
     room = LINES - len(top) - len(keys) - len(bottom) - 1
     laws = [_line(row) for row in found.rows if row.difference != "-"]
     if len(laws) > room:
-        laws = [*laws[: max(0, room - 1)], f"  ... {len(laws)} laws are in the report"]
+        shown = max(0, room - 1)
+        laws = [*laws[:shown], f"  ... {len(laws) - shown} more laws are in the report"]
     head = f"  {'law':<{LAW}} {'A':<{CELL}} {'B':<{CELL}}"
     return "\n".join(line.rstrip()[:COLUMNS] for line in [*top, *keys, head, *laws, *bottom][:LINES]) + "\n"
 

@@ -1,6 +1,9 @@
 """Features given as arrays or files; those that a checkpoint's own network makes are in `images`."""
 
 import os
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +26,9 @@ NAMES = {
     "target1": ("target1", "z1_target", "z_target", "target", "t1", "target_1"),
 }
 """What an array may be called in an .npz file, the usual name first."""
+DAMAGED = (OSError, EOFError, KeyError, NotImplementedError, OverflowError, MemoryError, struct.error, zlib.error,
+           zipfile.BadZipFile)  # fmt: skip
+"""What numpy, zipfile and the memory map bring up on a damaged file, beside ValueError."""
 _TITLES = {"z1": "z1 (first view)", "z2": "z2 (second view)", "target1": "target1 (the target's first view)"}
 
 
@@ -124,7 +130,7 @@ def from_file(path: str | os.PathLike) -> ArrayFeatures:
             raise
         what = "ragged rows or Python objects, not numbers" if "bject" in str(error) else str(error)
         raise ValueError(f"features: {path} cannot be read: {what}.") from error
-    except Exception as error:  # zip, end of file, memory map: whatever a damaged file brings up
+    except DAMAGED as error:
         raise ValueError(f"features: {path} is no whole {path.suffix} file: {error}.") from error
     found = from_arrays(**arrays)
     views = "two views" if "z2" in arrays else "one view"

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lindyn import _checks
+from lindyn.bridge.validation.features import DAMAGED
 from lindyn.bridge.validation.records import Pieces
 from lindyn.bridge.validation.settings import Settings
 
@@ -44,11 +45,11 @@ def _matrix(path: Path) -> nn.Sequential | None:
     """Return a linear predictor with the W_p of an .npz file, or None; features are checked by their own reader."""
     if path.suffix != ".npz" or not path.is_file():
         return None
-    try:
-        with np.load(path, allow_pickle=False) as opened:
+    with np.load(path, allow_pickle=False) as opened:  # whole: the reader of features has read it
+        try:
             found = opened[W_P] if W_P in opened.files else None
-    except Exception:  # a damaged file: the reader of features says so
-        return None
+        except (ValueError, *DAMAGED) as error:
+            raise ValueError(f"W_p in {path} cannot be read: {error}.") from error
     if found is None:
         return None
     W_p = np.asarray(_checks.as_array(W_P, found, ndim=2), dtype=float)

@@ -120,8 +120,8 @@ def _torch(path: Path, unsafe: bool, check: Any = None) -> Any:
     except pickle.UnpicklingError as error:
         if not unsafe:
             raise _needs_flag(path, str(error)) from error
-    except Exception as error:
-        raise _damaged(path, str(error).splitlines()[0][:120]) from error
+    except Exception as error:  # torch.load brings up whatever a damaged archive makes of it
+        raise _damaged(path, str(error).splitlines()[0][:120] if str(error) else type(error).__name__) from error
     return _through_stubs(
         path, lambda: torch.load(path, map_location="cpu", weights_only=False, pickle_module=stubs.PickleModule())
     )

@@ -21,6 +21,8 @@ FEWEST = 2 * BLOCKS
 CHUNK = 1024
 """Rows that are summed at once, whatever the source's batches: results do not depend on these."""
 PARTS = ("z1", "z2", "target1")
+LARGEST = 1e15
+"""Features of a million samples up to this have sums of squares that single precision holds."""
 
 
 def chunks(source: FeatureSource) -> Iterator[FeatureBatch]:
@@ -64,13 +66,19 @@ def _check(name: str, part: Tensor, rows: int, dim: int, seen: int) -> None:
         raise ValueError(f"{name} must be samples x {dim}; got shape {tuple(part.shape)}.")
     if len(part) != rows:
         raise ValueError(f"{name} must have as many rows as z1, {rows}; got {len(part)}.")
+    if bool(part.abs().amax() <= LARGEST):  # False for NaN too
+        return
     finite = torch.isfinite(part).all(dim=1)
-    if not bool(finite.all()):
-        first = seen + int(torch.nonzero(~finite)[0])
+    if bool(finite.all()):
         raise ValueError(
-            f"{name} must be finite; got NaN or infinity in {int((~finite).sum())} of {rows} samples, the first in "
-            f"sample {first}. Remove it, or look for what made it."
+            f"{name} must be at most {LARGEST:g}, so that sums of squares stay numbers; got "
+            f"{float(part.abs().max()):.3g}. Divide all features by one number."
         )
+    first = seen + int(torch.nonzero(~finite)[0])
+    raise ValueError(
+        f"{name} must be finite; got NaN or infinity in {int((~finite).sum())} of {rows} samples, the first in "
+        f"sample {first}. Remove it, or look for what made it."
+    )
 
 
 class BlockSums:

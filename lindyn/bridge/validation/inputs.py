@@ -2,9 +2,10 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lindyn.bridge.training import checkpoints as kept
 
@@ -47,7 +48,7 @@ def find(given: str | os.PathLike | Iterable[str | os.PathLike], most: int = MOS
     Raises:
         ValueError: nothing given, a path that does not exist, a folder without checkpoints, two traces.
     """
-    paths = [Path(given)] if isinstance(given, str | os.PathLike) else [Path(path) for path in given]
+    paths = paths_of(given)
     if not paths:
         raise ValueError("checkpoints must be a checkpoint, a folder of lindyn train or a trace.jsonl; got nothing.")
     files: list[Path] = []
@@ -68,6 +69,24 @@ def find(given: str | os.PathLike | Iterable[str | os.PathLike], most: int = MOS
     chosen, notes = _thinned(files, most)
     trace = traces[0] if traces else None
     return Inputs(chosen, trace, _run_file(paths[0]), paths[0] if len(paths) == 1 else files[-1], notes)
+
+
+def paths_of(given: Any) -> list[Path]:
+    """Return one path or several as a list.
+
+    Raises:
+        ValueError: something else, as a module or a state_dict.
+    """
+    if isinstance(given, str | os.PathLike):
+        return [Path(given)]
+    many = isinstance(given, Iterable) and not isinstance(given, Mapping | bytes)
+    found: list[Any] = list(given) if many else [None]
+    if not all(isinstance(path, str | os.PathLike) for path in found):
+        raise ValueError(
+            f"checkpoints must be paths; got {type(given).__name__}. Save a network's state_dict with torch.save and "
+            "give the file."
+        )
+    return [Path(path) for path in found]
 
 
 def _of_folder(folder: Path) -> tuple[list[Path], Path | None]:

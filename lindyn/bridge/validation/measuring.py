@@ -236,6 +236,7 @@ def _line(source: FeatureSource) -> Tell:
     lines: dict[str, Progress] = {}
 
     def tell(stage: str, share: float) -> None:
+        """Show the share done of a stage; where the number of samples is not known, nothing."""
         if source.count and share == share:
             lines.setdefault(stage, Progress(stage, 1.0))(share)
         if share >= 1 and stage in lines:

@@ -37,7 +37,7 @@ def of(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> ModeReading | No
     order = range(len(readings)) if place is None else [place, *range(len(readings))]
     for k in order:
         pieces, measured = readings[k]
-        if measured.F is None or not measured.samples:
+        if measured.F is None or not measured.samples or not np.trace(measured.F) > 0:
             continue
         try:
             return _reading(pieces, measured, rates, _words(pieces, len(readings), k, place))

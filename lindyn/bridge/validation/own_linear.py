@@ -8,11 +8,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from lindyn.bridge.training import theory
 from lindyn.bridge.training.run import Run
 from lindyn.bridge.validation import over_training, started
 from lindyn.bridge.validation.records import OverTraining
+
+
+def last_stack(backbone: nn.Module | None, projector: nn.Sequential | None) -> nn.Sequential | None:
+    """Return the stack that ends a network: its projector, or the paper's W where a linear backbone has none."""
+    W = getattr(backbone, "linear", None)
+    if projector is not None and len(projector) == 0 and isinstance(W, nn.Linear):
+        return nn.Sequential(W)
+    return projector
 
 
 def with_own_theory(over: OverTraining, folder: Path) -> OverTraining:

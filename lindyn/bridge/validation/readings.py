@@ -11,6 +11,7 @@ from lindyn.bridge.validation.map_shape import mean_commutator_sq, shape_of
 from lindyn.bridge.validation.sampled import Sampled
 
 DRAWS = 200
+ROUND_OFF = 1e-14  # of sums of squares in double precision, with room
 _AT_ONCE = 20
 Means = dict[str, np.ndarray]
 
@@ -91,7 +92,7 @@ def readings(means: Means, frame: Frame) -> Means:
         found["views_sq"] = spread_sq(_turned(means["zx"], c), s, frame.window)
     if "tz" in means:
         found["tau"] = _ratio(_along(means["tz"], c), s)
-        found["tau_all"] = means["t.z"] / means["size"]
+        found["tau_all"] = _ratio(means["t.z"], means["size"])
         found["target_cosine"] = _ratio(means["t.z"], np.sqrt(means["tt"] * means["size"]))
     if frame.VV is not None:
         found["s_V"] = _along(frame.VV, c)
@@ -123,7 +124,8 @@ def _nearest(means: Means) -> np.ndarray:
     C = means["zz"] - z[..., :, None] * z[..., None, :]
     C_qz = means["qz"] - q[..., :, None] * z[..., None, :]
     m = C.shape[-1]
-    ridge = DAMPING * np.trace(C, axis1=-2, axis2=-1) / m
+    variance, size = (np.trace(M, axis1=-2, axis2=-1) / m for M in (C, means["zz"]))
+    ridge = np.maximum(DAMPING * variance, ROUND_OFF * size)  # of constant features C is round-off of z z^T alone
     damped = C + np.maximum(ridge, np.finfo(float).tiny)[..., None, None] * np.eye(m)
     return np.swapaxes(np.linalg.solve(damped, np.swapaxes(C_qz, -1, -2)), -1, -2)
 

@@ -114,7 +114,7 @@ def read_report(path: str | Path) -> Validation:
     """Return the answer that a report.json holds, without networks and matrices.
 
     Args:
-        path: of the file.
+        path: of the file, or of the folder that holds it.
 
     Returns:
         The `Validation`; null is NaN where a number is meant.
@@ -122,8 +122,10 @@ def read_report(path: str | Path) -> Validation:
     Raises:
         ValueError: no such file, not a report, damaged, or of a newer schema.
     """
+    path = Path(path)
+    path = path / "report.json" if path.is_dir() else path
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"path must be a report.json; {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:

@@ -18,6 +18,9 @@ DESCRIBED = 0.9
 """A linear map that explains less of the predictor's output than this is a weak point."""
 ENOUGH = 10  # samples per dimension from which sampling is no weak point
 WEAK = "; weak points: "
+FEWEST_LAWS = 3
+"""Fewer laws than this that could be tested do not say whether the theory describes a run."""
+HARDLY = "can hardly be tested"
 FATE = "boundary"
 """The finding that tells what the theory predicts; it holding or failing says nothing on the theory."""
 
@@ -65,7 +68,10 @@ def because(basis: str, weak: Sequence[str]) -> str:
 
 
 def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list[Finding], list[Finding]]:
-    """Return ("describes it" | "describes it in part" | "does not describe it" | "cannot be tested", held, failed).
+    """Return (state, held, failed).
+
+    The state is "describes it", "describes it in part", "does not describe it", or, with fewer than `FEWEST_LAWS` laws,
+    "can hardly be tested", with none "cannot be tested".
 
     Args:
         findings: all laws.
@@ -76,6 +82,8 @@ def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list
     held, failed = ([f for f in laws if f.verdict == verdict] for verdict in (HOLDS, FAILS))
     if not laws:
         return "cannot be tested", held, failed
+    if len(laws) < FEWEST_LAWS:
+        return HARDLY, held, failed
     if not failed:
         return "describes it", held, failed
     return ("describes it in part" if len(held) >= len(failed) else "does not describe it"), held, failed

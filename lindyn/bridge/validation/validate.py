@@ -10,6 +10,7 @@ from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation import advice as advising
 from lindyn.bridge.validation import (
     calibration,
+    calls,
     features_alone,
     from_trace,
     growth,
@@ -20,6 +21,7 @@ from lindyn.bridge.validation import (
     own_linear,
 )
 from lindyn.bridge.validation import features as sources
+from lindyn.bridge.validation.calls import AUTO
 from lindyn.bridge.validation.images import ImageFeatures
 from lindyn.bridge.validation.layouts import read_checkpoint
 from lindyn.bridge.validation.measuring import Measured, measure
@@ -28,7 +30,6 @@ from lindyn.bridge.validation.records import FeatureSource, OverTraining, Pieces
 from lindyn.bridge.validation.settings import Rates, Settings
 from lindyn.bridge.validation.stages import Stages
 
-AUTO = "auto"
 OWN_IMAGES = ("lindyn",)
 """Layouts whose checkpoints say which images they were trained on."""
 OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
@@ -93,7 +94,8 @@ def validate(
         ValueError: input that cannot be read or does not fit together; one sentence.
         ImportError: a package that the file or the images need is missing.
     """
-    paths = [checkpoints] if isinstance(checkpoints, str | os.PathLike) else list(checkpoints)
+    paths = inputs.paths_of(checkpoints)
+    calls.check(features, images, samples, device)
     given = None if not paths and features is not None else inputs.find(paths)
     values = {full_name(key): value for key, value in (settings or {}).items()}
     request = _Request(
@@ -137,16 +139,24 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
     for place, (path, own) in enumerate(zip(given.files, features, strict=True)):
         stages.begin(f"{path.name} ({place + 1} of {len(given.files)})" if len(given.files) > 1 else path.name)
         pieces = read_checkpoint(path, unsafe=request.unsafe, names=request.names, layout=request.layout)
+        notes += [note for note in calls.overridden(request.settings, pieces.settings) if note not in notes]
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
         pieces, source, why = _with_features(pieces, own, request)
         notes += [why] if why and why not in notes else []
         words = source.description if source is not None else OWN_F if pieces.F is not None else ""
         _check_something(pieces, source)
         measured = measure(
-            source, pieces.predictor, pieces.projector, pieces.target_projector, stages.tell, request.seed, F=pieces.F
+            source,
+            pieces.predictor,
+            own_linear.last_stack(pieces.backbone, pieces.projector),
+            own_linear.last_stack(pieces.target_backbone, pieces.target_projector),
+            stages.tell,
+            request.seed,
+            F=pieces.F,
         )
         readings = _lightened(_in_order([*readings, (pieces, measured)]))
     pieces, measured = readings[-1]
+    pieces = calls.unfinished(pieces, given.run)
     rates = rates_of(pieces.settings)
     over = _over_training(given, readings, rates, notes)
     pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
@@ -289,5 +299,5 @@ def _answer(
     return Validation(
         pieces, rates, words, samples, measured.maps, diagnosis, found, over,
         advising.advise(found, rates, diagnosis, measured.maps, pieces.settings, modes, samples),
-        advising.headline(found, diagnosis, kind), modes,
+        advising.headline(found, diagnosis, kind, over), modes,
     )  # fmt: skip

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.validation.modes import ModeReading
-from lindyn.bridge.validation.settings import Rates
+from lindyn.bridge.validation.settings import Rates, Settings
+from lindyn.predictors.definition import RULES
+from lindyn.predictors.presets import PRESETS
 from lindyn.sweeps import outcome
 
 DECAY_TIMES = 30.0
@@ -70,6 +72,12 @@ def changes(rates: Rates) -> dict[str, tuple[str, Rates]]:
             gap = "a quarter of" if factor < 1 else "four times"
             found[name] = (f"beta = {other.beta:.3g}, 1 - gamma_a {gap} the run's", other)
     return found
+
+
+def rule_of(settings: Settings) -> str:
+    """Return the closed-form rule that sets W_p, "" where the predictor is trained or not known."""
+    name = str(settings.get("model.predictor", ""))
+    return name if name in RULES or name in PRESETS else ""
 
 
 def missing(rates: Rates) -> tuple[str, ...]:

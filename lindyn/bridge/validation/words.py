@@ -52,7 +52,8 @@ def rates(found: Rates) -> str:
     parts = [f"{name} {number(float(value))}" for name, value in named.items() if value is not None]
     unknown = [name for name, value in named.items() if value is None and not (name == "beta" and _no_beta(found))]
     parts += [f"target {found.target}"] if found.target else []
-    return ", ".join(parts + ([f"not known: {', '.join(unknown)}"] if unknown else []))
+    give = f" (give {', '.join(found.missing)})" if found.missing else ""
+    return ", ".join(parts + ([f"not known: {', '.join(unknown)}{give}"] if unknown else []))
 
 
 def _no_beta(found: Rates) -> bool:

@@ -68,6 +68,14 @@ def test_the_same_run_twice_is_the_same_to_the_last_bit_and_watching_changes_not
     assert "backbone.layers.0.weight" in differing(weights(a), weights(other))
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A test run that was started in the background inherits an ignored SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("step", "after_epoch", "more"),
     [

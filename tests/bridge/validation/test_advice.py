@@ -11,11 +11,11 @@ from lindyn.bridge.validation import advice as advising
 from lindyn.bridge.validation import sureness, what_if
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import PredictorMap
-from lindyn.bridge.validation.settings import Rates
+from lindyn.bridge.validation.settings import Rates, Settings
 from tests.bridge.validation import answers
 
 EXACT = (PredictorMap(np.eye(24), "exact", 1.0),)
-GOOD = (answers.finding("alignment"), answers.finding("slope"))
+GOOD = tuple(answers.finding(law) for law in ("alignment", "slope", "commutator"))
 EDGE = ld.theory.fixed_points(eta=0.02, x=0.8, x_aug=0.2)
 
 
@@ -87,7 +87,9 @@ def test_outcomes_are_those_of_an_independent_integration(target):
 
 def test_a_living_run_is_left_alone():
     text = advise(on_parabola(2.0, 3.0))[2].text
-    assert text.startswith("Nothing needs to change: by the theory all 2 modes that stand out of noise live under")
+    assert text.startswith(
+        "Nothing needs to change: by the theory all 2 modes that stand out of noise in this checkpoint live under"
+    )
 
 
 def test_what_helps_comes_first_with_its_numbers():
@@ -95,7 +97,8 @@ def test_what_helps_comes_first_with_its_numbers():
     decay = next(a for a in found if a.text.startswith("Less weight decay"))
     ema = next(a for a in found if a.text.startswith("Another EMA"))
     assert decay.text == (
-        "Less weight decay would have helped: 1 of 3 modes live as it was; 3 with half the decay, 3 with no decay."
+        "Less weight decay would have helped: 1 of the 3 modes of this checkpoint live as it was; 3 with half the "
+        "decay, 3 with no decay."
     )
     assert "would not have helped" in ema.text and found.index(decay) < found.index(ema)
     assert "eta_s = 0.01" in decay.because and decay.sure == "sure"
@@ -104,7 +107,7 @@ def test_what_helps_comes_first_with_its_numbers():
 def test_decay_past_the_critical_one_is_said():
     rates = replace(answers.RATES, eta_s=0.5, eta_p=0.5)
     found = [a for a in advise(on_parabola(1.0, 2.0), rates) if "critical" in a.text]
-    assert len(found) == 1 and "In 2 of 2 modes the decay is past" in found[0].text
+    assert len(found) == 1 and "In 2 of the 2 modes of this checkpoint the decay is past" in found[0].text
     assert "(largest 0.16, the run has eta_s = 0.5)" in found[0].text
 
 
@@ -117,7 +120,7 @@ def test_how_sure_it_is_follows_from_the_weak_points():
     assert likely.sure == "likely" and "the run's is the cosine loss" in likely.because
     assumed = replace(answers.RATES, assumed=("the optimiser is SGD",))
     assert advise(start, assumed, settings=cosine)[2].sure == "a guess"
-    tilted = (answers.finding("alignment", "fails", 0.2), answers.finding("slope"))
+    tilted = (answers.finding("alignment", "fails", 0.2), *GOOD[1:])
     guess = advise(start, findings=tilted)[2]
     assert guess.sure == "a guess" and "alignment fails" in guess.because
     mlp = (PredictorMap(np.eye(24), "least squares", 0.6),)
@@ -130,7 +133,7 @@ def test_missing_rates_are_asked_for_and_nothing_is_made_up():
     rates = Rates(1.0, None, None, 0.02, None, "ema", missing=("method.ema", "optim.weight_decay"))
     last = advise(on_parabola(1.0), rates)[-1]
     assert (
-        "eta_s, beta of the run is not known" in last.text
+        "eta_s, beta of the run not known" in last.text
         and "give method.ema=..., optim.weight_decay=..." in last.because
     )
     assert what_if.simulate_changes(on_parabola(1.0), rates) == ()
@@ -144,7 +147,7 @@ def test_headline_says_collapse_and_theory():
     )
     line = np.outer(np.ones(24), np.ones(24)) / 24
     collapsed = diagnose(line, np.eye(24), std=0.01, samples=5000)
-    assert advising.headline(GOOD, collapsed).startswith("Collapsed; the linear theory describes it: 2 of 2")
+    assert advising.headline(GOOD, collapsed).startswith("Collapsed; the linear theory describes it: 3 of 3")
     assert advise(None)[0].text.startswith("It is not collapsing: ")
     assert advising.advise(GOOD, answers.RATES, collapsed, EXACT, samples=5000)[0].text.startswith("It has collapsed: ")
     assert advising.headline((), None) == (
@@ -160,9 +163,59 @@ def test_the_boundary_predicts_and_says_nothing_on_the_theory():
 
 
 def test_only_laws_of_the_main_map_count():
-    found = (answers.finding("slope", map_kind="least squares"), answers.finding("slope", "fails", map_kind="product"))
+    laws = ("slope", "alignment", "commutator")
+    found = tuple(answers.finding(law, verdict, map_kind=kind) for law in laws
+                  for verdict, kind in (("holds", "least squares"), ("fails", "product")))  # fmt: skip
     assert sureness.theory_state(found, "least squares")[0] == "describes it"
     assert sureness.theory_state(found, "product")[0] == "does not describe it"
+
+
+def test_two_laws_do_not_say_whether_the_theory_describes_a_run():
+    """Nor are they sure."""
+    found = (answers.finding("slope", "fails"), answers.finding("balance"))
+    assert sureness.theory_state(found)[0] == "can hardly be tested"
+    assert "; the linear theory can hardly be tested: 1 of 2 testable laws hold" in advising.headline(found, None)
+    assert advise(None, findings=found)[1].sure == "likely" and advise(None)[1].sure == "sure"
+
+
+def test_a_simulator_that_follows_the_run_is_said_in_the_headline():
+    bad = tuple(answers.finding(law, "fails") for law in ("alignment", "slope", "commutator"))
+    over = replace(answers.over_training(), error={"s": np.array([0.5, 0.02]), "p": np.array([np.nan, 0.03])})
+    text = advising.headline(bad, answers.reading(), "", over)
+    assert text.startswith("Not collapsing; the simulator follows the run (relative error s 0.02, p 0.03), of the laws")
+    far = replace(answers.over_training(), error={"s": np.array([0.02, 0.5]), "p": np.array([0.02, 0.03])})
+    assert "does not describe it" in advising.headline(bad, answers.reading(), "", far)
+
+
+@pytest.mark.parametrize(
+    ("spread", "concentration", "verdict", "text"),
+    [
+        (0.02, 0.2, "fails", "Collapsed"),
+        (0.2, 0.5, "fails", "At risk of collapse"),
+        (0.9, 0.995, "fails", "Collapsed"),
+        (0.33, 0.5, "not testable", "Near the limit of the collapse alarm"),
+        (0.9, 0.2, "holds", "Not collapsing"),
+    ],
+)
+def test_without_a_predictor_the_features_alone_raise_the_alarm(spread, concentration, verdict, text):
+    found = answers.finding("collapse", verdict, spread, group="collapse", details={"concentration": concentration})
+    assert advising.headline((found,), None).startswith(text)
+
+
+def test_a_limit_inside_the_interval_weakens_a_healthy_diagnosis():
+    near = answers.finding("collapse", "not testable", 0.33, group="collapse", details={"concentration": 0.2})
+    found = advise(None, findings=(*GOOD, near))[0]
+    assert found.text.startswith("It is near the limit of the collapse alarm: ") and found.sure == "likely"
+
+
+@pytest.mark.parametrize("rule", ["direct_pred", "richemond", "newton_schulz"])
+def test_no_rates_are_advised_for_a_predictor_that_is_set_by_a_rule(rule):
+    settings = Settings.of({"method.loss": "l2", "model.predictor": rule}, "here")
+    texts = [found.text for found in advise(on_parabola(0.7), settings=settings)]
+    assert any(f"W_p is set by the rule {rule}" in text for text in texts)
+    assert not any("predictor would" in text or "Nothing needs to change" in text for text in texts)
+    trained = Settings.of({"method.loss": "l2", "model.predictor": "linear"}, "here")
+    assert any("predictor would" in found.text for found in advise(on_parabola(0.7), settings=trained))
 
 
 def test_modes_that_are_not_known_are_left_out():

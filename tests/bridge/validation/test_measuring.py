@@ -21,7 +21,7 @@ def mlp(d=6):
     return nn.Sequential(nn.Linear(d, 12), nn.BatchNorm1d(12), nn.ReLU(), nn.Linear(12, d)).double().eval()
 
 
-def same(one, other):
+def assert_same(one, other):
     for name in ("F", "X", "X_aug", "tau", "s"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     assert one.readings.keys() == other.readings.keys()
@@ -52,7 +52,7 @@ def test_a_stream_gives_what_one_batch_gives():
     parts = source.z1, source.z2, source.target1
     whole = measure(Arrays(*parts, batch=2500), mlp(), linear(MODEL.V))
     for batch in (1, 37, 1024, 2000):
-        same(whole, measure(Arrays(*parts, batch=batch), mlp(), linear(MODEL.V)))
+        assert_same(whole, measure(Arrays(*parts, batch=batch), mlp(), linear(MODEL.V)))
 
 
 def test_moments_are_numpys():

@@ -8,6 +8,8 @@ tested: F^(-1/2) (W X W^T) F^(-1/2) is x/(x + x') I if both are isotropic (`isot
 
 from typing import Any
 
+import numpy as np
+
 from lindyn.bridge.validation.laws.verdicts import FEWEST_MODES, held, untestable
 from lindyn.bridge.validation.measured import Measured
 from lindyn.bridge.validation.records import Finding
@@ -27,6 +29,8 @@ def _spread(measured: Measured, law: str, name: str, without: str) -> Finding:
     square = measured.readings.get(name)
     if square is None:
         return untestable(law, without if measured.readings else "There are no features.")
+    if law == "isotropy_views" and measured.X_aug is not None and not np.any(measured.X_aug):
+        return untestable(law, "The two views are the same numbers: X' = 0, and nothing is told of the augmentation.")
     if measured.window < FEWEST_MODES:
         return untestable(law, f"Only {measured.window} modes stand above the noise, {FEWEST_MODES} are needed.")
     details: dict[str, Any] = {"modes": measured.window}

@@ -98,6 +98,11 @@ def _eq_17(known: _Modes, rates: Rates, kind: str) -> tuple[Finding, Finding]:
     )
 
 
+def _between(fewest: Any, count: Any, most: Any) -> str:
+    """Return a count, with its ends where the samples leave them open."""
+    return f"{int(count)}" if fewest == most else f"{int(count)} ({int(fewest)} to {int(most)})"
+
+
 def _boundary(known: _Modes, rates: Rates, kind: str) -> Finding:
     """Count the modes below p_-; above the critical decay there is none, and every mode is below."""
     eta = rates.eta_s
@@ -117,8 +122,8 @@ def _boundary(known: _Modes, rates: Rates, kind: str) -> Finding:
     k = len(margin.full)
     reason = {
         HOLDS: f"All {k} leading modes lie above p_- at eta_s = {eta:g}",
-        FAILS: f"{int(surely.sum())} of {k} leading modes lie below p_- at eta_s = {eta:g}"
-        + (f", {int(dead.sum())} of them because eta_s is above the critical decay" if dead.any() else ""),
+        FAILS: f"{_between(surely.sum(), here.sum(), perhaps.sum())} of {k} leading modes lie below p_- at eta_s = "
+        f"{eta:g}" + (f", {int(dead.sum())} of them because eta_s is above the critical decay" if dead.any() else ""),
         NOT_TESTABLE: f"For {int(perhaps.sum())} of {k} leading modes p_- lies inside the interval of p_j",
     }[verdict]
     note = f"; {known.assumed}" if known.assumed else ""

@@ -1,0 +1,48 @@
+"""What a call of `validate` says: what cannot be done with any checkpoint, and what it changes of what was read."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lindyn.bridge.training.run import RESULT
+from lindyn.bridge.validation.gathering_sums import FEWEST
+from lindyn.bridge.validation.records import Pieces
+from lindyn.bridge.validation.settings import Settings
+
+AUTO = "auto"
+
+
+def check(features: Any, images: str | Path, samples: Any, device: str | None) -> None:
+    """Raise ValueError, before anything is read, for what cannot be done with any checkpoint."""
+    if features is not None and images != AUTO:
+        raise ValueError(f"features and images={str(images)!r} were both given; give one of them.")
+    whole = isinstance(samples, int) and not isinstance(samples, bool)
+    if samples is not None and (not whole or samples < FEWEST):
+        raise ValueError(f"samples must be a whole number of {FEWEST} or more; got {samples!r}.")
+    if device in (None, AUTO):
+        return
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, ValueError, NotImplementedError) as error:  # as each backend has it
+        reason = str(error).splitlines()[0][:120]
+        raise ValueError(
+            f"device must name one that this machine has, cpu or cuda; got {device!r} ({reason})."
+        ) from error
+
+
+def overridden(given: Settings, read: Settings) -> Iterator[str]:
+    """Yield a note for every setting that was given in place of another that was read."""
+    for key, value in given.values.items():
+        if key in read.values and read.values[key] != value:
+            yield f"{key} = {value!r} was given in place of {read.values[key]!r}, which {read.sources[key]} says."
+
+
+def unfinished(pieces: Pieces, run: Path | None) -> Pieces:
+    """Return the pieces, marked where the folder of `lindyn train` holds no result: the run did not reach its end."""
+    if run is None or (run.parent / RESULT).is_file():
+        return pieces
+    note = "The run has no result.json: it is still training, was interrupted, or stopped at a loss that is no number."
+    return replace(pieces, title=f"{pieces.title} (unfinished run)", notes=(*pieces.notes, note))
