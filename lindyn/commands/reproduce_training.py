@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     names = [*args.table, *([f"fig{args.figure}"] if args.figure is not None else [])]
     _checks.one_of("--scale", args.scale, presets.SCALES)
     if args.list:
-        print(listing(args.paper, names))
+        print(listing(args.paper, names, args.rows))
         return 0
     known = presets.tables(args.paper)
     if not names or (args.figure is not None and names[-1] not in known):
@@ -120,15 +120,15 @@ def finish(plan: Any, ledger: bool) -> None:
     print("wrote " + ", ".join(map(str, written)))
 
 
-def listing(paper: str, names: list[str]) -> str:
-    """Return the tables of a paper that have presets, or the rows of those named, with what the paper prints."""
+def listing(paper: str, names: list[str], wanted: list[str]) -> str:
+    """Return the tables of a paper that have presets, or the wanted rows of those named, with what the paper prints."""
     from lindyn.bridge.training import presets
 
     lines = []
     for name in names or presets.tables(paper):
         table = presets.table(paper, name)
         lines.append(f"{table.name:<11} {table.title} ({table.source}; {len(table.rows)} rows)")
-        for row in table.rows if names else ():
+        for row in chosen(table, "paper", wanted) if names else ():
             printed = "-" if row.printed is None else f"{row.printed:g}"
             only = "  (scale paper only)" if row.only else ""
             lines.append(f"  {row.id:<44} printed {printed:<8} {row.text}{only}")

@@ -79,7 +79,9 @@ def summary(config: TrainConfig, trace: Any, metrics: list, result: dict[str, An
         parts.append(f"Last epoch: loss {metrics[-1]['loss']:.4f}{probe}.")
     if trace is not None and trace.sizes["step"]:
         parts.append(_seen(trace))
-    parts.append(f"Wrote {folder}: training.png, checkpoints/, trace.jsonl, metrics.jsonl, run.toml.")
+    parts.append(
+        f"Wrote {folder}: training.png, summary.txt, result.json, checkpoints/, trace.jsonl, metrics.jsonl, run.toml."
+    )
     return "\n".join(parts) + "\n"
 
 

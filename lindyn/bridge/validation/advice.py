@@ -64,13 +64,18 @@ def headline(
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return f"{collapse}; no law of the theory could be tested."
-    counted = f"{len(held)} of {len(held) + len(failed)} testable laws hold"
     named = ", ".join(dict.fromkeys(law(f.law) for f in failed))
-    counted += f" (not: {named})" if failed else ""
+    missed = f" (not: {named})" if failed else ""
+    return f"{collapse}; {_told(state, held, failed, over)}{missed}."
+
+
+def _told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: OverTraining | None) -> str:
+    """Return what the laws and the simulator say together: laws of a trained end fail in a run that is on its way."""
+    share = f"{len(held)} of {len(held) + len(failed)}"
     close = _closeness(over)
-    if close and state != "describes it":
-        return f"{collapse}; the simulator follows the run ({close}), of the laws of its end {counted}."
-    return f"{collapse}; the linear theory {state}: {counted}."
+    if close and failed:
+        return f"the simulator follows the run ({close}), of the laws that training ends in {share} hold"
+    return f"the linear theory {state}: {share} testable laws hold"
 
 
 def _closeness(over: OverTraining | None) -> str:
@@ -109,6 +114,7 @@ def advise(
     settings: Settings | None = None,
     start: ModeReading | None = None,
     samples: int = 0,
+    over: OverTraining | None = None,
 ) -> tuple[Advice, ...]:
     """Return what the theory says of a run and would change in it, in order of weight.
 
@@ -120,6 +126,7 @@ def advise(
         settings: what is known of the training.
         start: where the modes stand; None where s, tau or x are not known.
         samples: of the reading.
+        over: curves with the simulator beside them.
 
     Returns:
         The advice; never empty.
@@ -127,7 +134,11 @@ def advise(
     kind = maps[0].kind if maps else ""
     notes = start.notes if start is not None else ()
     weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes)
-    found = [_collapse(findings, diagnosis, samples), _description(findings, kind, maps), *_fate(findings, kind, weak)]
+    found = [
+        _collapse(findings, diagnosis, samples),
+        _description(findings, kind, maps, over),
+        *_fate(findings, kind, weak),
+    ]
     if start is None or len(start) == 0:
         found.append(_no_modes())
     elif absent := what_if.missing(rates):
@@ -175,11 +186,14 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _description(findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap]) -> Advice:
+def _description(
+    findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap], over: OverTraining | None
+) -> Advice:
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return Advice("No law of the theory could be tested on this input.", SURE, _reasons(findings))
-    text = f"The linear theory {state}: {len(held)} of {len(held) + len(failed)} testable laws hold."
+    told = _told(state, held, failed, over)
+    text = f"{told[0].upper()}{told[1:]}."
     if failed:
         text += " It fails in: " + ", ".join(dict.fromkeys(f.title for f in failed)) + "."
     assumptions = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]

@@ -298,6 +298,6 @@ def _answer(
     diagnosis, samples = measured.diagnosis, measured.samples
     return Validation(
         pieces, rates, words, samples, measured.maps, diagnosis, found, over,
-        advising.advise(found, rates, diagnosis, measured.maps, pieces.settings, modes, samples),
+        advising.advise(found, rates, diagnosis, measured.maps, pieces.settings, modes, samples, over),
         advising.headline(found, diagnosis, kind, over), modes,
     )  # fmt: skip

@@ -183,6 +183,8 @@ def test_a_simulator_that_follows_the_run_is_said_in_the_headline():
     over = replace(answers.over_training(), error={"s": np.array([0.5, 0.02]), "p": np.array([np.nan, 0.03])})
     text = advising.headline(bad, answers.reading(), "", over)
     assert text.startswith("Not collapsing; the simulator follows the run (relative error s 0.02, p 0.03), of the laws")
+    told = advising.advise(bad, answers.RATES, answers.reading(), EXACT, answers.SETTINGS, None, 5000, over)[1].text
+    assert told.startswith("The simulator follows the run (relative error s 0.02, p 0.03)") and "0 of 3 hold" in told
     far = replace(answers.over_training(), error={"s": np.array([0.02, 0.5]), "p": np.array([0.02, 0.03])})
     assert "does not describe it" in advising.headline(bad, answers.reading(), "", far)
 

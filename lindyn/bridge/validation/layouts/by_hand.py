@@ -90,7 +90,8 @@ def unknown(content: Content) -> str:
 
 def _group(name: str) -> str:
     """Return what a tensor is listed under: its name up to the first number, at most two words."""
-    return ".".join(re.split(r"\.\d+(?:\.|$)", name)[0].split(".")[:2] if "." in name else [])
+    words = re.split(r"\.\d+(?:\.|$)", name)[0].split(".")
+    return ".".join(words[: min(2, name.count("."))])  # the tensor's own word is not part of it
 
 
 def _rest(name: str) -> str:
