@@ -13,7 +13,10 @@ def test_list_shows_tables_and_rows_with_what_is_printed(capsys):
     assert "table3" in out and "fig6" in out and "(Table 9; 6 rows)" in out
     assert main(["reproduce", "richemond2023", "--training", "--list", "--table", "100"]) == 0
     out = capsys.readouterr().out
-    assert out.count("printed") == 43 and "imagenet-100-DirectCopy/ridge 0" in out and "printed 20.9" in out
+    assert out.count("printed") == 43
+    assert main(["reproduce", "richemond2023", "--training", "--list", "--table", "100", "--rows", "*/ridge .3"]) == 0
+    assert capsys.readouterr().out.count("printed") == 6
+    assert "imagenet-100-DirectCopy/ridge 0" in out and "printed 20.9" in out
 
 
 @pytest.mark.parametrize(

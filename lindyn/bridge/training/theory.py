@@ -157,6 +157,7 @@ def split(module: Any) -> tuple[Callable[[Tensor], Tensor], nn.Linear]:
         )
 
     def before(images: Tensor) -> Tensor:
+        """Return what the last linear layer sees of images."""
         features = module(images)
         for layer in layers[:-1]:
             features = layer(features)

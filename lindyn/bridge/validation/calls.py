@@ -15,19 +15,20 @@ from lindyn.bridge.validation.settings import Settings
 AUTO = "auto"
 
 
-def check(features: Any, images: str | Path, samples: Any, device: str | None) -> None:
+def check(features: Any, images: str | Path, samples: Any, device: str | None, seed: Any) -> None:
     """Raise ValueError, before anything is read, for what cannot be done with any checkpoint."""
     if features is not None and images != AUTO:
         raise ValueError(f"features and images={str(images)!r} were both given; give one of them.")
-    whole = isinstance(samples, int) and not isinstance(samples, bool)
-    if samples is not None and (not whole or samples < FEWEST):
-        raise ValueError(f"samples must be a whole number of {FEWEST} or more; got {samples!r}.")
+    for name, value, least in (("samples", samples, FEWEST), ("seed", seed, 0)):
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if value is not None and (not whole or value < least):
+            raise ValueError(f"{name} must be a whole number of {least} or more; got {value!r}.")
     if device in (None, AUTO):
         return
     try:
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, ValueError, NotImplementedError) as error:  # as each backend has it
-        reason = str(error).splitlines()[0][:120]
+        reason = str(error).splitlines()[0].split(". ")[0][:120]
         raise ValueError(
             f"device must name one that this machine has, cpu or cuda; got {device!r} ({reason})."
         ) from error

@@ -95,7 +95,7 @@ def validate(
         ImportError: a package that the file or the images need is missing.
     """
     paths = inputs.paths_of(checkpoints)
-    calls.check(features, images, samples, device)
+    calls.check(features, images, samples, device, seed)
     given = None if not paths and features is not None else inputs.find(paths)
     values = {full_name(key): value for key, value in (settings or {}).items()}
     request = _Request(

@@ -12,6 +12,7 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.run import Run, train
 from lindyn.bridge.validation.records import Pieces, PredictorMap
 from lindyn.bridge.validation.settings import Settings
+from tests.bridge.training.helpers import TINY
 
 QUIET = {
     "run.threads": 1,
@@ -40,17 +41,7 @@ GAUSSIAN = QUIET | {
     "run.checkpoint_every": 3,
     "run.diagnostics_every": 10,
 }
-DIGITS = QUIET | {
-    "data.name": "digits",
-    "model.width": 4,
-    "model.hidden": 16,
-    "model.dim": 8,
-    "model.projector": "byol",
-    "optim.batch": 240,
-    "run.epochs": 4,
-    "run.checkpoint_every": 2,
-    "run.diagnostics_every": 5,
-}
+DIGITS = TINY | QUIET | {"run.epochs": 4, "run.checkpoint_every": 2, "run.diagnostics_every": 5}
 
 
 def trained(folder: Path, given=GAUSSIAN, **more) -> Run:

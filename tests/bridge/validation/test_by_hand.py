@@ -59,6 +59,13 @@ def test_pieces_named_by_hand(tmp_path, start):
     assert "Named by hand: predictor" in pieces.notes[-1]
 
 
+def test_a_tensor_is_not_listed_under_its_own_name(tmp_path):
+    torch.save({"foo.weight": torch.ones(4, 3), "x": torch.ones(2)}, tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="is not known") as caught:
+        read_checkpoint(tmp_path / "a.pt")
+    assert caught.value.args[0].splitlines()[1:3] == ["  foo: weight 4 x 3", "  (top): x 2"]
+
+
 def test_one_matrix_or_a_closed_form_layer_by_hand(tmp_path):
     layer = bridge.DirectPredPredictor(6).train()
     layer(torch.randn(30, 6))

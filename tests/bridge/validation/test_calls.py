@@ -26,6 +26,7 @@ FILES = [LINEAR, SOLO, FIXTURES / "lindyn" / "simsiam" / "step=00000030.ckpt"]
         ({"samples": -5}, "got -5"),
         ({"samples": 100.0}, "got 100.0"),
         ({"samples": True}, "got True"),
+        ({"seed": -1}, "seed must be a whole number of 0 or more; got -1"),
         ({"device": "cudaa"}, "device must name one that this machine has, cpu or cuda; got 'cudaa'"),
         ({"device": "meta:x"}, "device must name"),
         ({"features": (np.ones((100, 8)),), "images": "digits"}, "features and images='digits' were both given"),
