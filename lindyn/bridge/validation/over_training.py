@@ -68,7 +68,7 @@ def from_checkpoints(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> Ov
         theory, reason = beginnings.from_reading(*readings[0], rates, steps, _per_epoch(readings))
     except NotPossible as why:
         return OverTraining(steps, unit, curves, {}, {}, f"not possible: {why}", source)
-    return OverTraining(steps, unit, curves, theory, _errors(curves, theory), reason, source)
+    return OverTraining(steps, unit, curves, theory, relative_errors(curves, theory), reason, source)
 
 
 def from_trace(
@@ -107,7 +107,7 @@ def from_trace(
             theory, reason = _from_first(first, rates, settings, steps, modes)
     except NotPossible as why:
         return OverTraining(steps, "optimiser steps", curves, {}, {}, f"not possible: {why}", source)
-    return OverTraining(steps, "optimiser steps", curves, theory, _errors(curves, theory), reason, source)
+    return OverTraining(steps, "optimiser steps", curves, theory, relative_errors(curves, theory), reason, source)
 
 
 def _from_first(
@@ -173,7 +173,7 @@ def _stacked(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     return {name: np.stack([np.asarray(row[name], dtype=float) for row in rows]) for name in rows[0]}
 
 
-def _errors(curves: dict[str, np.ndarray], theory: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def relative_errors(curves: dict[str, np.ndarray], theory: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the relative error per reading, by the names of the theory's s and p."""
     s = np.nan_to_num(curves["s"], nan=-1.0)
     counted = (s > 0) & (s >= WINDOW * s.max(axis=1, keepdims=True))

@@ -45,8 +45,8 @@ def with_own_theory(over: OverTraining, folder: Path) -> OverTraining:
     if not set(map(int, over.steps)) <= set(rows):
         return over
     Sigma = np.asarray(found.flow.data.Sigma_s)
-    taken = [started._read(found.theory[rows[int(step)]], Sigma, run.config.method.target) for step in over.steps]
+    taken = [started.modes_in(found.theory[rows[int(step)]], Sigma, run.config.method.target) for step in over.steps]
     told = {name: np.stack([part[name] for part in taken]) for name in ("s", "p", "tau")}
     reason = "Lemma 1 on the weights from the first checkpoint with the run's own X and X', nothing fitted"
     reason += f"; {found.note}" if found.note else ""
-    return replace(over, theory=told, error=over_training._errors(dict(over.measured), told), reason=reason)
+    return replace(over, theory=told, error=over_training.relative_errors(dict(over.measured), told), reason=reason)

@@ -165,11 +165,11 @@ def lemma_1(start: Start, motion: Motion) -> dict[str, np.ndarray]:
     W_p = np.eye(len(L)) if motion.predictor == "identity" else start.W_p
     first = WeightState(L, W_p, L if motion.target == "online" else W_a)
     found = _along(lambda hp: WeightFlow(hp, data, target=motion.target, predictor=motion.predictor), first, motion)
-    rows = [_read(state, data.Sigma_s, motion.target) for state in found]
+    rows = [modes_in(state, data.Sigma_s, motion.target) for state in found]
     return {name: np.stack([row[name] for row in rows]) for name in ("s", "p", "tau")}
 
 
-def _read(state: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np.ndarray]:
+def modes_in(state: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np.ndarray]:
     """Return s, p, tau of F = W (X + X') W^T; tau_j = u_j^T W_a (X + X') W^T u_j / s_j."""
     W, W_a = np.asarray(state.W), np.asarray(state.W_a)
     correlation = CorrelationState._unchecked(W_p=np.asarray(state.W_p), F=_symmetric(W @ Sigma @ W.T), tau=1.0)

@@ -11,7 +11,7 @@ from lindyn.bridge.diagnosis import diagnose
 from lindyn.bridge.traces import read_trace
 from lindyn.bridge.training.run import train
 from lindyn.bridge.validation.images import from_images
-from lindyn.bridge.validation.over_training import PER_MODE, SCALARS, _errors, from_checkpoints, from_trace
+from lindyn.bridge.validation.over_training import PER_MODE, SCALARS, from_checkpoints, from_trace, relative_errors
 from lindyn.bridge.validation.rates import rates_of
 from lindyn.bridge.validation.settings import Rates, Settings
 from tests.bridge.validation.runs import DIGITS, measured, pieces_of, settings_of, trained
@@ -155,13 +155,13 @@ def test_the_error_is_of_the_leading_modes_over_the_larger_of_both():
     here = {"s": np.array([[4.0, 1.0, 0.03], [1.0, 0.5, 0.1]]), "p": np.array([[0.6, 0.8, 9.0], [3.0, 4.0, 0.0]])}
     there = {"s": np.array([[4.0, 1.0, 7.0], [1.0, 0.5, 0.1]])}
     there["p_modes"] = np.array([[0.6, 0.2, 1.0], [6.0, 8.0, np.nan]])
-    error = _errors(here, there | {"tau": here["s"]})
+    error = relative_errors(here, there | {"tau": here["s"]})
     assert error.keys() == {"s", "p_modes"}
     np.testing.assert_array_equal(error["s"], [0, 0])
     np.testing.assert_allclose(error["p_modes"], [0.6, 0.5])
     unread = {"s": np.full((2, 3), np.nan)}
-    assert np.isnan(_errors(here, unread)["s"]).all()
-    assert np.isnan(_errors(unread, {"s": here["s"]})["s"]).all()
+    assert np.isnan(relative_errors(here, unread)["s"]).all()
+    assert np.isnan(relative_errors(unread, {"s": here["s"]})["s"]).all()
 
 
 def test_a_target_that_was_not_measured_is_said_to_be_taken_as_one(fine):
