@@ -163,9 +163,13 @@ class Ends(pl.Callback):
             trainer.save_checkpoint(self.folder / f"{NAME.format(step=0)}.ckpt")
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
-        """Keep the last weights, if no other checkpoint has them."""
+        """Keep the last weights, if no other checkpoint has them.
+
+        The first process decides for all: another that looked later would find the file just written and not wait
+        for it, and the first would wait for ever.
+        """
         kept = latest(self.folder)
-        if kept is None or step_of(kept) < trainer.global_step:
+        if trainer.strategy.broadcast(kept is None or step_of(kept) < trainer.global_step):
             trainer.save_checkpoint(self.folder / f"{NAME.format(step=trainer.global_step)}.ckpt")
 
 

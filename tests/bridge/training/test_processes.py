@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from lindyn.bridge.training.callbacks import Ends
+from lindyn.bridge.training.checkpoints import NAME
 from lindyn.bridge.training.run import Run
 from tests.bridge.training.helpers import LINEAR, TINY, run, weights
 
@@ -51,3 +54,15 @@ def test_a_batch_that_two_processes_cannot_share_is_one_sentence(tmp_path):
     done = torchrun(tmp_path, TINY | {"optim.batch": 121})
     assert done.returncode != 0
     assert "must be a multiple of their number; got 121 for 2 devices. Use optim.batch=" in done.stderr
+
+
+@pytest.mark.parametrize("first_needs", [True, False])
+def test_the_first_process_decides_for_all_whether_the_last_checkpoint_is_written(tmp_path, first_needs):
+    """A process that looks later sees the file just written, and must wait for the first one all the same."""
+    (tmp_path / f"{NAME.format(step=5)}.ckpt").touch()
+    saved = []
+    trainer = SimpleNamespace(
+        global_step=5, save_checkpoint=saved.append, strategy=SimpleNamespace(broadcast=lambda mine: first_needs)
+    )
+    Ends(None, tmp_path).on_train_end(trainer, None)
+    assert saved == ([tmp_path / f"{NAME.format(step=5)}.ckpt"] if first_needs else [])
