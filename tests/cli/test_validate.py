@@ -39,15 +39,27 @@ def test_every_layout_by_its_own_file(capsys, tmp_path):
         "luckmatters/linear/model_006.pth", "mmpretrain/epoch_6.pth", "stable_pretraining.ckpt", "byol_pytorch/byol.pt",
         "implicit_var_reg/dp-x3-ep=5.ckpt", "sthalles/checkpoints/model.pth", "lightly/linear.safetensors",
     ]  # fmt: skip
+    bare = ["byol_pytorch/checkpoint.0.pt", "miszkur/pre_trained_encoder.h5"]
     layouts = set()
-    for file in files:
-        assert main(["validate", str(FIXTURES / file), "--out", str(tmp_path)]) == 0, file
+    for file in [*files, *bare]:
+        images = ["--images", "digits", "--samples", "300"] if file in bare else []
+        assert main(["validate", str(FIXTURES / file), *images, "--out", str(tmp_path)]) == 0, file
         layouts.add(json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["read"]["layout"])
-    assert len(layouts) == 9
+    assert len(layouts) == 11
     assert (
         main(["validate", str(FIXTURES / "deepmind" / "pretrain.pkl"), "--unsafe-pickle", "--out", str(tmp_path)]) == 0
     )
     assert "DeepMind" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("file", ["deepmind/pretrain.pkl", "miszkur/pre_trained_encoder.h5"])
+def test_networks_of_haiku_and_keras_are_run_on_images(capsys, tmp_path, file):
+    words = ["validate", str(FIXTURES / file), "--images", "digits", "--samples", "300", "--out", str(tmp_path)]
+    assert main([*words, "--unsafe-pickle"]) == 0
+    assert "300 images of digits" in capsys.readouterr().out
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    found = {finding["law"]: finding["verdict"] for finding in report["findings"]}
+    assert any(verdict != "not testable" for law, verdict in found.items()), found
 
 
 def test_two_runs_side_by_side_and_from_their_reports(capsys, tmp_path):

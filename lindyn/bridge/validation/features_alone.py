@@ -1,4 +1,4 @@
-"""Features without a checkpoint: of a network whose files cannot be read here (Keras, JAX, a lost run)."""
+"""Features without a checkpoint: of a network whose files cannot be read here, or are lost."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reads the file of a checkpoint: torch, safetensors, and pickles through stand-ins; nothing in it is run."""
+"""Reads the file of a checkpoint: torch, safetensors, Keras's HDF5, pickles through stand-ins; none of it is run."""
 
 import pickle
 import pickletools
@@ -12,15 +12,13 @@ from typing import Any
 
 import torch
 
-from lindyn.bridge.validation import stubs
+from lindyn.bridge.validation import keras_files, stubs
 
 FLAG = "--unsafe-pickle"
-SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".pkl", ".safetensors", ".bin")
+SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".pkl", ".safetensors", ".bin", ".h5")
 _LEGACY = 0x1950A86A20F9469CFC6C  # the number that starts a file of torch before 1.6
 _FOREIGN = {
     b"\x93NUMPY": "a NumPy array; features are given as features, not as a checkpoint",
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file (Keras writes such); lindyn reads no TensorFlow files, so export the encoder's "
-    "projections of two views and give them as features",
     b"\x89PNG": "a picture",
     b"{": "a text file",
 }
@@ -41,7 +39,7 @@ def read(path: str | Path, unsafe: bool = False) -> dict[str, Any]:
 
     Raises:
         ValueError: no such file, a directory, an empty, damaged or foreign file, a pickle without `unsafe`.
-        ImportError: safetensors is not installed.
+        ImportError: safetensors or h5py is not installed.
     """
     path = Path(path)
     _check_file(path)
@@ -49,14 +47,16 @@ def read(path: str | Path, unsafe: bool = False) -> dict[str, Any]:
         start = file.read(16)
     if path.suffix == ".safetensors" or _is_safetensors(start, path):
         tree: Any = _safetensors(path)
+    elif start.startswith(keras_files.MAGIC):
+        tree = keras_files.read(path)
     elif start.startswith(b"PK\x03\x04"):
         tree = _torch(path, unsafe, _check_archive)
     elif start[:1] == b"\x80" and start[1:2] <= b"\x05":
         tree = _pickled(path, unsafe)
     else:
-        what = next((text for magic, text in _FOREIGN.items() if start.startswith(magic)), "")
-        raise ValueError(f"{path} is no checkpoint: it is " + (what or "neither a torch, safetensors nor pickle file")
-                         + ".")  # fmt: skip
+        neither = "neither a torch, safetensors, Keras nor pickle file"
+        what = next((text for magic, text in _FOREIGN.items() if start.startswith(magic)), neither)
+        raise ValueError(f"{path} is no checkpoint: it is {what}.")
     if not isinstance(tree, Mapping) or not tree:
         raise ValueError(f"{path} holds {_kind(tree)} and no weights by name; save the network's state_dict().")
     return dict(tree)

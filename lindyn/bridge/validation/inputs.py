@@ -9,7 +9,7 @@ from typing import Any
 
 from lindyn.bridge.training import checkpoints as kept
 
-ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin")
+ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin", ".h5")
 """Endings that a checkpoint has; a file that is named itself may have any."""
 TRACE, RUN = "trace.jsonl", "run.toml"
 MOST = 24

@@ -8,7 +8,7 @@ from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 
 LINES, COLUMNS = 40, 100
 LABEL = 10  # columns of the words on the left
-NAME, VALUE = 52, 27  # columns of a law and its number
+NAME, VALUE = 62, 27  # columns of a law and its number
 ADVICE_LINES = 14
 
 

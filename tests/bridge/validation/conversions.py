@@ -163,10 +163,50 @@ def deepmind(run):
         for name, head in (("projector", {**projector, "0.bias": torch.zeros(16)}), ("predictor", predictor)):
             trees[f"{side}_params"] |= haiku_params(name, head)
             trees[f"{side}_state"] |= haiku_state(name, head)
-        trees[f"{side}_params"]["res_net50/~/initial_conv"] = {"w": run.backbone["layers.0.weight"].permute(2, 3, 1, 0)}
+        backbone = run.backbone if side == "online" else run.target_backbone
+        trees[f"{side}_params"] |= haiku_resnet_params(backbone)
+        trees[f"{side}_state"] |= haiku_resnet_state(backbone)
         trees[f"{side}_params"]["classifier"] = {"w": torch.zeros(16, 10), "b": torch.zeros(10)}
     return {name: {module: {k: t.numpy() for k, t in leaf.items()} for module, leaf in tree.items()}
             for name, tree in trees.items()}  # fmt: skip
+
+
+def haiku_module(place):
+    """Return what haiku calls a module of a ResNet."""
+    if place in ("conv1", "bn1"):
+        return "tiny_res_net/~/" + {"conv1": "initial_conv", "bn1": "initial_batchnorm"}[place]
+    stage, block, part = place.split(".", 2)
+    its = {"conv1": "conv_0", "bn1": "batchnorm_0", "conv2": "conv_1", "bn2": "batchnorm_1",
+           "downsample.0": "shortcut_conv", "downsample.1": "shortcut_batchnorm"}[part]  # fmt: skip
+    return f"tiny_res_net/~/block_group_{int(stage[-1]) - 1}/~/block_{block}/~/{its}"
+
+
+def haiku_resnet_params(weights):
+    """Return kernels as height x width x in x out, scales and offsets as 1 x 1 x 1 x channels."""
+    out = {}
+    for name, value in weights.items():
+        place, leaf = name.rsplit(".", 1)
+        if value.ndim == 4:
+            out.setdefault(haiku_module(place), {})["w"] = value.permute(2, 3, 1, 0).contiguous()
+        elif leaf in ("weight", "bias"):
+            its = {"weight": "scale", "bias": "offset"}[leaf]
+            out.setdefault(haiku_module(place), {})[its] = value[None, None, None]
+    return out
+
+
+def haiku_resnet_state(weights):
+    out = {}
+    for name, value in weights.items():
+        place, leaf = name.rsplit(".", 1)
+        if leaf in ("running_mean", "running_var"):
+            its = {"running_mean": "mean_ema", "running_var": "var_ema"}[leaf]
+            moment = {
+                "average": value[None, None, None],
+                "hidden": value[None, None, None],
+                "counter": torch.tensor(30),
+            }
+            out[f"{haiku_module(place)}/~/{its}"] = moment
+    return out
 
 
 def haiku_params(name, head):

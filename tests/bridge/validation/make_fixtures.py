@@ -10,12 +10,15 @@ import sys
 import tempfile
 import types
 from collections import namedtuple
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 
 from tests.bridge.training.helpers import TINY, run
 from tests.bridge.validation import conversions as to
+from tests.bridge.validation import narrow
+from tests.bridge.validation.originals import NARROW, RUN_FOLDERS
 
 HERE = Path(__file__).parent / "fixtures"
 BASE = TINY | {"run.epochs": 6, "run.checkpoint_every": 6, "run.probe": False, "optim.lr": 0.05,
@@ -30,6 +33,7 @@ RUNS = {
                 "model.predictor_options": {"hidden_dim": 4}},
     "direct_pred": {"model.predictor": "direct_pred"},
     "implicit_var_reg": {"model.predictor": "implicit_var_reg", "model.predictor_options": {"rho": 0.9}},
+    NARROW: {"model.predictor": "mlp", "model.predictor_options": {"hidden_dim": 16, "bias": False}},
 }  # fmt: skip
 SOLO_ARGS = {
     "method": "byol",
@@ -55,16 +59,19 @@ optim_wrapper = dict(optimizer=dict(lr=0.05, momentum=0.9, type='SGD', weight_de
 
 
 def main():
-    shutil.rmtree(HERE, ignore_errors=True)
+    for made in HERE.iterdir():
+        if made.name != "miszkur":  # made by TensorFlow, see make_keras_fixture.py
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
     with tempfile.TemporaryDirectory() as folder:
-        done = {name: run(Path(folder) / name, BASE | changes) for name, changes in RUNS.items()}
-        for name, finished in done.items():
-            keep(finished, HERE / "lindyn" / name)
+        for name, changes in RUNS.items():
+            with narrow.as_backbone() if name == NARROW else nullcontext():
+                finished = run(Path(folder) / name, BASE | changes)
+            keep(finished, folder_of(name))
     runs = {name: to.Run(last(name)) for name in RUNS}
     lightning(runs)
     torch_files(runs)
     luckmatters(runs)
-    deepmind(runs["mlp_without_bias"])
+    deepmind(runs[NARROW])
     print(f"{sum(file.stat().st_size for file in HERE.rglob('*') if file.is_file()) / 1e6:.2f} MB")
 
 
@@ -84,7 +91,11 @@ def keep(finished, folder):
 
 
 def last(name):
-    return torch.load(sorted((HERE / "lindyn" / name).glob("*.ckpt"))[-1], weights_only=True)
+    return torch.load(sorted(folder_of(name).glob("*.ckpt"))[-1], weights_only=True)
+
+
+def folder_of(name):
+    return HERE / RUN_FOLDERS.get(name, f"lindyn/{name}")
 
 
 def save(value, *names):
@@ -209,7 +220,6 @@ def deepmind(run):
     trees["opt_state"] = [lars(mapping())]
     whole = {"experiment_state": state(**trees), "step": 30, "rng": torch.zeros(2).numpy()}
     path = HERE / "deepmind" / "pretrain.pkl"
-    path.parent.mkdir(parents=True)
     path.write_bytes(pickle.dumps(whole, protocol=2))
 
 

@@ -1,12 +1,17 @@
 """The runs behind the fixtures as the training code itself builds them: what every reader is held against."""
 
 import functools
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from tests.bridge.validation import narrow
+
 FIXTURES = Path(__file__).parent / "fixtures"
+NARROW = "narrow_resnet"  # not a network that `lindyn train` offers
+RUN_FOLDERS = {NARROW: "deepmind/run"}
 
 
 @functools.cache
@@ -16,9 +21,10 @@ def original(name, checkpoint=-1):
     from lindyn.bridge.training.run import build
     from lindyn.bridge.training.sources import open_source
 
-    path = checkpoints.every(FIXTURES / "lindyn" / name)[checkpoint]
+    path = checkpoints.every(FIXTURES / RUN_FOLDERS.get(name, f"lindyn/{name}"))[checkpoint]
     config = checkpoints.config_of(path)
-    module = build(config, open_source(config))
+    with narrow.as_backbone() if name == NARROW else nullcontext():
+        module = build(config, open_source(config))
     module.load_state_dict(checkpoints.read(path)["state_dict"])
     return module.eval().requires_grad_(False)
 
@@ -67,6 +73,6 @@ CASES = {
     "byol-pytorch": Case("byol_pytorch/byol.pt", "byol-pytorch", "mlp"),
     "byol-pytorch's trainer": Case("byol_pytorch/checkpoint.0.pt", "backbone", "mlp",
                                    ("projector", "predictor", *NO_TARGET)),
-    "deepmind": Case("deepmind/pretrain.pkl", "deepmind", "mlp_without_bias", ("backbone", "target_backbone")),
+    "deepmind": Case("deepmind/pretrain.pkl", "deepmind", NARROW),
     "sthalles": Case("sthalles/checkpoints/model.pth", "sthalles", "mlp", ("predictor",)),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from torchvision import models
 
 from lindyn.bridge.training.networks import LinearNet, SmallNet
 from lindyn.bridge.validation import backbones
+from lindyn.bridge.validation.resnets import Form
 
 
 def lived(net, size=32, channels=3):
@@ -55,7 +56,7 @@ def test_torchvisions_resnets_with_and_without_fc(name, features):
 
 
 def test_a_resnet_with_the_fc_that_belongs_to_it(resnet18):
-    built = backbones.backbone(resnet18.state_dict(), "net", keep_fc=True)
+    built = backbones.backbone(resnet18.state_dict(), "net", Form(keep_fc=True))
     assert_same(built, resnet18, 64, features=1000)
 
 
@@ -63,10 +64,10 @@ def test_a_resnet_with_the_fc_that_belongs_to_it(resnet18):
 def test_the_cifar_stem_with_both_paddings(padding):
     torch.manual_seed(0)
     net = lived(without_fc(cifar(models.resnet18(weights=None), padding)))
-    built = backbones.backbone(net.state_dict(), "backbone", stem_padding=padding)
+    built = backbones.backbone(net.state_dict(), "backbone", Form(stem_padding=padding))
     assert_same(built, net)
     assert backbones.title(built) == "ResNet-18 with a 3 x 3 first layer"
-    other = backbones.backbone(net.state_dict(), "backbone", stem_padding=3 - padding)
+    other = backbones.backbone(net.state_dict(), "backbone", Form(stem_padding=3 - padding))
     images = torch.randn(1, 3, 8, 8)
     assert not torch.equal(other(images), built(images))
 

@@ -4,17 +4,19 @@ import argparse
 import io
 import os
 import pickle
+import sys
 import types
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lindyn.bridge.validation import files, stubs
+from lindyn.bridge.validation import files, keras_files, stubs
 from lindyn.bridge.validation.layouts import read_checkpoint
 from tests.bridge.validation.originals import FIXTURES
 
@@ -180,6 +182,15 @@ def written(folder, kind):
     if kind == "zip":
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("readme.txt", "hello")
+    if kind == "keras":
+        path.write_bytes((FIXTURES / "miszkur" / "pre_trained_encoder.h5").read_bytes())
+        return cut(path)
+    if kind in ("hdf5", "layer", "weight"):
+        with h5py.File(path, "w") as file:
+            if kind != "hdf5":
+                file.attrs["layer_names"] = ["dense"]
+            if kind == "weight":
+                file.create_group("dense").attrs["weight_names"] = ["dense/kernel:0"]
     if kind == "list":
         torch.save([torch.ones(2)], path)
     if kind == "torchscript":
@@ -203,13 +214,17 @@ def written(folder, kind):
         ("safetensors", r"is damaged \(.+\)"),
         ("pickle", r"is damaged \(its pickle ends too early\)"),
         ("empty", "is empty; the run was probably stopped while it wrote it"),
-        ("text", "is no checkpoint: it is neither a torch, safetensors nor pickle file"),
+        ("text", "is no checkpoint: it is neither a torch, safetensors, Keras nor pickle file"),
         ("json", "is no checkpoint: it is a text file"),
         ("png", "is no checkpoint: it is a picture"),
         ("npy", "is no checkpoint: it is a NumPy array; features are given as features"),
         ("npz", "is a zip file but no checkpoint of torch; features are given as features"),
         ("zip", r"is a zip file but no checkpoint of torch\."),
-        ("h5", r"is an HDF5 file \(Keras writes such\); lindyn reads no TensorFlow files, so export"),
+        ("h5", r"is damaged \(Unable to .*\); copy it again"),
+        ("keras", r"is damaged \(Unable to .*truncated file.*\); copy it again"),
+        ("hdf5", r'is an HDF5 file, but not one of Keras.s save_weights\("x.h5"\): it has no layer_names'),
+        ("layer", r"is damaged \(.*'dense'.*\); copy it again"),
+        ("weight", r"lists dense/kernel:0, but the tensor is missing; save the weights again"),
         ("list", "holds a list and no weights by name; save the network's state_dict"),
         ("torchscript", "is a TorchScript archive; save the state_dict"),
     ],
@@ -236,3 +251,28 @@ def test_objects_that_contain_themselves(tmp_path):
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"loop": loop}, protocol=2))
     with pytest.raises(ValueError, match="its objects contain themselves"):
         files.read(tmp_path / "a.pkl", unsafe=True)
+
+
+@pytest.mark.parametrize("whole_model", [False, True])
+def test_layers_and_weights_of_keras_in_the_order_of_the_file(tmp_path, whole_model):
+    """Of weights alone or of a model; Keras cuts a list of names that is too long for HDF5 into numbered parts."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        top = file.create_group("model_weights") if whole_model else file
+        top.attrs["layer_names"] = [b"z", b"a"]
+        names = [f"z/weight_{k}:0" for k in range(24)]
+        group = top.create_group("z")
+        for k in range(12):
+            group.attrs[f"weight_names{k}"] = names[2 * k : 2 * k + 2]
+        for k, name in enumerate(names):
+            group[name] = np.full(2, k, np.float32)
+        top.create_group("a").attrs["weight_names"] = np.zeros(0)
+    layers = files.read(tmp_path / "a.h5")["keras_layers"]
+    assert list(layers) == ["z", "a"] and layers["a"] == {}
+    assert list(layers["z"]) == names and [float(value[0]) for value in layers["z"].values()] == list(range(24))
+
+
+def test_a_file_of_keras_needs_h5py(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    monkeypatch.setattr(keras_files.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"needs h5py; install it with pip install \"lindyn\[validate\]\""):
+        files.read(FIXTURES / "miszkur" / "pre_trained_encoder.h5")

@@ -72,22 +72,22 @@ _ALL = (
         "1 if balanced; the interval must lie within a factor 1.5",
     ),
     Law(
-        "balance", "the projector's last layer and the predictor's first are balanced",
+        "balance", "the projector's last and the predictor's first layer balance",
         "||V V^T - W_1^T W_1 / alpha_p|| / (||V V^T|| + ||W_1^T W_1|| / alpha_p)", f"{TIAN}, Theorem 1, Eq. 5",
         "theory", 0.2, "below", "0 once the memory C exp(-2 eta t) is lost, 0.5 for independent square weights",
     ),
     Law(
-        "target", "the target's features are tau times the online ones (Assumption 1)",
+        "target", "target features are tau times the online ones (Assumption 1)",
         "E[t . z] / sqrt(E|t|^2 E|z|^2)", f"{TIAN}, Assumption 1, Fig. 7", "assumption", 0.9, "above",
         "0.9 is what the linear model keeps at gamma_a = 0.996 (Fig. 7)",
     ),
     Law(
-        "target_weights", "the target's last layer is tau times the online one (Assumption 1)",
+        "target_weights", "target's last layer is tau times the online one (Assumption 1)",
         "<V_a, V> / (||V_a|| ||V||)", f"{TIAN}, Assumption 1, Fig. 7", "assumption", 0.9, "above",
         "0.9 is what the linear model keeps at gamma_a = 0.996 (Fig. 7)",
     ),
     Law(
-        "isotropy", "the inputs of the projector's last layer are isotropic (Assumption 2)",
+        "isotropy", "inputs of the projector's last layer isotropic (Assumption 2)",
         "spread (standard deviation over mean) of the eigenvalues of F^(-1/2) V V^T F^(-1/2) in the leading modes",
         f"{TIAN}, Assumption 2", "assumption", 0.5, "below",
         "0 if X + X' is a multiple of I; at 0.5 rates of modes differ by about a factor of 3",

@@ -18,6 +18,7 @@ from lindyn.bridge.validation.layouts import (
     lightly,
     lindyn,
     luckmatters,
+    miszkur,
     mmpretrain,
     simsiam,
     solo_learn,
@@ -40,6 +41,7 @@ LAYOUTS: tuple[Layout, ...] = (
     stable_pretraining.LAYOUT,
     byol_pytorch.LAYOUT,
     deepmind.LAYOUT,
+    miszkur.LAYOUT,
     byol_pytorch.BACKBONE,
 )
 
@@ -53,7 +55,7 @@ def read_checkpoint(
         pieces.layout, pieces.predictor, pieces.settings.get("optim.lr"), pieces.notes
 
     Args:
-        path: of the file: torch, safetensors, or a pickle.
+        path: of the file: torch, safetensors, Keras's HDF5, or a pickle.
         unsafe: whether a file that needs unpickling is read (`lindyn.bridge.validation.files`).
         names: pieces that are named by hand, "predictor", "projector", "backbone", "target_backbone" or
             "target_projector", each with the start of its tensors' names; they go before what the layout gives.
@@ -65,7 +67,7 @@ def read_checkpoint(
     Raises:
         ValueError: a file that cannot be read, an unknown layout (the message lists what is in the file), a tensor
             that is missing, pieces that do not fit.
-        ImportError: a safetensors file without safetensors.
+        ImportError: a safetensors file without safetensors, or one of Keras without h5py.
     """
     wanted = None if layout is None else _checks.one_of("layout", layout, [known.name for known in LAYOUTS])
     content = Content.of(path, unsafe)

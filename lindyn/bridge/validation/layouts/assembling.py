@@ -9,13 +9,19 @@ import torch
 from torch import Tensor, nn
 
 from lindyn.bridge.validation import backbones, heads
+from lindyn.bridge.validation.backbones import TORCHVISION
 from lindyn.bridge.validation.layouts.content import Content
 from lindyn.bridge.validation.records import Pieces
+from lindyn.bridge.validation.resnets import Form
 from lindyn.bridge.validation.settings import Settings
 
 WITHOUT_PREDICTOR = (
     "without it the laws about W_p (alignment, symmetry, p against s, balance) cannot be tested; the spectrum of F, "
     "the collapse measures and, where there is a target, tau can."
+)
+BACKBONE_ONLY = (
+    "This file holds a backbone only, neither projector nor predictor nor target: collapse measures of its features "
+    "can be tested, no law about W_p."
 )
 WITHOUT_BACKBONE = "give the projections of two views as features, as lindyn cannot run images through it."
 
@@ -39,7 +45,7 @@ def assemble(
     *,
     settings: Settings | None = None,
     notes: tuple[str, ...] = (),
-    stem_padding: int = 1,
+    form: Form = TORCHVISION,
     predictor_saved: bool = True,
     target_expected: bool = True,
 ) -> Pieces:
@@ -52,7 +58,7 @@ def assemble(
         names: the prefixes.
         settings: what was read of the run.
         notes: what is to be said of this layout.
-        stem_padding: see `lindyn.bridge.validation.backbones.backbone`.
+        form: of a ResNet, what its tensors do not show.
         predictor_saved: whether the layout saves the predictor at all.
         target_expected: whether a missing target is worth a note.
 
@@ -64,7 +70,7 @@ def assemble(
     built: dict[str, Any] = {name: heads.head(_under(content, prefix), prefix, name == "predictor") for name, prefix in
              (("projector", names.projector), ("predictor", names.predictor),
               ("target_projector", names.target_projector))}  # fmt: skip
-    nets: dict[str, Any] = {name: _backbone(content, prefix, stem_padding) for name, prefix in
+    nets: dict[str, Any] = {name: _backbone(content, prefix, form) for name, prefix in
             (("backbone", names.backbone), ("target_backbone", names.target_backbone))}  # fmt: skip
     said = list(notes)
     if built["predictor"] is None:
@@ -84,15 +90,15 @@ def _under(content: Content, prefix: str) -> dict[str, Tensor]:
     return content.under(prefix) if prefix else {}
 
 
-def _backbone(content: Content, prefix: str, stem_padding: int) -> nn.Module | None:
+def _backbone(content: Content, prefix: str, form: Form) -> nn.Module | None:
     found = _under(content, prefix)
-    return backbones.backbone(found, prefix, stem_padding) if found else None
+    return backbones.backbone(found, prefix, form) if found else None
 
 
 def _said_of_backbone(content: Content, names: Names, net: nn.Module | None) -> list[str]:
     found = _under(content, names.backbone)
     if net is not None:
-        return [f"The backbone was taken to be {backbones.title(net)}, by its tensors."]
+        return [backbones.said(net)]
     if not found:
         return [f"This file holds no backbone: {WITHOUT_BACKBONE}"] if names.backbone else []
     shown = ", ".join(f"{names.backbone}.{key}" for key in list(found)[:2])

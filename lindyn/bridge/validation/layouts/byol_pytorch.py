@@ -4,16 +4,17 @@ from dataclasses import replace
 from typing import Any
 
 from lindyn.bridge.validation import backbones, heads
-from lindyn.bridge.validation.layouts.assembling import Names, assemble, with_notes
+from lindyn.bridge.validation.layouts.assembling import BACKBONE_ONLY, Names, assemble, with_notes
 from lindyn.bridge.validation.layouts.content import Content, Layout
 from lindyn.bridge.validation.records import Pieces
+from lindyn.bridge.validation.resnets import STAGES, Form
 from lindyn.bridge.validation.settings import Settings
 
 NAME, TITLE = "byol-pytorch", "byol-pytorch"
 NAMES = Names("online_encoder.net", "online_encoder.projector", "online_predictor", "target_encoder.net",
               "target_encoder.projector")  # fmt: skip
 BARE, BARE_TITLE = "backbone", "a bare backbone, as byol-pytorch's trainer and torchvision save it"
-_FIRST = {"conv1", "bn1", "fc", *backbones.STAGES}
+_FIRST = {"conv1", "bn1", "fc", *STAGES}
 
 
 def matches(content: Content) -> bool:
@@ -49,7 +50,7 @@ def _with_fc(content: Content, pieces: Pieces) -> Pieces:
     if net is None or takes in (None, net.features):
         return pieces
     places = (("backbone", NAMES.backbone), ("target_backbone", NAMES.target_backbone))
-    both: Any = {part: backbones.backbone(content.under(prefix), prefix, keep_fc=True)
+    both: Any = {part: backbones.backbone(content.under(prefix), prefix, Form(keep_fc=True))
                  for part, prefix in places if content.under(prefix)}  # fmt: skip
     if both["backbone"].features == takes:
         return replace(pieces, **both)
@@ -75,9 +76,7 @@ def read_bare(content: Content) -> Pieces:
         ValueError: a tensor is missing or of the wrong shape.
     """
     net = backbones.backbone(content.weights, "the backbone")
-    only = "This file holds a backbone only, neither projector nor predictor nor target: collapse measures of its " \
-           "features can be tested, no law about W_p."  # fmt: skip
-    said = (only,) if net is None else (only, f"The backbone was taken to be {backbones.title(net)}, by its tensors.")
+    said = (BACKBONE_ONLY,) if net is None else (BACKBONE_ONLY, backbones.said(net))
     return Pieces(content.path, BARE, BARE_TITLE, backbone=net, notes=said, step=content.number("step"),
                   epoch=content.number("epoch"))  # fmt: skip
 

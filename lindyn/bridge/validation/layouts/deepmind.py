@@ -1,13 +1,15 @@
-"""DeepMind's BYOL (haiku): projector and predictor of online and target network, from a pickle through stand-ins."""
+"""DeepMind's BYOL (haiku): both networks with their heads, from a pickle through stand-ins."""
 
+import re
 from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from lindyn.bridge.validation import heads
+from lindyn.bridge.validation import backbones, heads
 from lindyn.bridge.validation.layouts.assembling import WITHOUT_BACKBONE, WITHOUT_PREDICTOR
 from lindyn.bridge.validation.layouts.content import Content, Layout
 from lindyn.bridge.validation.records import Pieces
+from lindyn.bridge.validation.resnets import Form
 from lindyn.bridge.validation.settings import Settings
 
 NAME, TITLE = "deepmind", "DeepMind's BYOL (haiku)"
@@ -26,6 +28,11 @@ LAYERS = {
     "fc1": ("linear_1", {"w": "weight"}, {"b": "bias"}),
 }
 MOMENTS = {"running_mean": "~/mean_ema", "running_var": "~/var_ema"}
+FORM = Form(same=True)
+_NET = re.compile(r"(online|target)_params\.(\w*res_net\w*)/~/")
+_PARTS = {f"{part}{k + 1}": f"{its}_{k}" for k in range(3) for part, its in (("conv", "conv"), ("bn", "batchnorm"))}
+_PARTS |= {"downsample.0": "shortcut_conv", "downsample.1": "shortcut_batchnorm"}
+_NORM = {"weight": "scale", "bias": "offset"} | {key: f"{place}.average" for key, place in MOMENTS.items()}
 
 
 def matches(content: Content) -> bool:
@@ -34,7 +41,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the heads; the backbone is not rebuilt.
+    """Return the pieces.
 
     Raises:
         ValueError: a tensor is missing or of the wrong shape.
@@ -42,16 +49,60 @@ def read(content: Content) -> Pieces:
     predictor = head(content.weights, "online", "predictor")
     notes = [
         "The file holds no settings: give optim.lr, optim.weight_decay, optim.momentum and method.ema.",
-        f"The backbone is not rebuilt, as haiku pads its strided convolutions otherwise than torch: {WITHOUT_BACKBONE}",
         "The target tree's own predictor plays no part in the method and is left out.",
     ]
     if predictor is None:
         notes.append(f"This file holds no predictor: {WITHOUT_PREDICTOR}")
+    net = backbone(content.weights, "online")
+    if net is not None:
+        notes.append(backbones.said(net) + " Its strided layers pad as in haiku.")
+    else:
+        notes.append(f"The file holds no ResNet (v1) of DeepMind's code that lindyn builds: {WITHOUT_BACKBONE}")
     return Pieces(
-        content.path, NAME, TITLE, projector=head(content.weights, "online", "projector"), predictor=predictor,
+        content.path, NAME, TITLE, backbone=net, projector=head(content.weights, "online", "projector"),
+        predictor=predictor, target_backbone=backbone(content.weights, "target"),
         target_projector=head(content.weights, "target", "projector"), step=content.number("step"),
         settings=Settings.of(CODE, "DeepMind's code"), notes=tuple(notes),
     )  # fmt: skip
+
+
+def backbone(found: Mapping[str, Tensor], side: str) -> nn.Module | None:
+    """Return the ResNet of one side with haiku's padding, or None where there is none of version 1.
+
+    Args:
+        found: all tensors.
+        side: "online" or "target".
+
+    Raises:
+        ValueError: a tensor is missing or of the wrong shape; it is named as in the file.
+    """
+    net = next((m[2] for key in found if (m := _NET.match(key)) and m[1] == side), None)
+    if net is None or f"{side}_params.{net}/~/final_batchnorm.scale" in found:
+        return None
+    names = _names(found, side, net)
+    tensors = {here: found[key].permute(3, 2, 0, 1) if found[key].ndim == 4 and key.endswith(".w") else
+               found[key].flatten() for here, key in names.items() if key in found}  # fmt: skip
+    try:
+        return backbones.backbone(tensors, "", FORM)
+    except ValueError as error:
+        here, _, what = str(error).removeprefix(".").partition(" ")
+        raise ValueError(f"{names.get(here, here)} {what}") from error
+
+
+def _names(found: Mapping[str, Tensor], side: str, net: str) -> dict[str, str]:
+    """Return what the tensors of this ResNet are called in the file, by torchvision's names."""
+    modules = {"conv1": "initial_conv", "bn1": "initial_batchnorm"}
+    for group in range(4):
+        its = f"{net}/~/block_group_{group}/~/block_"
+        numbers = {int(m[1]) for key in found if (m := re.match(rf"{side}_params\.{re.escape(its)}(\d+)/", key))}
+        modules |= {f"layer{group + 1}.{k}.{part}": f"block_group_{group}/~/block_{k}/~/{its_part}"
+                    for k in numbers for part, its_part in _PARTS.items()}  # fmt: skip
+    names = {}
+    for here, module in modules.items():
+        for leaf, its_leaf in _NORM.items() if "batchnorm" in module else (("weight", "w"),):
+            tree, glue = ("state", "/") if leaf in MOMENTS else ("params", ".")
+            names[f"{here}.{leaf}"] = f"{side}_{tree}.{net}/~/{module}{glue}{its_leaf}"
+    return names
 
 
 def head(found: Mapping[str, Tensor], side: str, name: str) -> nn.Sequential | None:

@@ -37,7 +37,7 @@ def read(content: Content) -> Pieces:
     pieces = assemble(content, NAME, TITLE, replace(names, backbone=""), settings=known, target_expected=False)
     inner = {key: value for key, value in content.under("encoder").items() if not key.startswith("fc.")}
     net = backbones.backbone(inner, "encoder") if inner else None
-    said = f"The backbone was taken to be {backbones.title(net)}, by its tensors." if net is not None else (
+    said = backbones.said(net) if net is not None else (
         "The encoder is none that lindyn builds: give the projections of two views as features.")  # fmt: skip
     return with_notes(replace(pieces, backbone=net), said, "SimSiam has no target network: tau = 1.", note)
 

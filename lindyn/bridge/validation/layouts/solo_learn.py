@@ -8,11 +8,12 @@ from lindyn.bridge.validation.layouts.assembling import Names, assemble, with_no
 from lindyn.bridge.validation.layouts.content import Content, Layout
 from lindyn.bridge.validation.layouts.optimisers import settings
 from lindyn.bridge.validation.records import Pieces
+from lindyn.bridge.validation.resnets import Form
 from lindyn.bridge.validation.settings import Settings
 
 NAME, TITLE = "solo-learn", "solo-learn"
 ARGS = "args.json"
-STEM_PADDING = 2  # its CIFAR stem is a 3 x 3 convolution that pads by 2
+FORM = Form(stem_padding=2)  # of its CIFAR stem, a 3 x 3 convolution
 
 
 def is_solo(content: Content) -> bool:
@@ -47,7 +48,7 @@ def pieces_of(content: Content, name: str, title: str, predictor_saved: bool = T
     known = Settings.of(of_method(str(args.get("method", ""))), "solo-learn's code").over(known)
     known = Settings.of(of_args(args), ARGS).over(known)
     pieces = assemble(
-        content, name, title, names, settings=known, stem_padding=STEM_PADDING, predictor_saved=predictor_saved,
+        content, name, title, names, settings=known, form=FORM, predictor_saved=predictor_saved,
         target_expected=False,
     )  # fmt: skip
     missing = "" if args or wrong else f"There is no {ARGS} beside the checkpoint: give the run's settings yourself."

@@ -1,0 +1,141 @@
+"""Networks that pad as haiku and TensorFlow do: against haiku's own network, TensorFlow's outputs and JAX."""
+
+import haiku as hk
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as fn
+
+from lindyn.bridge.validation.layouts import deepmind, miszkur, read_checkpoint
+from lindyn.bridge.validation.layouts.content import Content
+from lindyn.bridge.validation.resnets import title
+from lindyn.bridge.validation.same_padding import SameConv2d, SameMaxPool2d, padding
+from tests.bridge.validation.originals import FIXTURES, images
+
+ENCODER = FIXTURES / "miszkur/pre_trained_encoder.h5"
+
+
+@given(n=st.integers(1, 40), kernel=st.integers(1, 7), stride=st.integers(1, 4))
+def test_the_padding_is_that_of_xla(n, kernel, stride):
+    (low, high), _ = jax.lax.padtype_to_pads((n, 5), (kernel, 1), (stride, 1), "SAME")
+    assert padding((n, 5), (kernel, 1), (stride, 1))[2:] == [low, high]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    size=st.tuples(st.integers(3, 17), st.integers(3, 17)), kernel=st.sampled_from([1, 3, 7]), seed=st.integers(0, 9)
+)
+def test_strided_convolution_and_pooling_are_those_of_xla(size, kernel, seed):
+    draw = np.random.default_rng(seed)
+    x, w = draw.normal(size=(2, 3, *size)), draw.normal(size=(4, 3, kernel, kernel))
+    layer = SameConv2d(3, 4, kernel, stride=2, bias=False).double()
+    layer.weight.data = torch.as_tensor(w)
+    with jax.enable_x64(True):
+        conv = np.asarray(jax.lax.conv_general_dilated(x, w, (2, 2), "SAME"))
+        pool = np.asarray(hk.max_pool(x, (1, 1, kernel, kernel), (1, 1, 2, 2), "SAME"))
+    np.testing.assert_allclose(layer(torch.as_tensor(x)).detach(), conv, rtol=1e-12, atol=1e-12)
+    assert np.array_equal(SameMaxPool2d(kernel, 2)(torch.as_tensor(x)), pool)
+
+
+def haikus(blocks, channels, bottleneck):
+    """Return DeepMind's torso: haiku's ResNet without its last layer, and its trees after a step with moments."""
+
+    class ResNet50(hk.nets.ResNet):
+        def __call__(self, inputs, is_training):
+            out = jax.nn.relu(self.initial_batchnorm(self.initial_conv(inputs), is_training))
+            out = hk.max_pool(out, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+            for group in self.block_groups:
+                out = group(out, is_training, False)
+            return out.mean(axis=(1, 2))
+
+    def apply(inputs, is_training):
+        return ResNet50(blocks, 10, bottleneck=bottleneck, channels_per_group=channels)(inputs, is_training)
+
+    net = hk.transform_with_state(apply)
+    params, state = net.init(jax.random.PRNGKey(0), jnp.ones((2, 32, 32, 3)), True)
+    draw = np.random.default_rng(0)  # a fresh network's last scales are 0
+    params = jax.tree.map(lambda a: jnp.asarray(a + 0.1 * draw.normal(size=a.shape), jnp.float32), params)
+    _, state = net.apply(params, state, None, draw.normal(size=(8, 32, 32, 3)).astype("float32"), True)
+    return net, params, state
+
+
+def named(side, params, state):
+    trees = {f"{side}_params": params, f"{side}_state": state}
+    return {f"{tree}.{module}.{leaf}": torch.tensor(np.asarray(value))
+            for tree, modules in trees.items() for module, leaves in modules.items()
+            for leaf, value in leaves.items()}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("blocks", "channels", "bottleneck", "words"),
+    [
+        ((1, 1, 1, 1), (8, 8, 8, 8), False, "a ResNet of 1 + 1 + 1 + 1 basic blocks"),
+        ((2, 2, 2, 2), (8, 16, 24, 32), False, "ResNet-18"),
+        ((3, 4, 6, 3), (16, 24, 32, 48), True, "ResNet-50"),
+    ],
+)
+def test_haikus_own_resnet_comes_back(blocks, channels, bottleneck, words):
+    net, params, state = haikus(blocks, channels, bottleneck)
+    found = named("target", params, state)
+    built = deepmind.backbone(found, "target")
+    assert title(built) == words and built.features == channels[-1]
+    assert deepmind.backbone(found, "online") is None
+    draw = np.random.default_rng(1)
+    for size in (32, 33, 46):
+        x = draw.normal(size=(3, size, size, 3)).astype("float32")
+        expected = np.asarray(net.apply(params, state, None, x, False)[0])
+        got = built(torch.as_tensor(x).permute(0, 3, 1, 2)).numpy()
+        np.testing.assert_allclose(got, expected, atol=2e-5 * np.abs(expected).max())
+
+
+def test_tensorflows_own_encoder_comes_back():
+    pieces = read_checkpoint(ENCODER)
+    outputs = np.load(ENCODER.parent / "outputs_of_tensorflow.npz")
+    x = images(16)
+    for name, batch in (("even", x), ("odd", x[:, :, :7, :7])):
+        got = pieces.backbone(batch).numpy()
+        np.testing.assert_allclose(got, outputs[name], atol=2e-6 * np.abs(outputs[name]).max())
+    assert pieces.layout == "miszkur" and pieces.projector is None and pieces.predictor is None
+    assert any("holds a backbone only" in note for note in pieces.notes)
+    assert any("ResNet-18 of width 4 with a 3 x 3 first layer" in note for note in pieces.notes)
+
+
+def test_torchs_own_padding_is_another_network():
+    """The reference tells the two apart: with torch's padding the outputs are off."""
+    net = read_checkpoint(ENCODER).backbone
+    expected = np.load(ENCODER.parent / "outputs_of_tensorflow.npz")["even"]
+    for module in net.modules():
+        if isinstance(module, SameConv2d) and module.kernel_size == (3, 3):
+            module.forward = lambda x, own=module: fn.conv2d(x, own.weight, own.bias, own.stride, padding=1)
+    assert np.abs(net(images(16)).numpy() - expected).max() > 0.05 * np.abs(expected).max()
+
+
+def test_every_missing_tensor_of_the_encoder_is_named():
+    whole = Content.of(ENCODER).weights
+    for key in whole:
+        with pytest.raises(ValueError, match="is missing") as caught:
+            miszkur.encoder({name: value for name, value in whole.items() if name != key})
+        assert key in str(caught.value)
+
+
+def test_every_missing_tensor_of_haikus_network_is_named():
+    _, params, state = haikus((1, 1, 1, 1), (8, 8, 8, 8), False)
+    whole = named("online", params, state)
+    for key in whole:
+        part = {name: value for name, value in whole.items() if name != key}
+        if "logits" in key or key.endswith((".hidden", ".counter")):
+            assert deepmind.backbone(part, "online") is not None
+            continue
+        with pytest.raises(ValueError, match="is missing") as caught:
+            deepmind.backbone(part, "online")
+        assert key in str(caught.value)
+
+
+def test_version_two_of_haikus_resnet_is_not_taken_for_version_one():
+    found = {"online_params.res_net50/~/final_batchnorm.scale": torch.ones(8),
+             "online_params.res_net50/~/initial_conv.w": torch.ones(7, 7, 3, 8)}  # fmt: skip
+    assert deepmind.backbone(found, "online") is None
