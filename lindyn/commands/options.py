@@ -3,10 +3,11 @@
 import argparse
 import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from lindyn._toml import read_tables
 
 
 @dataclass(frozen=True)
@@ -162,14 +163,8 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: no such file, not TOML, an unknown section or key (the near one is suggested).
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}.") from error
     out: dict[str, Any] = {}
-    for key, value in tables.items():
+    for key, value in read_tables(path).items():
         if isinstance(value, dict):
             _known(path, f"section [{key}]", key, [section for section in _TITLES if section])
             names = [option.name for option in OPTIONS if option.section == key]

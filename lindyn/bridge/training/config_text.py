@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from lindyn._toml import read_tables
 from lindyn.bridge.training import sections
 from lindyn.bridge.training.sections import OPTIONS, SECTIONS
 
@@ -15,12 +16,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         ValueError: no such file, not TOML, an unknown section or key.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"Cannot read the configuration {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not TOML: {error}.") from error
+    tables = read_tables(path)
     flat: dict[str, Any] = {}
     for section, table in tables.items():
         if section in ("paper", "printed"):

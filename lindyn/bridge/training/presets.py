@@ -12,13 +12,13 @@ The printed numbers are the papers' and are never mixed with measured ones.
 """
 
 import functools
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lindyn import _checks, claims
+from lindyn._toml import read_tables
 from lindyn.bridge.training import sections
 from lindyn.bridge.training.config import TrainConfig
 
@@ -171,7 +171,8 @@ def _folder(paper: str) -> Path:
 def _read(paper: str, name: str) -> Table:
     path = _folder(paper) / f"{name}.toml"
     protocol, found, shared = (
-        _toml(p) for p in (path.with_name("protocol.toml"), path, _folder(paper).parents[1] / SHARED)
+        read_tables(p, "the preset")
+        for p in (path.with_name("protocol.toml"), path, _folder(paper).parents[1] / SHARED)
     )
     _known(path, "the file", found, _TABLE)
     rows: list[Row] = []
@@ -198,15 +199,6 @@ def _read(paper: str, name: str) -> Table:
 def _place(name: str, printed: tuple[str, ...]) -> int:
     """Return where the paper prints a row among those of its claim; what it does not print stays last."""
     return printed.index(name) if name in printed else len(printed)
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"Cannot read the preset {path}: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not TOML: {error}.") from error
 
 
 def _known(path: Path, where: str, given: Mapping[str, Any], known: set[str]) -> None:
