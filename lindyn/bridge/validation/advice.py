@@ -229,10 +229,11 @@ def _no_modes() -> Advice:
 
 
 def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
-    keys = ", ".join(f"{key}=..." for key in rates.missing) or "the keys of lindyn train"
+    keys = ", ".join(f"{key}=..." for key in rates.missing)
+    why = f"The file does not say how it was trained; give {keys} as you ran it." if keys else ""
     return Advice(
         f"What other rates would have done cannot be computed: {', '.join(absent)} of the run not known.", SURE,
-        f"The file does not say how it was trained; give {keys}.",
+        why or "; ".join(rates.assumed) + ".",
     )  # fmt: skip
 
 

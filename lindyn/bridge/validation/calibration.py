@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lindyn.bridge.training.networks import has_batchnorm
-from lindyn.bridge.validation.images import ImageFeatures
+from lindyn.bridge.validation.images import BY_RUNNING, ImageFeatures
 from lindyn.bridge.validation.records import Pieces
 
 EARLY = 100
@@ -32,6 +32,12 @@ def needs_calibration(pieces: Pieces) -> bool:
 def note(pieces: Pieces) -> str:
     """Return what was done, in words."""
     return NOTE.format(early=EARLY, step=pieces.step)
+
+
+def described(source: ImageFeatures) -> ImageFeatures:
+    """Return the features of calibrated pieces, with words on their BatchNorm that say so."""
+    words = source.description.replace(BY_RUNNING, "BatchNorm by statistics of one pass over these images")
+    return replace(source, description=words)
 
 
 @torch.no_grad()

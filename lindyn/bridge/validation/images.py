@@ -18,6 +18,8 @@ BATCHNORM = ("eval", "batch")
 FAR = 1_000_000
 """Pass over the images that the views are drawn for: no training run has come so far, so that none has seen them."""
 
+BY_RUNNING = "BatchNorm by its running statistics"
+
 
 @dataclass(frozen=True, eq=False)
 class ImageFeatures:
@@ -152,7 +154,7 @@ def _mode(norms: list[Any], mode: str, batch: int) -> str:
     if mode == "batch":
         return f"BatchNorm by the batch of {batch}"
     fresh = any(norm.running_mean is not None and not bool(norm.running_mean.any()) for norm in norms)
-    return "BatchNorm by its running statistics" + " (which have seen no batch yet)" * fresh
+    return BY_RUNNING + " (which have seen no batch yet)" * fresh
 
 
 def _network(backbone: nn.Module, projector: nn.Module | None, mode: str, device: Any) -> tuple[nn.Module, list[Any]]:

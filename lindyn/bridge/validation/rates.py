@@ -98,10 +98,9 @@ def _rates(known: dict[str, Any]) -> dict[str, float]:
 
 def _missing(known: dict[str, Any], target: str) -> tuple[str, ...]:
     """Return the keys that would make the None known, in the order of the sections."""
-    wanted = ["optim.alpha_p", *NEEDS["step_time"], *NEEDS["eta_s"], *NEEDS["eta_p"]]
-    if known.get("optim.name", FLOWING) != FLOWING:
-        wanted = ["optim.alpha_p"]
-    wanted += ["method.target"] + ["method.ema"] * (target == "ema")
+    wanted = ["optim.alpha_p", "method.target"]
+    if known.get("optim.name", FLOWING) == FLOWING:  # else no other rate would become known
+        wanted += [*NEEDS["step_time"], *NEEDS["eta_s"], *NEEDS["eta_p"]] + ["method.ema"] * (target == "ema")
     told = {key for key in wanted if key not in known}
     if "optim.weight_decay" in told:
         told.discard("optim.predictor_weight_decay")  # -1, the usual, means that of the others

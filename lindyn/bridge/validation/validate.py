@@ -229,7 +229,7 @@ def _by_network(pieces: Pieces, request: _Request) -> tuple[Pieces, FeatureSourc
     if not calibration.needs_calibration(pieces):
         return pieces, source("eval"), ""
     pieces = calibration.calibrated(pieces, source("batch"))
-    return pieces, source("eval"), calibration.note(pieces)
+    return pieces, calibration.described(source("eval")), calibration.note(pieces)
 
 
 def _given(features: Any) -> FeatureSource:

@@ -72,7 +72,7 @@ def place(answer: Validation) -> str:
     """Return where in training the checkpoint stands."""
     pieces = answer.pieces
     parts = [f"step {pieces.step:,}" if pieces.step is not None else ""]
-    parts += [f"epoch {pieces.epoch}" if pieces.epoch is not None else ""]
+    parts += [f"epoch {pieces.epoch} as the file counts" if pieces.epoch is not None else ""]
     return ", ".join(part for part in parts if part)
 
 

@@ -169,3 +169,9 @@ def test_schedules_are_said_to_leave_beta_and_alpha_p_at_their_start():
 def test_a_value_out_of_its_range_is_said(key, value, text):
     with pytest.raises(ValueError, match=text):
         rates(BYOL | {key: value})
+
+
+def test_an_optimiser_that_is_no_flow_asks_for_nothing_that_would_not_help():
+    """With LARS no EMA rate makes beta known; the reason is told instead."""
+    rates = rates_of(Settings.of({"optim.name": "lars", "optim.alpha_p": 1.0, "method.target": "ema"}, "here"))
+    assert rates.missing == () and "LARS is no gradient flow" in rates.assumed[0]
