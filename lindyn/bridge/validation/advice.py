@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from lindyn.bridge import alarms
 from lindyn.bridge.diagnosis import Diagnosis
 from lindyn.bridge.validation import what_if
+from lindyn.bridge.validation.headline import NEAR, alarm_of, told
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import FAILS, NOT_TESTABLE, Advice, Finding, OverTraining, PredictorMap
 from lindyn.bridge.validation.settings import Rates, Settings
@@ -29,81 +29,13 @@ from lindyn.bridge.validation.sureness import (
     weak_points,
 )  # fmt: skip
 from lindyn.bridge.validation.what_if import Outcome
-from lindyn.bridge.validation.words import law
 
-FOLLOWS = 0.1
-"""Relative error of s and of p up to which the simulator is said to follow a run."""
-NEAR = "near"
-"""The alarm's word where it cannot be told from "at risk" with these samples."""
-_HEADLINE = {
-    "healthy": "Not collapsing",
-    NEAR: "Near the limit of the collapse alarm",
-    "at risk": "At risk of collapse",
-    "collapsed": "Collapsed",
-}
 _SENTENCE = {
     "healthy": "It is not collapsing",
     NEAR: "It is near the limit of the collapse alarm",
     "at risk": "It is at risk of collapse",
     "collapsed": "It has collapsed",
 }
-
-
-def headline(
-    findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "", over: OverTraining | None = None
-) -> str:
-    """Return one sentence: is it collapsing, does the theory describe it.
-
-    Args:
-        findings: all laws.
-        diagnosis: the reading; None without features or predictor.
-        kind: the main predictor map.
-        over: curves with the simulator beside them; where it follows the run to its end, that is said.
-    """
-    collapse = _HEADLINE.get(alarm_of(findings, diagnosis)[0], "Whether it collapses cannot be told without features")
-    state, held, failed = theory_state(findings, kind)
-    if state == "cannot be tested":
-        return f"{collapse}; no law of the theory could be tested."
-    named = ", ".join(dict.fromkeys(law(f.law) for f in failed))
-    missed = f" (not: {named})" if failed else ""
-    return f"{collapse}; {_told(state, held, failed, over)}{missed}."
-
-
-def _told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: OverTraining | None) -> str:
-    """Return what the laws and the simulator say together: laws of a trained end fail in a run that is on its way."""
-    share = f"{len(held)} of {len(held) + len(failed)}"
-    close = _closeness(over)
-    if close and failed:
-        return f"the simulator follows the run ({close}), of the laws that training ends in {share} hold"
-    return f"the linear theory {state}: {share} testable laws hold"
-
-
-def _closeness(over: OverTraining | None) -> str:
-    """Return the simulator's errors at the end in words where both are small, else nothing."""
-    if over is None or not {"s", "p"} <= set(over.error):
-        return ""
-    last = {name: float(np.asarray(over.error[name])[-1]) for name in ("s", "p")}
-    if not all(error <= FOLLOWS for error in last.values()):
-        return ""
-    return f"relative error s {last['s']:.2g}, p {last['p']:.2g}"
-
-
-def alarm_of(findings: Sequence[Finding], diagnosis: Diagnosis | None) -> tuple[str, str]:
-    """Return the collapse alarm and its reason: of the diagnosis, without a predictor of the finding on collapse.
-
-    A network that is healthy by its numbers, with a limit of the alarm inside an interval, is "near".
-    """
-    found = next((f for f in findings if f.law == "collapse" and math.isfinite(f.value)), None)
-    if diagnosis is not None:
-        alarm, reason = diagnosis.alarm, diagnosis.reason
-    elif found is not None:
-        alarm, reason = alarms.collapse_alarm(float(found.details["concentration"]), found.value)
-        reason = found.reason if alarm == "healthy" else reason
-    else:
-        return alarms.UNKNOWN, ""
-    if alarm == "healthy" and found is not None and found.verdict == NOT_TESTABLE:
-        return NEAR, found.reason
-    return alarm, reason
 
 
 def advise(
@@ -153,13 +85,13 @@ def advise(
 
 def _without_repeats(found: Sequence[Advice]) -> Iterator[Advice]:
     """Yield the advice; weak points that stood under an earlier one are not listed again."""
-    told = ""
+    last = ""
     for advice in found:
         basis, mark, points = advice.because.partition(WEAK)
-        if mark and points == told:
+        if mark and points == last:
             yield replace(advice, because=f"{basis}; weak points as above.")
         else:
-            told = points if mark else told
+            last = points if mark else last
             yield advice
 
 
@@ -192,8 +124,8 @@ def _description(
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return Advice("No law of the theory could be tested on this input.", SURE, _reasons(findings))
-    told = _told(state, held, failed, over)
-    text = f"{told[0].upper()}{told[1:]}."
+    words = told(state, held, failed, over)
+    text = f"{words[0].upper()}{words[1:]}."
     if failed:
         text += " It fails in: " + ", ".join(dict.fromkeys(f.title for f in failed)) + "."
     assumptions = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]

@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation import advice as advising
 from lindyn.bridge.validation import (
-    calibration,
+    asked,
     calls,
     features_alone,
     from_trace,
@@ -20,36 +20,19 @@ from lindyn.bridge.validation import (
     over_training,
     own_linear,
 )
-from lindyn.bridge.validation import features as sources
+from lindyn.bridge.validation.asked import Request
 from lindyn.bridge.validation.calls import AUTO
-from lindyn.bridge.validation.images import ImageFeatures
+from lindyn.bridge.validation.headline import headline
 from lindyn.bridge.validation.layouts import read_checkpoint
 from lindyn.bridge.validation.measuring import Measured, measure
 from lindyn.bridge.validation.rates import rates_of
-from lindyn.bridge.validation.records import FeatureSource, OverTraining, Pieces, Validation
+from lindyn.bridge.validation.records import OverTraining, Pieces, Validation
 from lindyn.bridge.validation.settings import Rates, Settings
 from lindyn.bridge.validation.stages import Stages
 
-OWN_IMAGES = ("lindyn",)
-"""Layouts whose checkpoints say which images they were trained on."""
 OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
 FEW = 4
 """Fewer checkpoints than this give no curve where there is a trace."""
-WEIGHTS_ONLY = "No features: what weights alone permit was tested; give features, or images for the backbone."
-
-
-@dataclass(frozen=True)
-class _Request:
-    """How to read and measure."""
-
-    images: str | Path
-    settings: Settings
-    names: Mapping[str, str] | None
-    layout: str | None
-    unsafe: bool
-    samples: int | None
-    device: str | None
-    seed: int
 
 
 def validate(
@@ -98,7 +81,7 @@ def validate(
     calls.check(features, images, samples, device, seed)
     given = None if not paths and features is not None else inputs.find(paths)
     values = {full_name(key): value for key, value in (settings or {}).items()}
-    request = _Request(
+    request = Request(
         images,
         Settings.of(values, "the call"),
         names,
@@ -131,7 +114,7 @@ def _one_each(features: Any, count: int) -> list[Any]:
     return found
 
 
-def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any], stages: Stages) -> Validation:
+def _of_checkpoints(given: inputs.Inputs, request: Request, features: list[Any], stages: Stages) -> Validation:
     """Return the answer to one checkpoint or several."""
     readings: list[tuple[Pieces, Measured]] = []
     notes: list[str] = list(given.notes)
@@ -141,10 +124,10 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
         pieces = read_checkpoint(path, unsafe=request.unsafe, names=request.names, layout=request.layout)
         notes += [note for note in calls.overridden(request.settings, pieces.settings) if note not in notes]
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
-        pieces, source, why = _with_features(pieces, own, request)
+        pieces, source, why = asked.of_checkpoint(pieces, own, request)
         notes += [why] if why and why not in notes else []
         words = source.description if source is not None else OWN_F if pieces.F is not None else ""
-        _check_something(pieces, source)
+        asked.check_something(pieces, source)
         measured = measure(
             source,
             pieces.predictor,
@@ -163,23 +146,13 @@ def _of_checkpoints(given: inputs.Inputs, request: _Request, features: list[Any]
     return _answer(pieces, rates, measured, words, over, mode_readings.of(readings, rates), readings)
 
 
-def _of_features(features: Any, request: _Request, stages: Stages) -> Validation:
+def _of_features(features: Any, request: Request, stages: Stages) -> Validation:
     """Return the answer to features without a checkpoint."""
     stages.begin("features")
-    source = _given(features)
+    source = asked.given(features)
     pieces = features_alone.pieces_of(features, request.settings)
     measured = measure(source, pieces.predictor, progress=stages.tell, seed=request.seed)
     return _answer(pieces, rates_of(pieces.settings), measured, source.description, None, None)
-
-
-def _check_something(pieces: Pieces, source: FeatureSource | None) -> None:
-    """Refuse a checkpoint of which nothing can be tested."""
-    if source is None and all(part is None for part in (pieces.F, pieces.predictor, pieces.projector)):
-        backbone = "--images DIR for its backbone, or " if pieces.backbone is not None else ""
-        raise ValueError(
-            f"{pieces.path} ({pieces.title}) holds no predictor, no projector and no F: without features no law can be "
-            f"tested. Give {backbone}--features FILE."
-        )
 
 
 def _in_order(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Measured]]:
@@ -204,42 +177,6 @@ def _lightened(readings: list[tuple[Pieces, Measured]]) -> list[tuple[Pieces, Me
 def _without_networks(pieces: Pieces) -> Pieces:
     gone = dict.fromkeys(("backbone", "projector", "predictor", "target_backbone", "target_projector", "F"))
     return replace(pieces, **gone)  # type: ignore[arg-type]
-
-
-def _with_features(pieces: Pieces, features: Any, request: _Request) -> tuple[Pieces, FeatureSource | None, str]:
-    """Return the pieces, their features, or None with the reason why there are none, and a note."""
-    if features is not None:
-        return pieces, _given(features), ""
-    if request.images != AUTO:
-        return _by_network(pieces, request)
-    if pieces.layout not in OWN_IMAGES or pieces.backbone is None:
-        return pieces, None, WEIGHTS_ONLY
-    try:
-        return _by_network(pieces, request)
-    except (ValueError, ImportError, OSError) as error:
-        return pieces, None, f"{WEIGHTS_ONLY} The run's own images cannot be had: {error}"
-
-
-def _by_network(pieces: Pieces, request: _Request) -> tuple[Pieces, FeatureSource, str]:
-    def source(mode: str) -> ImageFeatures:
-        return sources.from_images(
-            pieces, request.images, device=request.device, limit=request.samples, seed=request.seed, batchnorm=mode
-        )
-
-    if not calibration.needs_calibration(pieces):
-        return pieces, source("eval"), ""
-    pieces = calibration.calibrated(pieces, source("batch"))
-    return pieces, calibration.described(source("eval")), calibration.note(pieces)
-
-
-def _given(features: Any) -> FeatureSource:
-    if isinstance(features, str | os.PathLike):
-        return sources.from_file(features)
-    if hasattr(features, "batches"):
-        return features
-    if isinstance(features, Mapping):
-        return sources.from_arrays(**features)
-    return sources.from_arrays(*features) if isinstance(features, tuple) else sources.from_arrays(features)
 
 
 def _over_training(
@@ -268,7 +205,7 @@ def _tried(make: Callable[[], OverTraining], notes: list[str]) -> OverTraining |
         return None
 
 
-def _of_trace(given: inputs.Inputs, request: _Request) -> Validation:
+def _of_trace(given: inputs.Inputs, request: Request) -> Validation:
     """Return the answer to a trace alone: the diagnosis over training."""
     assert given.trace is not None
     settings = request.settings
@@ -280,7 +217,7 @@ def _of_trace(given: inputs.Inputs, request: _Request) -> Validation:
     pieces = from_trace.pieces_of(given.title, step, settings)
     return Validation(
         pieces, rates, f"the readings in {given.trace.name}", samples, (), diagnosis, (), over,
-        advising.advise((), rates, diagnosis, (), settings, None, samples), advising.headline((), diagnosis),
+        advising.advise((), rates, diagnosis, (), settings, None, samples), headline((), diagnosis),
     )  # fmt: skip
 
 
@@ -299,5 +236,5 @@ def _answer(
     return Validation(
         pieces, rates, words, samples, measured.maps, diagnosis, found, over,
         advising.advise(found, rates, diagnosis, measured.maps, pieces.settings, modes, samples, over),
-        advising.headline(found, diagnosis, kind, over), modes,
+        headline(found, diagnosis, kind, over), modes,
     )  # fmt: skip

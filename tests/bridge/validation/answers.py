@@ -8,6 +8,7 @@ import numpy as np
 import lindyn as ld
 from lindyn.bridge import diagnose
 from lindyn.bridge.validation import advice as advising
+from lindyn.bridge.validation.headline import headline
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import Finding, OverTraining, Pieces, PredictorMap, Validation
 from lindyn.bridge.validation.settings import Rates, Settings
@@ -98,7 +99,7 @@ def answer(**changes):
     pieces = Pieces(Path("lindyn-out/train"), "lindyn", "lindyn train", step=320, epoch=10, settings=settings,
                     notes=("BatchNorm of the projector uses its running averages.",))  # fmt: skip
     advice = advising.advise(found, RATES, diagnosis, maps, settings, start, 5000)
-    headline = advising.headline(found, diagnosis, "exact")
+    line = headline(found, diagnosis, "exact")
     whole = Validation(pieces, RATES, "two views of 5,000 digits images, BatchNorm in eval mode", 5000, maps, diagnosis,
-                       found, over_training(), advice, headline, start)  # fmt: skip
+                       found, over_training(), advice, line, start)  # fmt: skip
     return replace(whole, **changes)

@@ -9,6 +9,7 @@ import lindyn as ld
 from lindyn.bridge import diagnose
 from lindyn.bridge.validation import advice as advising
 from lindyn.bridge.validation import sureness, what_if
+from lindyn.bridge.validation.headline import headline
 from lindyn.bridge.validation.modes import ModeReading
 from lindyn.bridge.validation.records import PredictorMap
 from lindyn.bridge.validation.settings import Rates, Settings
@@ -142,15 +143,15 @@ def test_missing_rates_are_asked_for_and_nothing_is_made_up():
 
 def test_headline_says_collapse_and_theory():
     found = answers.findings(answers.reading())
-    assert advising.headline(found, answers.reading(), "exact") == (
+    assert headline(found, answers.reading(), "exact") == (
         "Not collapsing; the linear theory describes it in part: 2 of 3 testable laws hold (not: symmetry)."
     )
     line = np.outer(np.ones(24), np.ones(24)) / 24
     collapsed = diagnose(line, np.eye(24), std=0.01, samples=5000)
-    assert advising.headline(GOOD, collapsed).startswith("Collapsed; the linear theory describes it: 3 of 3")
+    assert headline(GOOD, collapsed).startswith("Collapsed; the linear theory describes it: 3 of 3")
     assert advise(None)[0].text.startswith("It is not collapsing: ")
     assert advising.advise(GOOD, answers.RATES, collapsed, EXACT, samples=5000)[0].text.startswith("It has collapsed: ")
-    assert advising.headline((), None) == (
+    assert headline((), None) == (
         "Whether it collapses cannot be told without features; no law of the theory could be tested."
     )
 
@@ -174,19 +175,19 @@ def test_two_laws_do_not_say_whether_the_theory_describes_a_run():
     """Nor are they sure."""
     found = (answers.finding("slope", "fails"), answers.finding("balance"))
     assert sureness.theory_state(found)[0] == "can hardly be tested"
-    assert "; the linear theory can hardly be tested: 1 of 2 testable laws hold" in advising.headline(found, None)
+    assert "; the linear theory can hardly be tested: 1 of 2 testable laws hold" in headline(found, None)
     assert advise(None, findings=found)[1].sure == "likely" and advise(None)[1].sure == "sure"
 
 
 def test_a_simulator_that_follows_the_run_is_said_in_the_headline():
     bad = tuple(answers.finding(law, "fails") for law in ("alignment", "slope", "commutator"))
     over = replace(answers.over_training(), error={"s": np.array([0.5, 0.02]), "p": np.array([np.nan, 0.03])})
-    text = advising.headline(bad, answers.reading(), "", over)
+    text = headline(bad, answers.reading(), "", over)
     assert text.startswith("Not collapsing; the simulator follows the run (relative error s 0.02, p 0.03), of the laws")
     told = advising.advise(bad, answers.RATES, answers.reading(), EXACT, answers.SETTINGS, None, 5000, over)[1].text
     assert told.startswith("The simulator follows the run (relative error s 0.02, p 0.03)") and "0 of 3 hold" in told
     far = replace(answers.over_training(), error={"s": np.array([0.02, 0.5]), "p": np.array([0.02, 0.03])})
-    assert "does not describe it" in advising.headline(bad, answers.reading(), "", far)
+    assert "does not describe it" in headline(bad, answers.reading(), "", far)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_a_simulator_that_follows_the_run_is_said_in_the_headline():
 )
 def test_without_a_predictor_the_features_alone_raise_the_alarm(spread, concentration, verdict, text):
     found = answers.finding("collapse", verdict, spread, group="collapse", details={"concentration": concentration})
-    assert advising.headline((found,), None).startswith(text)
+    assert headline((found,), None).startswith(text)
 
 
 def test_a_limit_inside_the_interval_weakens_a_healthy_diagnosis():

@@ -10,9 +10,10 @@ import torch
 import lindyn.bridge
 from lindyn.bridge.training import checkpoints
 from lindyn.bridge.validation import calibration, inputs, loss_scale, mode_readings, summary
+from lindyn.bridge.validation.asked import WEIGHTS_ONLY
 from lindyn.bridge.validation.layouts import read_checkpoint
 from lindyn.bridge.validation.settings import Rates, Settings
-from lindyn.bridge.validation.validate import WEIGHTS_ONLY, validate
+from lindyn.bridge.validation.validate import validate
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RUN = FIXTURES / "lindyn" / "linear"
@@ -209,8 +210,8 @@ def test_checkpoints_of_a_folder_stand_by_their_numbers_and_are_thinned(tmp_path
 
 def test_a_loss_of_directions_moves_as_the_squared_distance_over_tr_F(of_run):
     """Eq. 16's edge at decay eta tr F: p_- of the finding is that of the scaled decay; details say so."""
+    from lindyn.bridge.validation import features as sources
     from lindyn.bridge.validation.measuring import measure
-    from lindyn.bridge.validation.validate import sources
 
     pieces = read_checkpoint(FIXTURES / "lindyn" / "direct_pred" / "step=00000030.ckpt")
     measured = measure(
