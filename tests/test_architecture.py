@@ -14,7 +14,7 @@ ROOT = Path(lindyn.__file__).parent
 # A room may import those to its left and itself.
 FLOORS = (
     ("equations",),
-    ("_records", "_checks", "_linalg", "_threads", "_progress", "operators"),
+    ("_records", "_checks", "_linalg", "_threads", "_progress", "_toml", "operators"),
     ("predictors",),
     ("hyperparameters", "moments", "view_sums", "streaming", "states", "sampling", "conversions"),
     ("flows",),

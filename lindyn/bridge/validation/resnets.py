@@ -54,7 +54,8 @@ def resnet(found: Mapping[str, Tensor], name: str, form: Form) -> nn.Module | No
 
     bottleneck = any(".conv3." in key for key in found)
     first = _shape(found, "conv1.weight", name)
-    net: Any = models.ResNet(models.Bottleneck if bottleneck else models.BasicBlock, [1, 1, 1, 1])
+    with torch.device("meta"):  # nothing is drawn for it: every part with weights is exchanged below
+        net: Any = models.ResNet(models.Bottleneck if bottleneck else models.BasicBlock, [1, 1, 1, 1])
     net.conv1 = nn.Conv2d(first[1], first[0], first[2], stride=2, padding=first[2] // 2, bias=False)
     net.bn1, net.features = nn.BatchNorm2d(first[0]), first[0]
     if first[2] == 3:

@@ -42,7 +42,7 @@ def test_strided_convolution_and_pooling_are_those_of_xla(size, kernel, seed):
 
 
 def haikus(blocks, channels, bottleneck):
-    """Return DeepMind's torso: haiku's ResNet without its last layer, and its trees after a step with moments."""
+    """Return DeepMind's torso, haiku's ResNet without its last layer, in eval mode, and trees of random numbers."""
 
     class ResNet50(hk.nets.ResNet):
         def __call__(self, inputs, is_training):
@@ -56,11 +56,17 @@ def haikus(blocks, channels, bottleneck):
         return ResNet50(blocks, 10, bottleneck=bottleneck, channels_per_group=channels)(inputs, is_training)
 
     net = hk.transform_with_state(apply)
-    params, state = net.init(jax.random.PRNGKey(0), jnp.ones((2, 32, 32, 3)), True)
-    draw = np.random.default_rng(0)  # a fresh network's last scales are 0
-    params = jax.tree.map(lambda a: jnp.asarray(a + 0.1 * draw.normal(size=a.shape), jnp.float32), params)
-    _, state = net.apply(params, state, None, draw.normal(size=(8, 32, 32, 3)).astype("float32"), True)
-    return net, params, state
+    shapes = jax.eval_shape(lambda key: net.init(key, jnp.ones((2, 32, 32, 3)), True), jax.random.PRNGKey(0))
+    draw = np.random.default_rng(0)
+
+    def filled(path, leaf):
+        names = {getattr(part, "key", None) for part in path}
+        if leaf.ndim == 4 and "w" in names:
+            return (draw.normal(size=leaf.shape) * (2 / np.prod(leaf.shape[:3])) ** 0.5).astype(leaf.dtype)
+        return draw.uniform(0.5, 1.5, size=leaf.shape).astype(leaf.dtype)
+
+    params, state = jax.tree_util.tree_map_with_path(filled, shapes)
+    return jax.jit(lambda params, state, x: net.apply(params, state, None, x, False)[0]), params, state
 
 
 def named(side, params, state):
@@ -74,8 +80,9 @@ def named(side, params, state):
     ("blocks", "channels", "bottleneck", "words"),
     [
         ((1, 1, 1, 1), (8, 8, 8, 8), False, "a ResNet of 1 + 1 + 1 + 1 basic blocks"),
-        ((2, 2, 2, 2), (8, 16, 24, 32), False, "ResNet-18"),
-        ((3, 4, 6, 3), (16, 24, 32, 48), True, "ResNet-50"),
+        ((1, 2, 1, 1), (8, 16, 24, 32), True, "a ResNet of 1 + 2 + 1 + 1 bottleneck blocks"),
+        pytest.param((2, 2, 2, 2), (8, 16, 24, 32), False, "ResNet-18", marks=pytest.mark.slow),
+        pytest.param((3, 4, 6, 3), (16, 24, 32, 48), True, "ResNet-50", marks=pytest.mark.slow),
     ],
 )
 def test_haikus_own_resnet_comes_back(blocks, channels, bottleneck, words):
@@ -85,9 +92,9 @@ def test_haikus_own_resnet_comes_back(blocks, channels, bottleneck, words):
     assert title(built) == words and built.features == channels[-1]
     assert deepmind.backbone(found, "online") is None
     draw = np.random.default_rng(1)
-    for size in (32, 33, 46):
+    for size in (32, 33):
         x = draw.normal(size=(3, size, size, 3)).astype("float32")
-        expected = np.asarray(net.apply(params, state, None, x, False)[0])
+        expected = np.asarray(net(params, state, x))
         got = built(torch.as_tensor(x).permute(0, 3, 1, 2)).numpy()
         np.testing.assert_allclose(got, expected, atol=2e-5 * np.abs(expected).max())
 
