@@ -11,7 +11,8 @@ from lindyn.reproduction import claims, expected, scripts
 from tests.figures.conftest import RICHEMOND
 from tests.figures.test_claims import by_key, change, damaged
 
-NUMBERS = sorted(RICHEMOND)
+LONG = (2, 6)  # their data take seconds
+NUMBERS = [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in sorted(RICHEMOND)]
 
 
 @pytest.mark.parametrize("number", NUMBERS)
@@ -41,8 +42,8 @@ def test_every_claim_can_fail(richemond, number):
         (1, "rank", (0, 1, -1), 1.0, "rank_grows"),
         (1, "trace", (2, 1, -1), -2.0, "trace_grows"),
         (1, "off_regression", (0, 2), 0.1, "regression"),
-        (2, "distance", (1, 0, -1), 0.9, "closed_form"),
-        (2, "lost", (2, slice(None)), 6, "lost"),
+        pytest.param(2, "distance", (1, 0, -1), 0.9, "closed_form", marks=pytest.mark.slow),
+        pytest.param(2, "lost", (2, slice(None)), 6, "lost", marks=pytest.mark.slow),
         (3, "q", (2, 0, -1, slice(None)), 1.0, "room"),  # DirectCopy that keeps every mode
         (3, "q", (0, 0, -1, 4), 0.0, "keeps"),
         (3, "p", (0, 0, -1, 3), 0.5, "rest"),
@@ -51,9 +52,9 @@ def test_every_claim_can_fail(richemond, number):
         (4, "s", (11, -1, 1), 0.05, "copy"),
         (5, "q", (6, 2), 0.1, "neumann"),
         (5, "closed", (7, 0), 0.1, "copy"),
-        (6, "residual", (0, 1), 1e-6, "projects"),
-        (6, "angle", (2, 1, -1), 0.5, "flow"),
-        (6, "found_angle", 3, 0.5, "pca_found"),
+        pytest.param(6, "residual", (0, 1), 1e-6, "projects", marks=pytest.mark.slow),
+        pytest.param(6, "angle", (2, 1, -1), 0.5, "flow", marks=pytest.mark.slow),
+        pytest.param(6, "found_angle", 3, 0.5, "pca_found", marks=pytest.mark.slow),
     ],
 )
 def test_the_claim_about_a_damaged_number_turns_false(richemond, number, key, index, value, claim):

@@ -31,7 +31,7 @@ def test_every_beta(beta):
 
 @pytest.mark.parametrize("target", ["ema", "online", "frozen"])
 @pytest.mark.parametrize("tau_mode", ["dynamic", "constant"])
-@pytest.mark.parametrize("predictor", ["trained", "identity"])
+@pytest.mark.parametrize("predictor", ["trained", pytest.param("identity", marks=pytest.mark.slow)])
 def test_every_choice(target, tau_mode, predictor):
     start = {"p": 1.0 if predictor == "identity" else 0.3, "tau": 1.0 if target == "online" else 0.5}
     lanes = {**RATES, "beta": np.array([0.4]), **start}

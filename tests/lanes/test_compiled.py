@@ -25,6 +25,7 @@ def fresh():
     return kept
 
 
+@pytest.mark.slow
 def test_the_kernel_is_vectorised(fresh):
     """Packed arithmetic in the wide registers of the machine, and much more of it than scalar."""
     assembly = "\n".join(fresh.inspect_asm().values())
@@ -34,6 +35,7 @@ def test_the_kernel_is_vectorised(fresh):
     assert packed > 600  # DOP853 and Rodas5P, 4 or 8 lanes an instruction
 
 
+@pytest.mark.slow
 def test_what_a_lane_keeps_is_chosen_without_branches(fresh):
     """Branches become stores under opposite masks, for which the next step's loads wait (`compiled.where`)."""
     assert "llvm.masked.store" not in "\n".join(fresh.inspect_llvm().values())

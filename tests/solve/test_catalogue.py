@@ -38,11 +38,16 @@ def relative_error(kind, got, want):
 
 
 def runs():
+    """Yield every system with every engine; diffrax compiles each anew, so that one of a kind is in the fast suite."""
+    seen = set()
     for name, make_system in CATALOGUE.items():
         system = make_system()
         group = WITH_MODES if system.kind in ("modes", "mode_weights", "parabola") else WITH_MATRICES
         for engine in system.engines:
-            yield pytest.param(name, engine, marks=group if engine == "diffrax" else ())
+            marks = [group] if engine == "diffrax" else []
+            marks += [pytest.mark.slow] if engine == "diffrax" and system.kind in seen else []
+            seen |= {system.kind} if engine == "diffrax" else set()
+            yield pytest.param(name, engine, marks=marks)
 
 
 @pytest.mark.parametrize(("name", "engine"), list(runs()))

@@ -48,6 +48,7 @@ def test_gradients_of_modes_in_rates_and_start(x64):
     assert relative(by_p, central(lambda q: end(RATES, q, engine="scipy"), p)) < 1e-6
 
 
+@pytest.mark.slow
 @WITH_MATRICES
 def test_gradients_of_weights_in_rates_start_and_data(x64):
     """From W_a = 0 too: the error norm of a block of zeros must not put NaN into the gradient."""

@@ -5,8 +5,13 @@ import pytest
 
 import lindyn as ld
 
+SLOW = pytest.mark.slow
 
-@pytest.mark.parametrize(("target", "tau"), [("ema", 0.5), ("online", 1.0), ("frozen", 1.0)])
+
+@pytest.mark.parametrize(
+    ("target", "tau"),
+    [pytest.param("ema", 0.5, marks=SLOW), ("online", 1.0), pytest.param("frozen", 1.0, marks=SLOW)],
+)
 def test_weights_equal_the_full_flow(target, tau):
     ds = ld.sweep_matrices(eta=[0.02, 0.1], seeds=[3], tau=tau, n1=6, n2=4, t1=8.0, target=target, alpha_p=1.5)
     for k, eta in enumerate((0.02, 0.1)):
@@ -21,6 +26,7 @@ def test_weights_equal_the_full_flow(target, tau):
         assert here["s_max"] == pytest.approx(ld.observables.spectrum_F(run)[-1, 0], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_correlation_gives_K():
     ds = ld.sweep_matrices(eta=[0.05], seeds=[1], system="correlation", predictor="symmetrised", n1=6, n2=4, t1=8.0)
     drawn = ld.WeightState.random(4, 6, seed=1, symmetric_predictor=True)
