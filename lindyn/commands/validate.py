@@ -52,7 +52,8 @@ def add_parser(commands: Any) -> None:
         parser.add_argument(f"--{part.replace('_', '-')}", metavar="KEY", help=f"where the {words} stands in the file")
     parser.add_argument(
         "--unsafe-pickle", action="store_true",
-        help="let the file run code while it is read: only for files that you made yourself",
+        help="read a file that only unpickling can read, through stand-ins that run none of its code; only where you "
+        "know who wrote the file",
     )  # fmt: skip
     parser.add_argument("--compare", action="store_true", help="two runs (or report.json files) side by side")
     parser.add_argument("--device", metavar="NAME", default="auto", help="cpu, cuda, ... (default %(default)s)")

@@ -155,8 +155,8 @@ def _reasons(findings: Sequence[Finding]) -> str:
 
 def _no_modes() -> Advice:
     return Advice(
-        "What other rates would have done cannot be computed here.", SURE,
-        "p, s, tau and x per mode are needed: a predictor and features of two views.",
+        "What other rates would have done cannot be computed here: needed are a predictor and features of two views, "
+        "and the projector's last layer.", SURE, "They give p, s, tau and x per mode.",
     )  # fmt: skip
 
 
@@ -183,13 +183,14 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Adv
     if rates.target == "frozen" or not rates.eta_s:
         return []
     edge = np.asarray(critical_decay(1.0, start.x, start.x_aug))
-    past = int(np.sum(rates.eta_s > edge))
+    over = rates.eta_s > edge
+    past = int(np.sum(over))
     if not past:
         return []
+    numbers = f"(theirs: {edge[over].max():.3g} or less, the run has eta_s = {rates.eta_s:.3g})"
     text = (
         f"In {past} of the {len(start)} modes of {start.words} the decay is past the critical one, x^2/(4(x + x')): by "
-        f"the theory they can only fade (largest {edge.max():.3g}, the run has eta_s = {rates.eta_s:.3g}). Less decay "
-        "keeps more of them."
+        f"the theory they can only fade {numbers}. Less decay keeps more of them."
     )
     return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 
@@ -202,10 +203,13 @@ def _alternatives(outcomes: Sequence[Outcome], start: ModeReading, weak: Sequenc
     basis = f"{len(start)} modes simulated from {start.words} for {base.duration:,.0f} of flow time (Eqs. 11-13)"
     sure = how_sure(weak)
     if base.alive == len(start):
+        every = f"all {len(start)} modes that stand" if len(start) > 1 else "the one mode that stands"
+        live = "live" if len(start) > 1 else "lives"
         text = (
-            f"Nothing needs to change: by the theory all {len(start)} modes that stand out of noise in {start.words} "
+            f"By the theory no rate needs to change: {every} out of noise in {start.words} {live} under the run's own."
         )
-        text += "live under the run's own rates."
+        behind = int(np.sum(np.asarray(start.p) <= 0))
+        text += f" {behind} of them start with p <= 0, but W_p grows there before s has faded." if behind else ""
         harm = [o for o in others if o.alive < base.alive]
         if harm:
             text += f" Fewer would live with: {', '.join(f'{o.name} ({o.alive})' for o in harm)}."

@@ -59,7 +59,7 @@ def _value(value: Any) -> str:
 
 def _line(row: Row) -> str:
     title = words.clean(row.either.title)
-    title = title if len(title) <= LAW else title[: LAW - 1] + "…"
+    title = title if len(title) <= LAW else words.clean(words.law(row.either.law))[:LAW]
     short = {SAME: "the same", ONE_SIDED: "one only"}.get(row.difference, row.difference)
     return f"  {title:<{LAW}} {_cell(row.first):<{CELL}} {_cell(row.second):<{CELL}} {short}"
 

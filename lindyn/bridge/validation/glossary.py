@@ -4,9 +4,9 @@ TERMS = {
     "F, s_j, u_j": "F = E[z z^T] of the projections z that enter the predictor, not centred; s_j and u_j are its "
     "eigenvalues and eigenvectors, largest first. With N samples no more than min(N - 1, d) of them are known.",
     "W_p, p_j": "The predictor as a linear map on column vectors; p_j = u_j^T W_p u_j, paired with s_j by u_j and not "
-    "by rank. Of a predictor with hidden layers two linear maps are given: the product of its weights with "
-    "BatchNorm folded in, and the one fitted on the features; 'explains' is the share of the variance of the "
-    "predictor's output that the map with the best offset reproduces.",
+    "by rank. Of a predictor with hidden layers three linear maps are given: the one fitted on the features, "
+    "the mean Jacobian, and the product of its weights with BatchNorm folded in; 'explains' is the share of the "
+    "variance of the predictor's output that the map with the best offset reproduces.",
     "alignment": "Cosine between u_j and W_p u_j, sign kept: 1 where u_j is an eigenvector of W_p with p_j > 0.",
     "slope of p against s": "Exponent of the power law p_j ~ s_j^slope by least squares in log-log over the modes of "
     "the window; 1/2 where the weights are balanced (Eq. 14) and in DirectPred (Eq. 18).",

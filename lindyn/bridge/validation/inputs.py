@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn.bridge.training import checkpoints as kept
+from lindyn.bridge.validation.layouts import luckmatters
 
 ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin", ".h5")
 """Endings that a checkpoint has; a file that is named itself may have any."""
@@ -96,6 +97,8 @@ def _of_folder(folder: Path) -> tuple[list[Path], Path | None]:
     if not inside:
         here = [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(ENDINGS)]
         inside = sorted((path for path in here if not path.name.startswith(".")), key=_numbers)
+        networks = [path for path in inside if not luckmatters.is_corr(path)]
+        inside = networks or inside
     if not inside and trace is None:
         raise ValueError(
             f"{folder} holds no checkpoint: neither checkpoints/ of lindyn train, nor a file that ends in "

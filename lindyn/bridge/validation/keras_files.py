@@ -30,7 +30,8 @@ def read(path: Path) -> dict[str, Any]:
             top = file.get("model_weights", file)
             if "layer_names" not in top.attrs and "layer_names0" not in top.attrs:
                 raise ValueError(
-                    f'{path} is an HDF5 file, but not one of Keras\'s save_weights("x.h5"): it has no layer_names.'
+                    f'{path} is an HDF5 file, but not one of Keras\'s save_weights("x.h5"): it has no layer_names. '
+                    "Save the encoder's weights so, or give the projections of two views with --features."
                 )
             return {LAYERS: {layer: _weights(top[layer], path) for layer in _names(top, "layer_names")}}
     except (OSError, KeyError, RuntimeError) as error:

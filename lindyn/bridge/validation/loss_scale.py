@@ -46,5 +46,6 @@ def findings_of(measured: Any, rates: Rates, settings: Settings) -> tuple[Findin
 def _noted(found: Finding, g: float) -> Finding:
     if found.law not in SCALED or found.verdict == NOT_TESTABLE:
         return found
-    words = f"{found.reason.rstrip('.')}; decays are times tr F = {1 / g:.3g}, as the run's loss compares directions."
+    scale = f"decays are times tr F = {1 / g:.3g} (what x and x' over it would be)"
+    words = f"{found.reason.rstrip('.')}; {scale}, as the run's loss compares directions."
     return replace(found, reason=words)

@@ -143,7 +143,8 @@ def _sorted(readings: Sequence[tuple[Pieces, Any]]) -> tuple[list[tuple[Pieces, 
         steps = np.array([places[k] for k in order])
         if (np.diff(steps) == 0).any():
             twice = steps[:-1][np.diff(steps) == 0][0]
-            raise ValueError(f"Every checkpoint counts once; got two of {name} {twice}. Give those of one run.")
+            files = " and ".join(p.path.name for p, _ in readings if getattr(p, name) == twice)
+            raise ValueError(f"Every checkpoint counts once; got {files}, both of {name} {twice}. Give one of them.")
         return [readings[k] for k in order], steps, unit
     return list(readings), np.arange(len(readings)), "checkpoints"
 

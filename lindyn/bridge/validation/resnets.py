@@ -91,14 +91,15 @@ def _block(found: Mapping[str, Tensor], place: str, inner: int, name: str) -> nn
     width = _shape(found, f"{place}.conv1.weight", name)[0]
     bottleneck = any(key.startswith(place + ".conv3.") for key in found)
     planes = _shape(found, f"{place}.conv3.weight", name)[0] // 4 if bottleneck else width
+    groups = width // _shape(found, f"{place}.conv2.weight", name)[1] if bottleneck else 1  # ResNeXt: several
     outer = 4 * planes if bottleneck else planes
     shortcut = None
     if stride > 1 or inner != outer or any(key.startswith(place + ".downsample.") for key in found):
         shortcut = nn.Sequential(nn.Conv2d(inner, outer, 1, stride=stride, bias=False), nn.BatchNorm2d(outer))
     if not bottleneck:
         return models.BasicBlock(inner, planes, stride, shortcut)
-    share = (64 * width + 0.5) / planes  # torchvision takes the width as planes x share / 64, rounded down
-    return models.Bottleneck(inner, planes, stride, shortcut, base_width=share)  # type: ignore[arg-type]
+    share: Any = (64 * (width // groups) + 0.5) / planes  # torchvision: width of a group = int(planes x share / 64)
+    return models.Bottleneck(inner, planes, stride, shortcut, groups, share)
 
 
 def _outputs(block: Any) -> int:
@@ -112,6 +113,8 @@ def title(net: Any) -> str:
     words = NAMES.get((kind, counts), f"a ResNet of {' + '.join(map(str, counts))} {kind} blocks")
     width = net.conv1.out_channels
     words += "" if width == 64 else f" of width {width}"
+    grouped = kind == "bottleneck" and net.layer1[0].conv2.groups > 1
+    words += f" of {net.layer1[0].conv2.groups} groups (ResNeXt)" if grouped else ""
     return words + (" with a 3 x 3 first layer" if net.conv1.kernel_size == (3, 3) else "")
 
 

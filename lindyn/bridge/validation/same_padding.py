@@ -23,12 +23,12 @@ def padding(size: Sequence[int], kernel: Sequence[int], stride: Sequence[int]) -
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with this padding; of no dilation and one group."""
+    """A convolution with this padding, of no dilation."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Return B x channels x ceil(height / stride) x ceil(width / stride)."""
         around = padding(input.shape[-2:], self.kernel_size, self.stride)
-        return fn.conv2d(fn.pad(input, around), self.weight, self.bias, self.stride)
+        return fn.conv2d(fn.pad(input, around), self.weight, self.bias, self.stride, groups=self.groups)
 
 
 class SameMaxPool2d(nn.Module):
@@ -54,7 +54,12 @@ def pad_same(net: nn.Module) -> None:
     for name, module in list(net.named_modules()):
         parent = net.get_submodule(name.rpartition(".")[0])
         if isinstance(module, nn.Conv2d) and max(module.stride) > 1:
-            shape: Any = {"kernel_size": module.kernel_size, "stride": module.stride, "bias": module.bias is not None}
+            shape: Any = {
+                "kernel_size": module.kernel_size,
+                "stride": module.stride,
+                "bias": module.bias is not None,
+                "groups": module.groups,
+            }
             same = SameConv2d(module.in_channels, module.out_channels, **shape)
             setattr(parent, name.rpartition(".")[2], same)
         elif isinstance(module, nn.MaxPool2d):

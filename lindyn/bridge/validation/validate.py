@@ -19,6 +19,7 @@ from lindyn.bridge.validation import (
     mode_readings,
     over_training,
     own_linear,
+    untrained,
 )
 from lindyn.bridge.validation.asked import Request
 from lindyn.bridge.validation.calls import AUTO
@@ -64,7 +65,7 @@ def validate(
             before those read.
         names: pieces named by hand, see `read_checkpoint`.
         layout: of the file; None finds it.
-        unsafe: whether a file that needs unpickling is read; unpickling can run code.
+        unsafe: whether a file that needs unpickling is read, through stand-ins that run none of its code.
         samples: at most so many images; None: all.
         device: of torch, "cpu", "cuda", ...; None or "auto": a GPU if there is one.
         seed: of images, views and intervals.
@@ -230,7 +231,8 @@ def _answer(
     modes: Any,
     readings: Sequence[tuple[Pieces, Measured]] = (),
 ) -> Validation:
-    found = growth.with_growth(loss_scale.findings_of(measured, rates, pieces.settings), readings)
+    laws = untrained.without_training(loss_scale.findings_of(measured, rates, pieces.settings), pieces.settings)
+    found = growth.with_growth(laws, readings)
     kind = measured.maps[0].kind if measured.maps else ""
     diagnosis, samples = measured.diagnosis, measured.samples
     return Validation(

@@ -89,7 +89,7 @@ def test_outcomes_are_those_of_an_independent_integration(target):
 def test_a_living_run_is_left_alone():
     text = advise(on_parabola(2.0, 3.0))[2].text
     assert text.startswith(
-        "Nothing needs to change: by the theory all 2 modes that stand out of noise in this checkpoint live under"
+        "By the theory no rate needs to change: all 2 modes that stand out of noise in this checkpoint live under"
     )
 
 
@@ -109,7 +109,16 @@ def test_decay_past_the_critical_one_is_said():
     rates = replace(answers.RATES, eta_s=0.5, eta_p=0.5)
     found = [a for a in advise(on_parabola(1.0, 2.0), rates) if "critical" in a.text]
     assert len(found) == 1 and "In 2 of the 2 modes of this checkpoint the decay is past" in found[0].text
-    assert "(largest 0.16, the run has eta_s = 0.5)" in found[0].text
+    assert "(theirs: 0.16 or less, the run has eta_s = 0.5)" in found[0].text
+    one = ModeReading.of([0.7, 0.7], [0.5, 0.5], [1.0, 1.0], [4.0, 0.4], [1.0, 0.1], "this checkpoint")
+    text = next(a.text for a in advise(one, rates) if "critical" in a.text)
+    assert "In 1 of the 2 modes" in text and "(theirs: 0.08 or less" in text  # not that of the mode that lives
+
+
+def test_modes_behind_zero_that_live_are_explained():
+    start = ModeReading.of([-0.1], [1.0], [1.0], [1.0], [0.0], "this checkpoint")
+    text = next(a.text for a in advise(start, answers.RATES) if "By the theory no rate needs to change" in a.text)
+    assert "1 of them start with p <= 0, but W_p grows there before s has faded." in text
 
 
 def test_how_sure_it_is_follows_from_the_weak_points():
@@ -138,7 +147,7 @@ def test_missing_rates_are_asked_for_and_nothing_is_made_up():
         and "give method.ema=..., optim.weight_decay=..." in last.because
     )
     assert what_if.simulate_changes(on_parabola(1.0), rates) == ()
-    assert "a predictor and features of two views" in advise(None)[-1].because
+    assert "a predictor and features of two views" in advise(None)[-1].text
 
 
 def test_headline_says_collapse_and_theory():
@@ -216,7 +225,7 @@ def test_no_rates_are_advised_for_a_predictor_that_is_set_by_a_rule(rule):
     settings = Settings.of({"method.loss": "l2", "model.predictor": rule}, "here")
     texts = [found.text for found in advise(on_parabola(0.7), settings=settings)]
     assert any(f"W_p is set by the rule {rule}" in text for text in texts)
-    assert not any("predictor would" in text or "Nothing needs to change" in text for text in texts)
+    assert not any("predictor would" in text or "By the theory no rate needs to change" in text for text in texts)
     trained = Settings.of({"method.loss": "l2", "model.predictor": "linear"}, "here")
     assert any("predictor would" in found.text for found in advise(on_parabola(0.7), settings=trained))
 

@@ -43,7 +43,8 @@ def resnet18():
     return lived(models.resnet18(weights=None), 64)
 
 
-@pytest.mark.parametrize(("name", "features"), [("resnet18", 512), ("resnet50", 2048)])
+@pytest.mark.parametrize(("name", "features"), [("resnet18", 512), ("resnet50", 2048), ("wide_resnet50_2", 2048),
+                                                ("resnext50_32x4d", 2048)])  # fmt: skip
 def test_torchvisions_resnets_with_and_without_fc(name, features):
     torch.manual_seed(0)
     net = lived(getattr(models, name)(weights=None), 64)
@@ -52,7 +53,8 @@ def test_torchvisions_resnets_with_and_without_fc(name, features):
     for found in (whole, bare.state_dict()):
         built = backbones.backbone(found, "backbone")
         assert_same(built, bare, 64, features=features)
-    assert backbones.title(built) == {"resnet18": "ResNet-18", "resnet50": "ResNet-50"}[name]
+    titles = {"resnet18": "ResNet-18", "resnext50_32x4d": "ResNet-50 of 32 groups (ResNeXt)"}
+    assert backbones.title(built) == titles.get(name, "ResNet-50")
 
 
 def test_a_resnet_with_the_fc_that_belongs_to_it(resnet18):

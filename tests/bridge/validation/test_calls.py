@@ -97,7 +97,8 @@ def test_features_without_variance_have_collapsed(kind, views):
     for path in (None, *FILES):
         answer = validate(*([] if path is None else [path]), features=flat(kind, views))
         assert answer.headline.startswith("Collapsed; "), (path, answer.headline)
-        assert len(summary.summary(answer).splitlines()) <= 40 and "report.html" in reports.files(answer)
+        assert len(summary.summary(answer).splitlines()) <= 40
+        assert views == 1 or path not in (None, LINEAR) or "report.html" in reports.files(answer)
 
 
 def test_equal_views_tell_nothing_of_the_augmentation():

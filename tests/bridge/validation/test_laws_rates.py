@@ -146,3 +146,10 @@ def test_the_boundary_is_that_of_the_fixed_points(eta):
 def test_above_the_critical_decay_every_mode_is_below():
     finding = of(findings(rates(eta_s=0.5, eta_p=0.5)), "boundary")
     assert finding.verdict == FAILS and finding.value == 8 and "above the critical decay" in finding.reason
+
+
+def test_the_modes_below_the_boundary_are_counted_by_their_own_numbers():
+    """The count is that of p_j < p_- as measured; the bootstrap gives its ends alone."""
+    finding = of(findings(rates(eta_s=0.06, eta_p=0.06)), "boundary")
+    below = finding.details["p"] < finding.details["p_minus"]
+    assert np.array_equal(finding.details["below"], below) and finding.value == below.sum()

@@ -239,7 +239,10 @@ def test_without_a_predictor_the_spectrum_is_still_read(fine):
     [
         (lambda r: r[:1], "2 checkpoints or more; got 1"),
         (lambda r: [r[0], (r[1][0], replace(r[1][1], F=None))], "need features of every checkpoint; got one without"),
-        (lambda r: [r[0], r[0]], "Every checkpoint counts once; got two of step 0"),
+        (
+            lambda r: [r[0], r[0]],
+            r"counts once; got step=0+\.ckpt and step=0+\.ckpt, both of step 0\. Give one of them",
+        ),
         (lambda r: [r[0], (r[1][0], replace(r[1][1], F=np.eye(5)))], r"same width d; got \[5, 8\]"),
     ],
 )

@@ -187,6 +187,20 @@ def test_wrong_input_is_one_sentence(given, options, message):
     assert message in str(found.value) and "\n" not in str(found.value)
 
 
+def test_a_folder_of_luckmatters_is_its_network_with_F_beside_it():
+    answer = validate(FIXTURES / "luckmatters" / "linear")
+    assert answer.pieces.layout == "luckmatters" and answer.pieces.predictor is not None
+    assert any("F was read from corr_006_iter30.pth" in note for note in answer.pieces.notes)
+
+
+def test_laws_of_a_trained_predictor_are_not_tested_where_a_rule_sets_it():
+    answer = validate(FIXTURES / "lindyn" / "direct_pred" / "step=00000030.ckpt", samples=400)
+    found = {f.law: f for f in answer.findings}
+    for law in ("constant", "balance", "eq17", "eq17_pairs"):
+        assert found[law].verdict == "not testable" and "set by the rule direct_pred, not trained" in found[law].reason
+    assert found["alignment"].verdict != "not testable"
+
+
 def test_a_folder_without_checkpoints_and_a_truncated_one(tmp_path):
     with pytest.raises(ValueError, match=r"holds no checkpoint: neither checkpoints/"):
         validate(tmp_path)

@@ -43,7 +43,8 @@ def _collapse(measured: Measured) -> Finding:
         HOLDS: f"The spread is above {SPREAD_AT_RISK:.2g} and one direction carries at most {concentration.high:.2g}",
         FAILS: f"The spread is {spread.value:.2g} (at risk below {SPREAD_AT_RISK:.2g}) and one direction carries "
         f"{concentration.value:.2g} (at risk above {CONCENTRATION_AT_RISK:g})",
-        NOT_TESTABLE: f"The limits {SPREAD_AT_RISK:.2g} and {CONCENTRATION_AT_RISK:g} lie inside the intervals",
+        NOT_TESTABLE: f"A limit lies inside its interval: {SPREAD_AT_RISK:.2g} of the spread, or "
+        f"{CONCENTRATION_AT_RISK:g} of one direction's share",
     }[verdict]
     return made("collapse", spread, verdict, f"{reason} of tr F.", **details)
 

@@ -113,9 +113,9 @@ def _boundary(known: _Modes, rates: Rates, kind: str) -> Finding:
     if np.isnan(low).all():
         low = high = value
     dead = np.isnan(margin.full)
-    surely, perhaps, here = dead | (high < 0), dead | ~(low >= 0), dead | (value < 0)
+    surely, perhaps, here = dead | (high < 0), dead | ~(low >= 0), dead | (margin.full < 0)
     count, fewest, most = (float(np.sum(modes)) for modes in (here, surely, perhaps))
-    interval = Interval(count, fewest, most, float(np.sum(dead | (margin.full < 0))))
+    interval = Interval(min(max(count, fewest), most), fewest, most, count)
     p_minus, p_plus = branches(eta, known.tau.full, known.x.full, known.x_aug.full)
     critical = critical_decay(known.tau.full, known.x.full, known.x_aug.full)
     verdict = HOLDS if not perhaps.any() else FAILS if surely.any() else NOT_TESTABLE

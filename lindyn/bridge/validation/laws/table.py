@@ -109,7 +109,7 @@ _ALL = (
         "a tilt of modes i and j changes at the rate -(K_i + K_j): positive is necessary and sufficient",
     ),
     Law(
-        "boundary", "no leading mode lies below the collapse boundary",
+        "boundary", "prediction: no leading mode is below the collapse boundary",
         "number of leading modes with p_j < p_-(eta, tau)", f"{TIAN}, Eq. 16, Fig. 4", "theory", 0.0, "below",
         "a mode below p_-, or any mode above the critical decay, goes to 0",
     ),

@@ -48,7 +48,7 @@ def read(content: Content) -> Pieces:
     """
     predictor = head(content.weights, "online", "predictor")
     notes = [
-        "The file holds no settings: give optim.lr, optim.weight_decay, optim.momentum and method.ema.",
+        "The file holds no settings; none is asked for, since LARS has no rates in flow time.",
         "The target tree's own predictor plays no part in the method and is left out.",
     ]
     if predictor is None:

@@ -69,6 +69,11 @@ def second_moment(found: dict[str, Tensor] | Any, tree: Any) -> tuple[Tensor, st
     return F, "cumulated_corr was taken as a moving average; a run without dyn_lambda keeps a sum over batches there."
 
 
+def is_corr(path: Path) -> bool:
+    """Return whether a file is named as those that hold F of an epoch and no network."""
+    return re.fullmatch(r"corr_\d+_iter\d+\.pth", path.name) is not None
+
+
 def corr_file(path: Path) -> Path | None:
     """Return the file of F-hat of the same epoch, the furthest one for model_final.pth, or None."""
     epoch = _epoch(path)
