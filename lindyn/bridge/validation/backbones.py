@@ -36,6 +36,31 @@ def backbone(found: Mapping[str, Tensor], name: str, form: Form = TORCHVISION) -
     return None
 
 
+def translated(found: Mapping[str, Tensor], names: Mapping[str, str], form: Form) -> Any:
+    """Return the ResNet whose tensors a file of another framework holds, kernels as height x width x in x out.
+
+    Args:
+        found: tensors by the file's names.
+        names: the file's name of every tensor, by torchvision's.
+        form: what the tensors of a ResNet do not show.
+
+    Raises:
+        ValueError: a tensor is missing, not finite or of the wrong shape; it is named as in the file.
+    """
+    tensors = {}
+    for here, name in names.items():
+        kernel = here.endswith((".0.weight", "conv1.weight", "conv2.weight", "conv3.weight"))
+        if name in found and kernel and found[name].ndim != 4:
+            raise ValueError(f"{name} must be height x width x in x out; got shape {tuple(found[name].shape)}.")
+        if name in found:
+            tensors[here] = found[name].permute(3, 2, 0, 1) if kernel else found[name].flatten()
+    try:
+        return backbone(tensors, "", form)
+    except ValueError as error:
+        here, _, what = str(error).removeprefix(".").partition(" ")
+        raise ValueError(f"{names.get(here, here)} {what}") from error
+
+
 def linear(found: Mapping[str, Tensor], name: str, *_: Any) -> nn.Module | None:
     """Return lindyn's linear network, or None."""
     if set(found) != {"linear.weight"}:

@@ -35,7 +35,7 @@ def read(path: Path) -> dict[str, Any]:
                 )
             return {LAYERS: {layer: _weights(top[layer], path) for layer in _names(top, "layer_names")}}
     except (OSError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0].strip("'\"")
+        reason = str(error).partition("\n")[0].strip("'\"")
         raise ValueError(f"{path} is damaged ({reason}); copy it again, or take the checkpoint before it.") from error
 
 
@@ -53,5 +53,8 @@ def _weights(group: Any, path: Path) -> dict[str, torch.Tensor]:
     for name in _names(group, "weight_names"):
         if name not in group:
             raise ValueError(f"{path} lists {name}, but the tensor is missing; save the weights again.")
-        found[name] = torch.from_numpy(np.asarray(group[name]))
+        entry = group[name]
+        if not hasattr(entry, "dtype") or entry.dtype.kind not in "fiu":
+            raise ValueError(f"{path} lists {name} as a tensor, but it holds no numbers; save the weights again.")
+        found[name] = torch.from_numpy(np.asarray(entry))
     return found

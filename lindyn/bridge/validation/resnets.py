@@ -71,7 +71,7 @@ def resnet(found: Mapping[str, Tensor], name: str, form: Form) -> nn.Module | No
         net.relu = net.relu if between > 0 else nn.Identity()
         net.maxpool = net.maxpool if between > 1 else nn.Identity()
     if form.keep_fc and "fc.weight" in found:
-        net.fc = nn.Linear(net.features, _shape(found, "fc.weight", name)[0])
+        net.fc = nn.Linear(net.features, _shape(found, "fc.weight", name, 2)[0])
         net.features = net.fc.out_features
     else:
         net.fc = nn.Identity()
@@ -90,8 +90,9 @@ def _block(found: Mapping[str, Tensor], place: str, inner: int, name: str) -> nn
     stride = 2 if number == "0" and stage != "layer1" else 1
     width = _shape(found, f"{place}.conv1.weight", name)[0]
     bottleneck = any(key.startswith(place + ".conv3.") for key in found)
-    planes = _shape(found, f"{place}.conv3.weight", name)[0] // 4 if bottleneck else width
-    groups = width // _shape(found, f"{place}.conv2.weight", name)[1] if bottleneck else 1  # ResNeXt: several
+    planes = max(1, _shape(found, f"{place}.conv3.weight", name)[0] // 4) if bottleneck else width
+    inputs = _shape(found, f"{place}.conv2.weight", name)[1]
+    groups = width // inputs if bottleneck and inputs and width % inputs == 0 else 1  # ResNeXt: several
     outer = 4 * planes if bottleneck else planes
     shortcut = None
     if stride > 1 or inner != outer or any(key.startswith(place + ".downsample.") for key in found):
@@ -137,9 +138,11 @@ def torchvision_names(found: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], i
     return {key.replace(".shortcut.", ".downsample."): value for key, value in found.items()}, between
 
 
-def _shape(found: Mapping[str, Tensor], key: str, name: str) -> Any:
+def _shape(found: Mapping[str, Tensor], key: str, name: str, axes: int = 4) -> Any:
     if key not in found:
         raise ValueError(f"{name}.{key} is missing.")
+    if found[key].ndim != axes:
+        raise ValueError(f"{name}.{key} must have {axes} axes; got shape {tuple(found[key].shape)}.")
     return found[key].shape
 
 
@@ -156,7 +159,11 @@ def _set_norms(net: nn.Module, found: Mapping[str, Tensor], eps: float) -> None:
 
 
 def filled(net: nn.Module, found: Mapping[str, Tensor], name: str) -> nn.Module | None:
-    """Load the tensors; None where there are more than the network has."""
+    """Load the tensors; None where there are more than the network has.
+
+    Raises:
+        ValueError: a tensor is missing, not finite or of a shape that does not fit.
+    """
     mine = net.state_dict()
     if set(found) - set(mine):
         return None
@@ -165,6 +172,8 @@ def filled(net: nn.Module, found: Mapping[str, Tensor], name: str) -> nn.Module 
             raise ValueError(f"{name}.{key} is missing.")
         if key in found and found[key].shape != value.shape:
             raise ValueError(f"{name}.{key} must have shape {tuple(value.shape)}; got {tuple(found[key].shape)}.")
+        if key in found and not bool(torch.isfinite(found[key]).all()):
+            raise ValueError(f"{name}.{key} must be finite; it holds NaN or infinity, so the run had diverged.")
     wide = any(value.dtype == torch.float64 for value in found.values())
     (net.double() if wide else net).load_state_dict(dict(found), strict=False)
     return net

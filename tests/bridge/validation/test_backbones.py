@@ -155,3 +155,19 @@ def test_other_networks_are_not_taken_for_one_of_these(resnet18):
     assert backbones.backbone(models.mobilenet_v3_small(weights=None).state_dict(), "backbone") is None
     assert backbones.backbone(resnet18.state_dict() | {"attention.weight": torch.zeros(3)}, "backbone") is None
     assert backbones.backbone(nn.Sequential(nn.Linear(3, 3)).state_dict(), "backbone") is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("conv1.weight", torch.zeros(64), r"backbone.conv1.weight must have 4 axes; got shape \(64,\)"),
+        ("layer1.0.conv1.weight", torch.zeros(64, 64), "backbone.layer1.0.conv1.weight must have 4 axes"),
+        ("layer2.0.conv2.weight", torch.zeros(128, 9, 3, 3), "backbone.layer2.0.conv2.weight must have shape"),
+        ("bn1.weight", torch.full((64,), torch.nan), "backbone.bn1.weight must be finite; it holds NaN"),
+    ],
+)
+def test_tensors_that_cannot_be_those_of_a_resnet_are_named(key, value, text):
+    torch.manual_seed(0)
+    for net in (models.resnet18(weights=None), models.resnet50(weights=None)):
+        with pytest.raises(ValueError, match=text):
+            backbones.backbone(net.state_dict() | {key: value}, "backbone")

@@ -185,10 +185,16 @@ def written(folder, kind):
     if kind == "keras":
         path.write_bytes((FIXTURES / "miszkur" / "pre_trained_encoder.h5").read_bytes())
         return cut(path)
-    if kind in ("hdf5", "layer", "weight"):
+    if kind in ("hdf5", "layer", "weight", "group", "words"):
         with h5py.File(path, "w") as file:
             if kind != "hdf5":
                 file.attrs["layer_names"] = ["dense"]
+            if kind in ("group", "words"):
+                group = file.create_group("dense")
+                group.attrs["weight_names"] = ["dense/kernel:0"]
+                _ = group.create_group("dense/kernel:0") if kind == "group" else None
+                if kind == "words":
+                    group["dense/kernel:0"] = "no numbers"
             if kind == "weight":
                 file.create_group("dense").attrs["weight_names"] = ["dense/kernel:0"]
     if kind == "list":
@@ -224,6 +230,8 @@ def written(folder, kind):
         ("keras", r"is damaged \(Unable to .*truncated file.*\); copy it again"),
         ("hdf5", r'is an HDF5 file, but not one of Keras.s save_weights\("x.h5"\): it has no layer_names'),
         ("layer", r"is damaged \(.*'dense'.*\); copy it again"),
+        ("group", r"lists dense/kernel:0 as a tensor, but it holds no numbers; save the weights again"),
+        ("words", r"lists dense/kernel:0 as a tensor, but it holds no numbers; save the weights again"),
         ("weight", r"lists dense/kernel:0, but the tensor is missing; save the weights again"),
         ("list", "holds a list and no weights by name; save the network's state_dict"),
         ("torchscript", "is a TorchScript archive; save the state_dict"),

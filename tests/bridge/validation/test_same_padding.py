@@ -1,5 +1,7 @@
 """Networks that pad as haiku and TensorFlow do: against haiku's own network, TensorFlow's outputs and JAX."""
 
+import re
+
 import haiku as hk
 import jax
 import jax.numpy as jnp
@@ -146,3 +148,36 @@ def test_version_two_of_haikus_resnet_is_not_taken_for_version_one():
     found = {"online_params.res_net50/~/final_batchnorm.scale": torch.ones(8),
              "online_params.res_net50/~/initial_conv.w": torch.ones(7, 7, 3, 8)}  # fmt: skip
     assert deepmind.backbone(found, "online") is None
+
+
+WRONG = {
+    "kernel": (torch.zeros(5), r"{} must be height x width x in x out; got shape \(5,\)"),
+    "NaN": (torch.tensor(torch.nan), "{} must be finite; it holds NaN or infinity"),
+    "shape": (torch.zeros(3), r"{} must have shape \(\d+,\); got \(3,\)"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "haikus_name", "keras_name"),
+    [
+        ("kernel", "initial_conv.w", "conv2d/kernel:0"),
+        ("kernel", "block_group_1/~/block_0/~/conv_1.w", "basic_block_3/conv2d_9/kernel:0"),
+        ("NaN", "block_group_2/~/block_0/~/batchnorm_0.scale", "basic_block_5/batch_normalization_14/gamma:0"),
+        ("NaN", "block_group_3/~/block_0/~/shortcut_conv.w", "basic_block_5/conv2d_14/bias:0"),
+        ("shape", "block_group_3/~/block_0/~/shortcut_batchnorm.offset", "basic_block/conv2d_1/bias:0"),
+    ],
+)
+def test_a_wrong_tensor_is_named_as_in_its_file(kind, haikus_name, keras_name):
+    value, text = WRONG[kind]
+    _, params, state = haikus((1, 1, 1, 1), (8, 8, 8, 8), False)
+    for read, found, end in (
+        (lambda tensors: deepmind.backbone(tensors, "online"), named("online", params, state), haikus_name),
+        (miszkur.encoder, Content.of(ENCODER).weights, keras_name),
+    ):
+        key = next(name for name in found if name.endswith(end))
+        wrong = torch.full_like(found[key], torch.nan) if kind == "NaN" else value
+        with pytest.raises(ValueError, match=r"\S+ must") as caught:
+            read({**found, key: wrong})
+        named_as = str(caught.value).split(" ")[0]
+        assert named_as == key or (kind == "NaN" and end.endswith("bias:0") and "batch_normalization_14" in named_as)
+        assert re.search(text.format(re.escape(named_as)), str(caught.value)) and "\n" not in str(caught.value)

@@ -79,14 +79,7 @@ def backbone(found: Mapping[str, Tensor], side: str) -> nn.Module | None:
     net = next((m[2] for key in found if (m := _NET.match(key)) and m[1] == side), None)
     if net is None or f"{side}_params.{net}/~/final_batchnorm.scale" in found:
         return None
-    names = _names(found, side, net)
-    tensors = {here: found[key].permute(3, 2, 0, 1) if found[key].ndim == 4 and key.endswith(".w") else
-               found[key].flatten() for here, key in names.items() if key in found}  # fmt: skip
-    try:
-        return backbones.backbone(tensors, "", FORM)
-    except ValueError as error:
-        here, _, what = str(error).removeprefix(".").partition(" ")
-        raise ValueError(f"{names.get(here, here)} {what}") from error
+    return backbones.translated(found, _names(found, side, net), FORM)
 
 
 def _names(found: Mapping[str, Tensor], side: str, net: str) -> dict[str, str]:

@@ -65,12 +65,16 @@ def encoder(found: Mapping[str, Tensor]) -> nn.Module | None:
     for name in names.values():
         if name not in found:
             raise ValueError(f"{name} is missing.")
-    tensors = {here: found[name] for here, name in names.items()}
-    for place in [here.removesuffix(".running_mean") for here in names if here.endswith(".running_mean")]:
+    shifted = dict(found)
+    for here in [here for here in names if here.endswith(".running_mean")]:
+        place = here.removesuffix(".running_mean")
         before = place.replace("bn", "conv").replace("downsample.1", "downsample.0")
-        tensors[f"{before}.weight"] = tensors[f"{before}.weight"].permute(3, 2, 0, 1)
-        tensors[f"{place}.running_mean"] = tensors[f"{place}.running_mean"] - tensors.pop(f"{before}.bias")
-    return backbones.backbone(tensors, "the encoder", FORM)
+        bias = names.pop(f"{before}.bias")
+        if found[bias].shape != found[names[here]].shape:
+            shapes = f"{tuple(found[names[here]].shape)}; got {tuple(found[bias].shape)}"
+            raise ValueError(f"{bias} must have shape {shapes}.")
+        shifted[names[here]] = found[names[here]] - found[bias]
+    return backbones.translated(shifted, names, FORM)
 
 
 def _modules(found: Mapping[str, Tensor]) -> dict[str, list[str]]:
