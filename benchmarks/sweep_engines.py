@@ -58,7 +58,7 @@ def jax_engine(rtol: float, lanes: int) -> Solve:
     return run
 
 
-class Settings(ctypes.Structure):
+class SolverSettings(ctypes.Structure):
     names = ("one", "safety", "largest", "smallest", "floor", "tolerance", "limit")
     _fields_ = [*((name, ctypes.c_int64) for name in names), ("t1", ctypes.c_double)]
 
@@ -77,7 +77,7 @@ def in_c(rtol: float, lanes: int, extra: tuple[str, ...] = ()) -> Solve:
     rows = [ALPHA_P * one, beta, eta, eta, X * one, X_AUG * one, P0 * one, S0 * one, TAU0 * one, level]
     given, out = np.ascontiguousarray(np.stack(rows)), np.empty((4, n))
     numbers = (block.ONE, block.SAFETY, block.LARGEST, block.SMALLEST, block.ERROR_FLOOR, block.log2_bits(rtol), 10**9)
-    settings = Settings(*numbers, T1)
+    settings = SolverSettings(*numbers, T1)
     pointer = ctypes.POINTER(ctypes.c_double)
     threads = available_cores()
     chunks = split(n, threads)  # as the library does

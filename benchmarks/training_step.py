@@ -27,9 +27,9 @@ from lightly.models.utils import deactivate_requires_grad, update_momentum
 from torch import Tensor, nn
 
 from lindyn.bridge import TrainConfig
+from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.networks import backbone
-from lindyn.bridge.training.run import build, make_trainer, quiet
-from lindyn.bridge.training.sources import open_source
+from lindyn.bridge.training.trainer import build, make_trainer, quiet
 
 PREDICTORS = ("mlp", "linear", "direct_pred", "direct_copy", "linear_regression", "neumann", "visser",
               "newton_schulz", "newton_schulz_twice", "stiefel")  # fmt: skip
@@ -75,7 +75,7 @@ class LightlyBYOL(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=RATE, momentum=0.9)
 
 
-class Clock(pl.Callback):
+class CallCounter(pl.Callback):
     """Takes the time of the steps after `WARM`, and every loss if asked."""
 
     def __init__(self, device: str, steps: int, curve: bool = False):
@@ -115,7 +115,7 @@ def turn(args: argparse.Namespace, predictor: str, steps: int, curve: bool = Fal
         source = open_source(config)
         module: Any = build(config, source)
         trainer: Any = make_trainer(config, Path(folder), source)
-        clock = Clock(args.device, steps, curve)
+        clock = CallCounter(args.device, steps, curve)
         if predictor == "lightly":
             network = backbone(config, source.shape)
             module = LightlyBYOL(network, network.features, source)
@@ -132,7 +132,7 @@ def turn(args: argparse.Namespace, predictor: str, steps: int, curve: bool = Fal
 
 
 def _batches(source: Any, config: TrainConfig) -> Any:
-    from lindyn.bridge.training.order import Order
+    from lindyn.bridge.training.image_order import Order
 
     return source.loader(Order(source.count, config.optim.batch, 1, config.run.seed), lambda: 0)
 

@@ -19,10 +19,10 @@ from common import arguments, report
 from threadpoolctl import threadpool_limits
 from torch import nn
 
-from lindyn.bridge.validation import laws
-from lindyn.bridge.validation.measuring import measure
-from lindyn.bridge.validation.records import FeatureBatch
-from lindyn.bridge.validation.settings import Rates
+from lindyn.bridge import laws
+from lindyn.bridge.measure.measuring import measure
+from lindyn.bridge.records import FeatureBatch
+from lindyn.bridge.run.settings import Rates
 
 BATCH = 512
 

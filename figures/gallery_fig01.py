@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main
 from lindyn.plotting import style, sweep_map
-from lindyn.reproduction import Checklist, Claim, main
 from lindyn.sweeps.outcome import COLLAPSED
 
 STARTS = {"copy": "target starts as a copy", "zero": "target starts at zero"}

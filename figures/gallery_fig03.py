@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main
 from lindyn.plotting import style
-from lindyn.reproduction import Checklist, Claim, main
 from lindyn.sweeps.outcome import COLLAPSED, UNDECIDED
 
 ETA = (0.02, 0.05, 0.1)

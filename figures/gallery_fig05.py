@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from scipy.stats import norm, spearmanr
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main
 from lindyn.plotting import style
-from lindyn.reproduction import Checklist, Claim, main
 from lindyn.sweeps.outcome import ALIVE, NOT_GROWING
 
 TABLE_5A = {"1 (constant random)": 18.8, "0.999": 69.8, "0.99": 72.5, "0.9": 68.4, "0 (stop-gradient)": 0.3}

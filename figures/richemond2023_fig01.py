@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lindyn as ld
-from lindyn.equations import statistics
+from lindyn.equations import view_correlations
+from lindyn.papers import Checklist, Claim, main
 from lindyn.plotting import over_time, style
-from lindyn.reproduction import Checklist, Claim, main
 
 
 def compute(
@@ -73,8 +73,8 @@ def compute(
 
 def _off_regression(y: Any, data: Any) -> float:
     """Return ||W_p F - H||/||H||: how far W_p is from the regression of the outputs."""
-    F = statistics.correlation(y.W, data.X, data.X_aug)
-    H = statistics.cross(y.W, y.W_a, data.X)
+    F = view_correlations.correlation(y.W, data.X, data.X_aug)
+    H = view_correlations.cross(y.W, y.W_a, data.X)
     return float(np.linalg.norm(y.W_p @ F - H) / np.linalg.norm(H))
 
 

@@ -15,8 +15,8 @@ import scipy.linalg
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, listed, main
 from lindyn.plotting import over_time, style
-from lindyn.reproduction import Checklist, Claim, listed, main
 
 LOST = 1e-3  # an eigenvalue of F below it has died; those that live end at p_+^2/alpha_p
 

@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, listed, main
 from lindyn.plotting import over_time, style
 from lindyn.predictors import Rule
-from lindyn.reproduction import Checklist, Claim, listed, main
 
 KEPT = 1e-3  # of the largest eigenvalue
 

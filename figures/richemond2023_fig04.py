@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main
 from lindyn.plotting import style
 from lindyn.predictors import Rule
-from lindyn.reproduction import Checklist, Claim, main
 
 RULES: dict[str, Any] = {
     "trained": "trained",

@@ -19,9 +19,9 @@ from matplotlib.lines import Line2D
 from scipy import optimize
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main
 from lindyn.plotting import style
 from lindyn.predictors import Rule
-from lindyn.reproduction import Checklist, Claim, main
 
 COPY_RIDGE = 0.45
 RULES: dict[str, Any] = {

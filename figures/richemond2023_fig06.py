@@ -18,9 +18,9 @@ import scipy.linalg
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, listed, main
 from lindyn.plotting import over_time, style
 from lindyn.predictors import Rule, statistics
-from lindyn.reproduction import Checklist, Claim, listed, main
 
 RULES = {
     "regression": Rule.of("linear_regression"),

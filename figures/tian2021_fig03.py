@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main, numerical_fixed_points
 from lindyn.plotting import phase_plane, style
-from lindyn.reproduction import Checklist, Claim, main, stationary
 
 P, S = (-0.8, 1.5), (0.0, 1.2)  # the window
 NEAR_P, NEAR_S = (-0.006, 0.026), (0.0, 6.0e-4)  # the inset: p_- is about eta
@@ -81,8 +81,8 @@ def _run(flow: Any, p: np.ndarray, s: np.ndarray, tau: float, end: float, times:
     return ld.simulate(flow, ld.ModeState(p=p, s=s, tau=tau), ts=ts, rtol=1e-11, engine="scipy")
 
 
-def _field(flow: Any, tau: float) -> stationary.Field:
-    return stationary.field(flow, ("p", "s"), lambda p, s: {"p": p, "s": s, "tau": tau})
+def _field(flow: Any, tau: float) -> numerical_fixed_points.Field:
+    return numerical_fixed_points.field(flow, ("p", "s"), lambda p, s: {"p": p, "s": s, "tau": tau})
 
 
 def _points(fields: list, eta: tuple, tau: float, sigma2: float, alpha_p: float) -> dict[str, Any]:
@@ -96,24 +96,26 @@ def _points(fields: list, eta: tuple, tau: float, sigma2: float, alpha_p: float)
         closed[k] = [(theory.p_zero, 0.0), (theory.p_minus, theory.s_minus), (theory.p_plus, theory.s_plus)]
         closed_words[k] = [str(theory.stability[name]) for name in ("zero", "minus", "plus")]
         if e > 0:
-            roots = stationary.roots(rates, grid, lambda v: P[0] <= v[0] <= P[1] and -1e-9 <= v[1] <= S[1])
+            roots = numerical_fixed_points.roots(rates, grid, lambda v: P[0] <= v[0] <= P[1] and -1e-9 <= v[1] <= S[1])
             found[k, : len(roots)] = roots[:3]
-            words[k, : len(roots)] = [stationary.stability(rates, root)[0] for root in roots[:3]]
+            words[k, : len(roots)] = [numerical_fixed_points.stability(rates, root)[0] for root in roots[:3]]
     return {"points": found, "stability": words, "closed": closed, "closed_stability": closed_words}
 
 
-def _lines_of_points(rates: stationary.Field, p_star: float) -> dict[str, Any]:
+def _lines_of_points(rates: numerical_fixed_points.Field, p_star: float) -> dict[str, Any]:
     """Return the two lines of fixed points at eta = 0 with the eigenvalues across and along; roots found blindly."""
     floor = np.stack([np.linspace(*P, 461) + 1e-4, np.zeros(461)], axis=1)
     wall = np.stack([np.full(120, p_star), np.linspace(0.01, S[1], 120)], axis=1)
     out: dict[str, Any] = {}
     for name, line in (("floor", floor), ("wall", wall)):
-        values = np.array([stationary.stability(rates, v)[1].real for v in line])
+        values = np.array([numerical_fixed_points.stability(rates, v)[1].real for v in line])
         across = np.take_along_axis(values, np.argmax(np.abs(values), axis=1)[:, None], axis=1)[:, 0]
         out |= {name: line, f"{name}_across": across, f"{name}_along": np.min(np.abs(values), axis=1)}
         out[f"{name}_rate"] = np.max(np.abs(rates(line.T)), axis=0)
     grid = np.stack(np.meshgrid(np.linspace(-0.7, 1.4, 9), np.linspace(0.05, 1.0, 6)), axis=-1).reshape(-1, 2)
-    out["blind"] = stationary.roots(rates, grid, lambda v: P[0] <= v[0] <= P[1] and -1e-9 <= v[1] <= S[1], apart=1e-3)
+    out["blind"] = numerical_fixed_points.roots(
+        rates, grid, lambda v: P[0] <= v[0] <= P[1] and -1e-9 <= v[1] <= S[1], apart=1e-3
+    )
     return out
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main, numerical_fixed_points
 from lindyn.plotting import phase_plane, style
-from lindyn.reproduction import Checklist, Claim, main, stationary
 
 WINDOW = (-0.32, 1.08)
 NAMES = {(1, -1): "stable", (-1, 1): "unstable", (1, 1): "half-stable left", (-1, -1): "half-stable right"}
@@ -65,13 +65,13 @@ def compute(
 def _velocity(eta: float, sigma2: float, tau: float) -> Any:
     """Return p -> dp/dt on the parabola, from the library's flow."""
     flow = ld.ParabolaFlow(ld.Hyperparameters(1.0, 0.0, eta), x_aug=sigma2, tau="constant")
-    rates = stationary.field(flow, ("p",), lambda p: {"p": p, "tau": tau})
+    rates = numerical_fixed_points.field(flow, ("p",), lambda p: {"p": p, "tau": tau})
     return flow, lambda p: rates(np.asarray(p)[None])[0]
 
 
 def _one_decay(eta: float, sigma2: float, tau: float, p: Any, p_start: Any, horizon: float) -> dict[str, Any]:
     flow, velocity = _velocity(eta, sigma2, tau)
-    found = stationary.crossings(velocity, p)
+    found = numerical_fixed_points.crossings(velocity, p)
     zeros, signs = np.full(3, np.nan), np.zeros((3, 2), dtype=int)
     for k, (zero, left, right) in enumerate(found):
         zeros[k], signs[k] = zero, (left, right)
@@ -82,7 +82,7 @@ def _one_decay(eta: float, sigma2: float, tau: float, p: Any, p_start: Any, hori
 def _p_minus(eta: float, tau: float, sigma2: float) -> float:
     """Return the repelling zero."""
     grid = np.linspace(*WINDOW, 2803)
-    found = stationary.crossings(_velocity(float(eta), sigma2, float(tau))[1], grid)
+    found = numerical_fixed_points.crossings(_velocity(float(eta), sigma2, float(tau))[1], grid)
     return next(zero for zero, left, right in found if (left, right) == (-1, 1))
 
 

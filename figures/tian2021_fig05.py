@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, listed, main
 from lindyn.plotting import over_time, style
-from lindyn.reproduction import Checklist, Claim, listed, main
 
 EARLY = 5.0  # flow time at which tau is compared
 ROWS = ("top", "bottom")

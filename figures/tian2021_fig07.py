@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, listed, main
 from lindyn.plotting import over_time, style
-from lindyn.reproduction import Checklist, Claim, listed, main
 
 BYOL = 0.996
 

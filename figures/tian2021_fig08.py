@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 
 import lindyn as ld
 from lindyn.equations import weights
+from lindyn.papers import Checklist, Claim, main
 from lindyn.plotting import over_time, style
-from lindyn.reproduction import Checklist, Claim, main
 
 FACTOR_AT = 100.0  # the fall is stated at this time
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 import lindyn as ld
 from lindyn.equations import matrices
+from lindyn.papers import Checklist, Claim, listed, main
 from lindyn.plotting import over_time, style
-from lindyn.reproduction import Checklist, Claim, listed, main
 
 RISES = 1.01  # peak over start above which a curve is said to rise
 ROUND_OFF = 1e-11  # of ||F|| ||W_p||: below it the commutator is noise

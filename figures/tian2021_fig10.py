@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.papers import Checklist, Claim, main, numerical_fixed_points
 from lindyn.plotting import phase_plane, style
-from lindyn.reproduction import Checklist, Claim, main, stationary
 
 REACH = 2.0  # left window: |w|, |w_p| <= REACH
 PLANE = (-0.5, 1.0)  # middle and right window: w and w_a
@@ -62,13 +62,13 @@ def compute(
 
 def _left(flow: Any, w_a: float, level: float, arrows: int, horizon: float) -> dict[str, Any]:
     """Return the direction field, the hyperbola with the eigenvalues on it, the origin, and trajectories."""
-    rates = stationary.field(flow, ("w", "p"), lambda w, p: {"w": w, "p": p, "a": w_a})
+    rates = numerical_fixed_points.field(flow, ("w", "p"), lambda w, p: {"w": w, "p": p, "a": w_a})
     side = np.linspace(-REACH, REACH, arrows) + 1e-3  # off the hyperbola and the origin, where there is no direction
     grid = np.stack(np.meshgrid(side, side))
     field = rates(grid)
     w = np.geomspace(level / REACH, REACH, 160)
     branch = np.stack([w, level / w])
-    values = np.array([np.sort(stationary.stability(rates, v)[1].real) for v in branch.T])
+    values = np.array([np.sort(numerical_fixed_points.stability(rates, v)[1].real) for v in branch.T])
     around = np.linspace(0, 2 * np.pi, 14, endpoint=False) + 0.1
     w0, p0 = 1.9 * np.cos(around), 1.9 * np.sin(around)
     run = _run(flow, p0, w0, np.full_like(w0, w_a), horizon)
@@ -78,17 +78,19 @@ def _left(flow: Any, w_a: float, level: float, arrows: int, horizon: float) -> d
         "left_branch": branch,
         "left_branch_rate": np.max(np.abs(rates(branch))),
         "left_branch_eigenvalues": values,
-        "left_origin_eigenvalues": stationary.stability(rates, np.zeros(2))[1].real,
+        "left_origin_eigenvalues": numerical_fixed_points.stability(rates, np.zeros(2))[1].real,
         "left_w": run.states.w,
         "left_p": run.states.p,
-        "left_roots": stationary.roots(rates, np.random.default_rng(0).uniform(-REACH, REACH, (60, 2)), _anywhere),
+        "left_roots": numerical_fixed_points.roots(
+            rates, np.random.default_rng(0).uniform(-REACH, REACH, (60, 2)), _anywhere
+        ),
     }
 
 
 def _middle(flow: Any, l_d: float, l_s: float, horizon: float) -> dict[str, Any]:
     """Return the plane (w_a, w = w_p): nullclines, fixed points, and what a nudge off the origin does."""
-    rates = stationary.field(flow, ("a", "w"), lambda a, w: {"p": w, "w": w, "a": a})
-    roots = stationary.roots(rates, np.array([(0.6, 0.4), (0.4, 0.7), (0.9, 0.9)]), _anywhere)
+    rates = numerical_fixed_points.field(flow, ("a", "w"), lambda a, w: {"p": w, "w": w, "a": a})
+    roots = numerical_fixed_points.roots(rates, np.array([(0.6, 0.4), (0.4, 0.7), (0.9, 0.9)]), _anywhere)
     points = np.concatenate([np.zeros((1, 2)), roots])
     a0, w0 = MIDDLE_START.T
     run = _run(flow, w0, w0, a0, horizon)
@@ -98,7 +100,7 @@ def _middle(flow: Any, l_d: float, l_s: float, horizon: float) -> dict[str, Any]
     return {
         **_nullclines("middle", rates, [(w, np.zeros_like(w)), (w**2 * l_s / l_d, w)], w),
         "middle_points": points,
-        "middle_eigenvalues": np.array([stationary.stability(rates, v)[1] for v in points]).real,
+        "middle_eigenvalues": np.array([numerical_fixed_points.stability(rates, v)[1] for v in points]).real,
         "middle_a": run.states.a,
         "middle_w": run.states.w,
         "middle_split": np.max(np.abs(run.states.p - run.states.w)),
@@ -108,7 +110,7 @@ def _middle(flow: Any, l_d: float, l_s: float, horizon: float) -> dict[str, Any]
 
 def _right(flow: Any, l_d: float, l_s: float, horizon: float) -> dict[str, Any]:
     """Return the plane (w_a, w) without predictor: nullclines, origin, trajectories and their last rate of decay."""
-    rates = stationary.field(flow, ("a", "w"), lambda a, w: {"p": 1.0, "w": w, "a": a})
+    rates = numerical_fixed_points.field(flow, ("a", "w"), lambda a, w: {"p": 1.0, "w": w, "a": a})
     edge = np.linspace(*PLANE, 5)
     a0 = np.concatenate([edge, edge, np.full(3, PLANE[0]), np.full(3, PLANE[1])])
     w0 = np.concatenate([np.full(5, PLANE[1]), np.full(5, PLANE[0]), edge[1:-1], edge[1:-1]])
@@ -117,8 +119,8 @@ def _right(flow: Any, l_d: float, l_s: float, horizon: float) -> dict[str, Any]:
     w = np.linspace(*PLANE, 200)
     return {
         **_nullclines("right", rates, [(w * l_s / l_d, w)], w),
-        "right_eigenvalues": stationary.stability(rates, np.zeros(2))[1].real,
-        "right_roots": stationary.roots(rates, np.array([(0.5, 0.5), (-0.3, 0.8), (0.9, -0.4)]), _anywhere),
+        "right_eigenvalues": numerical_fixed_points.stability(rates, np.zeros(2))[1].real,
+        "right_roots": numerical_fixed_points.roots(rates, np.array([(0.5, 0.5), (-0.3, 0.8), (0.9, -0.4)]), _anywhere),
         "right_a": run.states.a,
         "right_w": run.states.w,
         "right_slopes": np.polyfit(run.ts[late], np.log(np.abs(run.states.w[late])), 1)[0],
@@ -127,7 +129,7 @@ def _right(flow: Any, l_d: float, l_s: float, horizon: float) -> dict[str, Any]:
 
 def _equal_moments(flow: Any) -> float:
     """Return the largest rate on w = w_a without predictor where l_d = l_s."""
-    rates = stationary.field(flow, ("a", "w"), lambda a, w: {"p": 1.0, "w": w, "a": a})
+    rates = numerical_fixed_points.field(flow, ("a", "w"), lambda a, w: {"p": 1.0, "w": w, "a": a})
     line = np.linspace(*PLANE, 31)
     return float(np.max(np.abs(rates(np.array([line, line])))))
 

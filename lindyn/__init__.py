@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _HOME = {
     "Hyperparameters": "lindyn.hyperparameters",
     "Moments": "lindyn.moments",
-    "MomentSums": "lindyn.streaming",
+    "MomentSums": "lindyn.moment_sums",
     "ViewSums": "lindyn.view_sums",
     "GaussianViews": "lindyn.sampling",
     "RecordedViews": "lindyn.sampling",
@@ -35,14 +35,14 @@ _HOME = {
     "descend": "lindyn.solve.finite_step",
     "Trajectory": "lindyn.solve.trajectory",
     "SimulationError": "lindyn.solve.trajectory",
-    "load": "lindyn.solve.files",
+    "load": "lindyn.solve.netcdf",
     "verify": "lindyn.verification",
     "sweep": "lindyn.sweeps.modes_sweep",
     "sweep_matrices": "lindyn.sweeps.matrices_sweep",
 }
 _MODULES = (
     "bridge",
-    "claims",
+    "papers",
     "conversions",
     "equations",
     "images",

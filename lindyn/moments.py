@@ -216,7 +216,7 @@ class Moments(Record):
         Raises:
             ValueError: shapes that differ, fewer than two samples, NaN or infinity.
         """
-        from lindyn.streaming import MomentSums
+        from lindyn.moment_sums import MomentSums
 
         return MomentSums.of_arrays(v1, v2).moments(centre=centre)
 

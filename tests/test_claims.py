@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from lindyn import claims
+from lindyn import papers
 from lindyn.proofs import STATEMENTS
 
-ROWS = [(paper, claim) for paper in claims.PAPERS for claim in claims.load(paper)]
+ROWS = [(paper, claim) for paper in papers.PAPERS for claim in papers.load(paper)]
 
 
 @pytest.mark.parametrize(
-    "paper", [pytest.param(p, marks=pytest.mark.slow) if p == "tian2021" else p for p in claims.PAPERS]
+    "paper", [pytest.param(p, marks=pytest.mark.slow) if p == "tian2021" else p for p in papers.PAPERS]
 )
 def test_committed_report_is_fresh(paper):
-    assert not claims.is_stale(paper), f"run: lindyn prove --reports  (papers_repro/{paper}/REPORT.md is stale)"
+    assert not papers.is_stale(paper), f"run: lindyn prove --reports  (papers_repro/{paper}/REPORT.md is stale)"
 
 
 def test_the_page_on_proofs_lists_the_slips_as_they_are():
     page = (Path(__file__).parents[1] / "docs" / "proofs.md").read_text(encoding="utf-8")
-    assert page == claims.with_slips(page), "run: lindyn prove --reports  (docs/proofs.md is stale)"
+    assert page == papers.with_slips(page), "run: lindyn prove --reports  (docs/proofs.md is stale)"
     with pytest.raises(ValueError, match="must hold the marks"):
-        claims.with_slips("no marks")
+        papers.with_slips("no marks")
 
 
 def test_every_row_is_decided_or_says_what_it_needs():
@@ -30,7 +30,7 @@ def test_every_row_is_decided_or_says_what_it_needs():
         assert claim.kind == "training" or not claim.printed
         if claim.kind == "training":
             assert not (claim.proof or claim.audit or claim.measure)
-            assert claims.judge(claim).status == "not run"  # without its paper's studies
+            assert papers.judge(claim).status == "not run"  # without its paper's studies
 
 
 def test_every_statement_of_the_print_is_in_the_ledger():
@@ -39,16 +39,16 @@ def test_every_statement_of_the_print_is_in_the_ledger():
 
 
 def row(**fields):
-    return claims.Claim(**{"id": "x", "text": "t", "source": "s", "kind": "identity"} | fields)
+    return papers.LedgerRow(**{"id": "x", "text": "t", "source": "s", "kind": "identity"} | fields)
 
 
 def test_status_follows_from_what_ran(monkeypatch):
-    assert claims.judge(row()).status == "not run"
-    assert claims.judge(row(proof="tian.eq_16")).status == "proved"
-    assert claims.judge(row(measure="training_units", expected=1e-9)).status == "holds (numbers)"
-    assert claims.judge(row(measure="training_units", expected=-1.0)).status == "fails (counter-example)"
-    assert claims.judge(row(proof="tian.eq_15", audit="Eq. 15")).status == "holds with a correction"
-    assert claims.judge(row(audit="Stiefel predictor, scale")).status == "fails (counter-example)"
+    assert papers.judge(row()).status == "not run"
+    assert papers.judge(row(proof="tian.eq_16")).status == "proved"
+    assert papers.judge(row(measure="training_units", expected=1e-9)).status == "holds (numbers)"
+    assert papers.judge(row(measure="training_units", expected=-1.0)).status == "fails (counter-example)"
+    assert papers.judge(row(proof="tian.eq_15", audit="Eq. 15")).status == "holds with a correction"
+    assert papers.judge(row(audit="Stiefel predictor, scale")).status == "fails (counter-example)"
 
 
 @pytest.mark.parametrize(
@@ -62,17 +62,17 @@ def test_status_follows_from_what_ran(monkeypatch):
 )
 def test_a_row_that_names_nothing_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
-        claims.judge(row(**fields))
+        papers.judge(row(**fields))
 
 
 def test_unknown_paper():
     with pytest.raises(ValueError, match="Did you mean 'tian2021'"):
-        claims.load("tian2020")
+        papers.load("tian2020")
 
 
 def test_a_figure_that_was_run_decides_its_row():
-    from lindyn.reproduction.claims import Claim
-    from lindyn.reproduction.scripts import FigureResult
+    from lindyn.papers.figure_claims import Claim
+    from lindyn.papers.figure_scripts import FigureResult
 
     asked = row(kind="simulation", figure=4, needs="lindyn reproduce")
     good, bad = Claim("a", "1", "1", True), Claim("b", "2", "1", False)
@@ -82,7 +82,7 @@ def test_a_figure_that_was_run_decides_its_row():
         ([good, bad], "fails (counter-example)"),
         ([good, wrong_print], "holds with a correction"),
     ):
-        judged = claims.judge(asked, {4: FigureResult("tian2021", 4, results)})
+        judged = papers.judge(asked, {4: FigureResult("tian2021", 4, results)})
         assert judged.status == status
-    assert claims.judge(asked, {4: FigureResult("tian2021", 4, error="no disk")}).status == "not run"
-    assert claims.judge(asked).status == "not run"
+    assert papers.judge(asked, {4: FigureResult("tian2021", 4, error="no disk")}).status == "not run"
+    assert papers.judge(asked).status == "not run"

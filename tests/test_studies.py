@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from lindyn import claims
-from lindyn.claims import ledger, pages, studies, study_table
+from lindyn import papers
+from lindyn.papers import ledger, ledger_pages, study_files, study_tables
 
 
 def row(row_id, values, printed=None, **more):
@@ -18,7 +18,7 @@ def row(row_id, values, printed=None, **more):
 
 
 def study(*rows, patterns=(), **more):
-    return {studies.KEY: studies.SCHEMA, "paper": "tian2021", "table": "table3", "scale": "small", "title": "T",
+    return {study_files.KEY: study_files.SCHEMA, "paper": "tian2021", "table": "table3", "scale": "small", "title": "T",
             "source": "Table 3", "printed_measure": "Top-1 %", "patterns": list(patterns), "rows": list(rows),
             "protocol": {}, **more}  # fmt: skip
 
@@ -31,15 +31,15 @@ A, B = row("c/a", [0.90, 0.92, 0.94], printed=75.1), row("c/b", [0.60, 0.62, 0.6
 
 
 def test_mean_and_spread_are_over_seeds():
-    found = studies.summary(A)
+    found = study_files.summary(A)
     assert (found.mean, found.spread, found.seeds) == pytest.approx((0.92, 0.02, 3))
     assert found.error == pytest.approx(0.02 / math.sqrt(3))
-    assert studies.percent(found) == "92.0 +- 2.0"
-    assert studies.percent(studies.summary(row("c/a", [0.5]))) == "50.0"
-    assert studies.percent(studies.summary(row("c/a", []))) == "-"
-    assert studies.percent(studies.summary(row("c/a", [0.5, None, 0.7]))) == "60.0 +- 14.1 (1 diverged)"
+    assert study_files.percent(found) == "92.0 +- 2.0"
+    assert study_files.percent(study_files.summary(row("c/a", [0.5]))) == "50.0"
+    assert study_files.percent(study_files.summary(row("c/a", []))) == "-"
+    assert study_files.percent(study_files.summary(row("c/a", [0.5, None, 0.7]))) == "60.0 +- 14.1 (1 diverged)"
     with pytest.raises(ValueError, match="Did you mean 'linear'"):
-        studies.summary(A, "liner")
+        study_files.summary(A, "liner")
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_mean_and_spread_are_over_seeds():
 def test_a_printed_order_is_seen_beyond_two_standard_errors(given, verdict):
     near = row("c/near", [0.88, 0.93, 0.93])
     others = {"tian2021:table1:d/x": row("d/x", [0.99, 0.99])}
-    seen = studies.patterns(study(A, B, near, row("c/none", []), patterns=[given]), others)[0]
+    seen = study_files.patterns(study(A, B, near, row("c/none", []), patterns=[given]), others)[0]
     assert seen.verdict == verdict
     assert bool(seen.numbers) == (verdict != "not run")
 
 
 def test_the_table_keeps_printed_and_measured_apart():
     lives = {"verdict": "lives", "alive": 0.75, "rank": 4.0}
-    shown = study_table.text(study(
+    shown = study_tables.text(study(
         row("c/a", [0.90, 0.92], printed=75.1, alarm="healthy", theory=lives), row("c/b", [None]), row("c/none", []),
         patterns=[pattern("c/a", "c/b")],
     ))  # fmt: skip
@@ -80,7 +80,7 @@ def test_the_table_keeps_printed_and_measured_apart():
     assert first[heads.index("measured %") :].startswith("91.0 +- 1.4")
     assert first.endswith("lives 0.75, rank 4.0")
     assert "diverged" in lines[5] and "not run: c/none" in shown
-    assert study_table.markdown(study(A, B)).count("\n|") == 3
+    assert study_tables.markdown(study(A, B)).count("\n|") == 3
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ def test_a_damaged_study_file_is_refused(tmp_path, text, message):
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
-        studies.read(path)
+        study_files.read(path)
     with pytest.raises(ValueError, match="Cannot read the study"):
-        studies.read(tmp_path / "none.json")
+        study_files.read(tmp_path / "none.json")
 
 
 def test_the_configuration_is_split_into_what_is_shared_and_what_is_not():
-    shared, own = studies.split_configuration([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1}])
+    shared, own = study_files.split_configuration([{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 1}])
     assert shared == {"a": 1} and own == [{"b": 2}, {"b": 3}, {}]
 
 
@@ -129,7 +129,7 @@ def test_the_ledger_reads_what_was_measured_and_never_mixes_it_with_the_print(pa
     assert seen.status == "seen (small scale)" and seen.measured.startswith("at scale small: seen: words")
     assert [(one.name, one.scale, one.value.seeds) for one in seen.trained] == [("a", "small", 2), ("b", "small", 2)]
     assert seen.trained[0].value.mean == pytest.approx(0.91) and seen.claim.printed["a"] == "75.1"
-    line = pages._training(seen)
+    line = ledger_pages._training(seen)
     assert "| a: 75.1; b: 36.6 | scale small, 2 seeds: a: 91.0 +- 1.4, b: 30.5 +- 0.7 |" in line
 
 
@@ -151,15 +151,15 @@ def test_only_the_papers_own_scale_decides_a_printed_order(paper):
 
 def test_one_seed_decides_nothing():
     content = study(row("x/a", [0.9]), row("x/b", [0.1, 0.1]), patterns=[pattern("x/a", "x/b")])
-    assert studies.patterns(content)[0].verdict == "undecided"
+    assert study_files.patterns(content)[0].verdict == "undecided"
 
 
 def test_committed_studies_print_what_the_ledger_prints():
-    for name in claims.PAPERS:
-        printed = {claim.id: claim.printed for claim in claims.load(name)}
-        for content in studies.committed(claims.folder(name)):
+    for name in papers.PAPERS:
+        printed = {claim.id: claim.printed for claim in papers.load(name)}
+        for content in study_files.committed(papers.folder(name)):
             assert content["paper"] == name and content["scale"] in ("small", "paper")
-            for one in studies.rows(content):
+            for one in study_files.rows(content):
                 if one["printed"] is not None:
                     assert float(printed[one["claim"]][one["name"]].split(" ")[0].split("/")[0]) == one["printed"]
                 assert len({run["seed"] for run in one["runs"]}) == len(one["runs"])

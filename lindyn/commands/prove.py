@@ -88,15 +88,15 @@ def _audit() -> int:
 
 
 def _reports() -> int:
-    from lindyn import claims
+    from lindyn import papers
 
-    if claims.folder("tian2021").parent.name == "_papers_repro":
+    if papers.folder("tian2021").parent.name == "_papers_repro":
         raise ValueError(
             "--reports rewrites the reports of a clone; from an installed lindyn use lindyn reproduce PAPER."
         )
-    for paper in claims.PAPERS:
-        print(f"Wrote {claims.write_report(paper)}.")
-    page = claims.folder(claims.PAPERS[0]).parents[1] / "docs" / "proofs.md"
+    for paper in papers.PAPERS:
+        print(f"Wrote {papers.write_report(paper)}.")
+    page = papers.folder(papers.PAPERS[0]).parents[1] / "docs" / "proofs.md"
     if page.is_file():  # a clone; an installed package has no such page
-        print(f"Wrote the slips into {claims.write_slips(page)}.")
+        print(f"Wrote the slips into {papers.write_slips(page)}.")
     return 0

@@ -73,28 +73,28 @@ def run(args: argparse.Namespace) -> int:
         return reproduce_training.run(args)
     if args.table or args.list:
         raise ValueError("--table and --list belong to training studies; add --training.")
-    from lindyn import _checks, claims
-    from lindyn.reproduction import reproduce, scripts, table
+    from lindyn import _checks, papers
+    from lindyn.papers import claim_table, figure_scripts, reproduce
 
     out = Path("lindyn-out") / args.paper if args.out is None else args.out
-    drawn = scripts.papers()
-    _checks.one_of("paper", args.paper, dict.fromkeys([*claims.PAPERS, *drawn]))
+    drawn = figure_scripts.papers()
+    _checks.one_of("paper", args.paper, dict.fromkeys([*papers.PAPERS, *drawn]))
     if args.paper not in drawn and args.figure is None:
         out.mkdir(parents=True, exist_ok=True)
-        print(f"{args.paper} has no simulation figures; wrote {claims.write_report(args.paper, out / 'REPORT.md')}.")
+        print(f"{args.paper} has no simulation figures; wrote {papers.write_report(args.paper, out / 'REPORT.md')}.")
         return 0
-    numbers = scripts.find(args.paper, args.figure)
+    numbers = figure_scripts.find(args.paper, args.figure)
     print(f"{args.paper}: {len(numbers)} figure{'s' * (len(numbers) > 1)} into {out}", flush=True)
     display = Display(len(numbers))
     try:
         results = reproduce(args.paper, args.figure, out, workers=args.workers, watch=display)
     finally:
         display.wipe()
-    if args.figure is None and args.paper in claims.PAPERS:  # the gallery is no paper and has no ledger
+    if args.figure is None and args.paper in papers.PAPERS:  # the gallery is no paper and has no ledger
         print("  proving the paper's statements for the report ...", flush=True)
         figures = {result.number: result for result in results}
-        print(f"  wrote {claims.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper")
-    print("\n" + table.report(results))
+        print(f"  wrote {papers.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper")
+    print("\n" + claim_table.report(results))
     print(f"{sum(len(result.files) for result in results)} files in {out}; {display.elapsed():.0f} s.")
     if getattr(args, "debug", False):
         print("".join(result.trace for result in results), end="", file=sys.stderr)

@@ -41,14 +41,14 @@ def run(args: argparse.Namespace) -> int:
 
     require_training()
     from lindyn import _checks
-    from lindyn.bridge.training import presets
+    from lindyn.bridge.studies import table_presets
 
     names = [*args.table, *([f"fig{args.figure}"] if args.figure is not None else [])]
-    _checks.one_of("--scale", args.scale, presets.SCALES)
+    _checks.one_of("--scale", args.scale, table_presets.SCALES)
     if args.list:
         print(listing(args.paper, names, args.rows))
         return 0
-    known = presets.tables(args.paper)
+    known = table_presets.tables(args.paper)
     if not names or (args.figure is not None and names[-1] not in known):
         raise ValueError(f"Say which table: --table T or --figure N. There are {', '.join(known)}.")
     if args.seeds < 1:
@@ -57,15 +57,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _study(args: argparse.Namespace, names: list[str]) -> int:
-    from lindyn.bridge.training import presets
+    from lindyn.bridge.studies import table_presets
+    from lindyn.bridge.studies.training_study import Study, run_all
     from lindyn.bridge.training.callbacks import TrainingStopped
-    from lindyn.bridge.training.study import Study, run_all
 
     out = Path("lindyn-out/training") if args.out is None else args.out
     changes = {"data__root": args.data} if args.data else {}
     plans = []
     for name in names:
-        table = presets.table(args.paper, name)
+        table = table_presets.table(args.paper, name)
         plans.append(Study(table, args.scale, chosen(table, args.scale, args.rows), args.seeds, out, changes))
     count = len({job.key for plan in plans for job in plan.jobs()})
     print(f"{args.paper}: {count} runs at scale {args.scale} into {out}", flush=True)
@@ -100,33 +100,33 @@ def chosen(table: Any, scale: str, wanted: list[str]) -> tuple[Any, ...]:
 
 def finish(plan: Any, ledger: bool) -> None:
     """Print the table of a study, draw its picture, and write the ledger's copy where asked."""
-    from lindyn import claims
-    from lindyn.bridge.training.study import write_json
-    from lindyn.claims import studies, study_table
-    from lindyn.plotting import studies as pictures
+    from lindyn import papers
+    from lindyn.bridge.studies.training_study import write_json
+    from lindyn.papers import study_files, study_tables
+    from lindyn.plotting import study_pictures as pictures
     from lindyn.plotting import style
 
     content = plan.content()
-    print("\n" + study_table.text(content, studies.others(plan.out)))
+    print("\n" + study_tables.text(content, study_files.others(plan.out)))
     written = [plan.path]
     picture = pictures.study(content)
     if picture is not None:
         written.append(plan.path.with_suffix(".png"))
         style.write(picture, written[-1], "png")
     if ledger:
-        path = claims.folder(plan.table.paper) / "studies" / f"{plan.table.name}-{plan.scale}.json"
-        write_json(path, studies.slim(content))
+        path = papers.folder(plan.table.paper) / "studies" / f"{plan.table.name}-{plan.scale}.json"
+        write_json(path, study_files.slim(content))
         written.append(path)
     print("wrote " + ", ".join(map(str, written)))
 
 
 def listing(paper: str, names: list[str], wanted: list[str]) -> str:
     """Return the tables of a paper that have presets, or the wanted rows of those named, with what the paper prints."""
-    from lindyn.bridge.training import presets
+    from lindyn.bridge.studies import table_presets
 
     lines = []
-    for name in names or presets.tables(paper):
-        table = presets.table(paper, name)
+    for name in names or table_presets.tables(paper):
+        table = table_presets.table(paper, name)
         lines.append(f"{table.name:<11} {table.title} ({table.source}; {len(table.rows)} rows)")
         for row in chosen(table, "paper", wanted) if names else ():
             printed = "-" if row.printed is None else f"{row.printed:g}"

@@ -45,18 +45,18 @@ def run(args: argparse.Namespace) -> int:
     settings, given = options.configuration(args)
     out = writable_folder(Path(args.out))
     if settings["images"] is not None:
-        from lindyn.commands.images import run_images
+        from lindyn.commands.image_runs import run_images
 
         return run_images(settings, given, out)
     from lindyn._progress import Progress
-    from lindyn.commands import systems
+    from lindyn.commands import flow_settings
 
-    systems.check_relevant(settings, given)
-    settings = systems.relevant(settings)
-    flow, y0 = systems.build(settings)
+    flow_settings.check_relevant(settings, given)
+    settings = flow_settings.relevant(settings)
+    flow, y0 = flow_settings.build(settings)
     progress = Progress("simulate", settings["t1"])
     try:
-        trajectory = systems.solve(flow, y0, settings, progress)
+        trajectory = flow_settings.solve(flow, y0, settings, progress)
     finally:
         progress.close()
     code = write(trajectory, settings, out)
@@ -72,8 +72,8 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     """Save trajectory, configuration and picture; print what happened; return the exit code."""
     import numpy as np
 
-    from lindyn.commands.summary import describe
-    from lindyn.plotting.trajectory import save_picture
+    from lindyn.commands.run_text import describe
+    from lindyn.plotting.trajectory_picture import save_picture
 
     (out / "run.toml").write_text(options.to_toml(settings), encoding="utf-8")
     data = trajectory.save(out / "trajectory.nc")

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         ValueError: a range or setting that is not understood, or a store of another sweep.
         OSError: the output cannot be written.
     """
-    from lindyn.sweeps.run import SweepInterrupted
+    from lindyn.sweeps.execution import SweepInterrupted
 
     settings = {name: getattr(args, name) for name in ("t1", "target", "tau_mode", "predictor", "rtol", "engine")}
     settings |= {"threads": args.threads, "points": args.points}
@@ -141,7 +141,7 @@ def report(ds: Any, out: Path, picture: Path) -> int:
     import numpy as np
 
     from lindyn.plotting.sweep_map import save_map
-    from lindyn.sweeps.reading import tally, words
+    from lindyn.sweeps.sweep_text import tally, words
 
     told = tally(ds)
     drawn = save_map(ds, picture) if ds["outcome"].ndim else None

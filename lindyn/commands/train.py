@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
     config = TrainConfig.read(files[0] if files else None, [word for word in args.words if "=" in word])
     from lindyn.bridge.training.callbacks import TrainingStopped
-    from lindyn.bridge.training.run import train
+    from lindyn.bridge.training.trainer import train
 
     try:
         done = train(config, resume=args.resume, overwrite=args.overwrite)
@@ -82,6 +82,6 @@ def require_training() -> None:
 
     if importlib.util.find_spec("torch") is None:
         raise ImportError('Training needs torch; install it and the rest with pip install "lindyn[train]".')
-    from lindyn.bridge.training import needs
+    from lindyn.bridge.training import training_packages
 
-    needs.require_training()
+    training_packages.require_training()

@@ -85,11 +85,11 @@ def run(args: argparse.Namespace) -> int:
             "Give what to validate: a checkpoint, a folder of lindyn train (lindyn validate lindyn-out/train), a "
             "trace.jsonl, or --features FILE. --layouts lists the checkpoints that are read."
         )
-    from lindyn.bridge.validation import outputs, reports, summary
+    from lindyn.bridge.report import output_files, report_files, terminal
 
     answer = _validate(args, paths, keys, args.features)
-    folder = outputs.write_whole(args.out or DEFAULT_OUT, reports.files(answer))
-    print(summary.summary(answer, str(folder / "report.html")), end="")
+    folder = output_files.write_whole(args.out or DEFAULT_OUT, report_files.files(answer))
+    print(terminal.summary(answer, str(folder / "report.html")), end="")
     return 0
 
 
@@ -99,8 +99,8 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
     Raises:
         ValueError: an unknown key.
     """
+    from lindyn.bridge.checkpoints.inputs import ENDINGS
     from lindyn.bridge.training.config_text import read_override
-    from lindyn.bridge.validation.inputs import ENDINGS
 
     paths, keys = [], {}
     for word in words:
@@ -114,7 +114,7 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
 
 
 def _validate(args: argparse.Namespace, paths: list[str], keys: dict[str, Any], features: list[str] | None) -> Any:
-    from lindyn.bridge.validation.validate import validate
+    from lindyn.bridge.validation import validate
 
     names = {part: getattr(args, part) for part in PARTS if getattr(args, part) is not None}
     more = {} if args.samples is None else {"samples": args.samples}
@@ -130,23 +130,23 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
     features = args.features or [None, None]
     if len(features) != 2:
         raise ValueError(f"--compare with --features takes two of them, for A and for B; got {len(features)}.")
-    from lindyn.bridge.validation import outputs, reports
-    from lindyn.bridge.validation.compare import compare
-    from lindyn.bridge.validation.compare_text import summary
-    from lindyn.bridge.validation.schema import read_report
+    from lindyn.bridge.report import output_files, report_files
+    from lindyn.bridge.report.compare import compare
+    from lindyn.bridge.report.compare_text import terminal
+    from lindyn.bridge.report.schema import read_report
 
     answers = []
     for path, given in zip(paths, features, strict=True):
         is_report = path.endswith(".json")
         answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
     found = compare(*answers)
-    folder = outputs.write_whole(args.out or f"{DEFAULT_OUT}-compare", reports.files_of_comparison(found))
-    print(summary(found, str(folder / "report.html")), end="")
+    folder = output_files.write_whole(args.out or f"{DEFAULT_OUT}-compare", report_files.files_of_comparison(found))
+    print(terminal(found, str(folder / "report.html")), end="")
     return 0
 
 
 def _list_layouts() -> int:
-    from lindyn.bridge.validation.layouts import LAYOUTS
+    from lindyn.bridge.checkpoints.layouts import LAYOUTS
 
     for layout in LAYOUTS:
         print(f"{layout.name:<20} {layout.title}")

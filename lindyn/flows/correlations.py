@@ -5,7 +5,8 @@ from typing import Any
 
 from lindyn import _checks
 from lindyn._records import Record, static
-from lindyn.equations import correlation, gram, statistics, target, weights
+from lindyn.equations import correlation, gram, target, weights
+from lindyn.equations import view_correlations as statistics
 from lindyn.flows import choices, rules
 from lindyn.flows.full import check_predictor
 from lindyn.hyperparameters import Hyperparameters

@@ -7,7 +7,8 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import Record, static
-from lindyn.equations import statistics, weights
+from lindyn.equations import view_correlations as statistics
+from lindyn.equations import weights
 from lindyn.flows import choices, rules
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments

@@ -7,7 +7,8 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import Record, static
-from lindyn.equations import modes, parabola, statistics, target
+from lindyn.equations import modes, parabola, target
+from lindyn.equations import view_correlations as statistics
 from lindyn.flows import choices, rules
 from lindyn.flows.correlations import check_online_tau
 from lindyn.hyperparameters import Hyperparameters

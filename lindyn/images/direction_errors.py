@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lindyn.images.prediction import threshold_slopes
+from lindyn.images.survival_prediction import threshold_slopes
 from lindyn.moments import Moments
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from lindyn._threads import one_thread
-from lindyn.images.arrays import ViewArrays
 from lindyn.images.augment import Augmentation, Augmenter
 from lindyn.images.direction_errors import DirectionErrors, DirectionSums
-from lindyn.images.sources import open_source
+from lindyn.images.image_sources import open_source
+from lindyn.images.view_arrays import ViewArrays
 from lindyn.moments import Moments, SamplingError
 from lindyn.view_sums import ViewSums
 

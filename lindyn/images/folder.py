@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lindyn.images.optional import require
+from lindyn.images.optional_packages import require
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from lindyn.images.arrays import ImageArray
-from lindyn.images.optional import require
+from lindyn.images.optional_packages import require
+from lindyn.images.view_arrays import ImageArray
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as pillow's "L" has it
 

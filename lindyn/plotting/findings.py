@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from lindyn.plotting.network_pictures import FAILS, HOLDS
 from lindyn.plotting.style import FLOW, GREY, PALE, STABLE
-from lindyn.plotting.validation import FAILS, HOLDS
 
 VERDICTS = {"holds": (HOLDS, "o"), "fails": (FAILS, "X"), "not testable": (GREY, "|")}
 """Colour and marker of a verdict; the word always stands beside them."""

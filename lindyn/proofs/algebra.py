@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from lindyn.proofs.words import Terms, Word, collect, evaluate, expand, transpose, transpose_word
+from lindyn.proofs.matrix_words import Terms, Word, collect, evaluate, expand, transpose, transpose_word
 
 MOST_REWRITES = 20_000
 LONGEST_WORD = 100

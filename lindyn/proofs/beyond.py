@@ -8,6 +8,7 @@ import sympy
 
 from lindyn.equations import matrices, weights
 from lindyn.proofs import lemmas
+from lindyn.proofs.matrix_words import Along, WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
@@ -36,7 +37,6 @@ from lindyn.proofs.symbols import (
     x_aug,
 )
 from lindyn.proofs.tian_alignment import BOTH_SYMMETRIC
-from lindyn.proofs.words import Along, Rates
 from lindyn.theory import jacobians, transit
 
 FUNCTIONS = SimpleNamespace(log=sympy.log, sqrt=sympy.sqrt, arctan=sympy.atan, pi=sympy.pi)
@@ -143,7 +143,7 @@ def time_past_critical(swing: Any = 1, power: Any = HALF) -> Iterator[Step]:
     },
     beyond=True,
 )
-def basin_without_decay(rates: Rates | None = None, mirror: int = 1, left: str = "positive") -> Iterator[Step]:
+def basin_without_decay(rates: WordRates | None = None, mirror: int = 1, left: str = "positive") -> Iterator[Step]:
     """What is conserved, the field on a level curve, its sign between its zeros."""
     rates = rates or mode_rates(0, 0, tau="constant")
     level = alpha_p * s - p**2

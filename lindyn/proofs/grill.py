@@ -7,11 +7,11 @@ import sympy
 
 from lindyn.equations import loss
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import Along, WordRates
 from lindyn.proofs.richemond import REGRESSION, Z2, P, R, Z
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, Step
 from lindyn.proofs.symbols import W, W_a, W_p, X, X_aug, eta, n1, n2, weight_rates
-from lindyn.proofs.words import Along, Rates
 
 
 @statement(
@@ -90,19 +90,19 @@ def optimal_predictor_population(best: Any = BEST) -> Iterator[Step]:
     ("linear networks", "W (X+X') W^T invertible", "W_a held"),
     {
         "a predictor that is not optimal": {"best": 2 * BEST},
-        "the target moves too": {"moved": Rates({"W": dW, "W_a": dW})},
+        "the target moves too": {"moved": WordRates({"W": dW, "W_a": dW})},
         "the sign of the gradient": {"sign": 1},
     },
 )
-def envelope(best: Any = BEST, moved: Rates | None = None, sign: int = -1) -> Iterator[Step]:
+def envelope(best: Any = BEST, moved: WordRates | None = None, sign: int = -1) -> Iterator[Step]:
     """J* as a function of W alone, its full variation, and the flow at W_p*."""
     value = loss.loss(W, W_p, W_a, X, X_aug, trace=sympy.Trace)
     variance = sympy.Trace(W_a * (X + X_aug) * W_a.T) / 2 - sympy.Trace(W_a * X * W.T * M * W * X * W_a.T) / 2
     at = INVERSE + Algebra(rules=((W_p, best),))
     yield Identity("J(W_p*) = tr[W_a (X+X') W_a^T - W_a X W^T (W (X+X') W^T)^-1 W X W_a^T]/2", value, variance, at)
-    change = moved or Rates({"W": dW})
+    change = moved or WordRates({"W": dW})
     d_cov = dW * (X + X_aug) * W.T + W * (X + X_aug) * dW.T
-    full = Rates({**change.matrices, "M": -M * d_cov * M})
+    full = WordRates({**change.matrices, "M": -M * d_cov * M})
     online = weight_rates(0, 0)[W]
     yield Identity(
         "delta J* = -tr[(dW/dt at W_p*)^T delta W]",

@@ -15,9 +15,9 @@ from lindyn.proofs import (
     tian_scrambling,
     tian_weights,
 )
+from lindyn.proofs.assumptions import LOWEST
 from lindyn.proofs.comparison import Printed, first_steps
 from lindyn.proofs.print_tian_steps import UNITS
-from lindyn.proofs.settings import LOWEST
 from lindyn.proofs.steps import ScalarIdentity
 from lindyn.proofs.symbols import (
     HALF,

@@ -16,6 +16,7 @@ from lindyn.proofs import (
 )
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.lemmas import counted
+from lindyn.proofs.matrix_words import Along
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
     HALF,
@@ -36,7 +37,6 @@ from lindyn.proofs.symbols import (
     x,
     x_aug,
 )
-from lindyn.proofs.words import Along
 
 PAPER_UNITS = Algebra(scalars={x: 1, x_aug: printed.sigma2})
 UNITS = {x: 1, x_aug: printed.sigma2}

@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 
+from lindyn.proofs.matrix_words import WordRates
 from lindyn.proofs.symbols import (
     HALF,
     I2,
@@ -27,7 +28,6 @@ from lindyn.proofs.symbols import (
     x,
     x_aug,
 )
-from lindyn.proofs.words import Rates
 
 sigma2 = sympy.Symbol("sigma^2", nonnegative=True)
 
@@ -37,10 +37,10 @@ def anticommutator(A: Any, B: Any) -> Any:
     return A * B + B * A
 
 
-def eq_7(half: Any = HALF, braces: Any = None) -> Rates:
+def eq_7(half: Any = HALF, braces: Any = None) -> WordRates:
     """Return Eq. 7 (general x, x' and separate decays; x = 1, x' = sigma^2, eta_p = eta_s in print)."""
     both = braces or anticommutator
-    return Rates(
+    return WordRates(
         {
             "W_p": -half * alpha_p * (x + x_aug) * both(W_p, F) + alpha_p * x * tau * F - eta_p * W_p,
             "F": -(x + x_aug) * both(W_p * W_p, F) + x * tau * both(W_p, F) - 2 * eta_s * F,
@@ -54,10 +54,10 @@ def eq_9() -> Any:
     return v * (alpha_p / 2 * F + W_p * W_p - tau / v * W_p) + sympy.Rational(3, 2) * eta * I2
 
 
-def appendix_flow() -> Rates:
+def appendix_flow() -> WordRates:
     """Return the printed flow under Assumptions 1 + 2 (x = 1, x' = sigma^2, one eta)."""
     v = 1 + sigma2
-    return Rates(
+    return WordRates(
         {
             "W_p": -alpha_p * v * W_p * F + alpha_p * tau * F - eta * W_p,
             "F": -v * (W_p.T * W_p * F + F * W_p.T * W_p) + tau * (W_p.T * F + F * W_p) - 2 * eta * F,
@@ -65,18 +65,18 @@ def appendix_flow() -> Rates:
     )
 
 
-def lemma_1() -> Rates:
+def lemma_1() -> WordRates:
     """Return Eqs. 2-4 as printed."""
     inner = -W_p * W * (X + X_aug) + W_a * X
-    return Rates({"W_p": alpha_p * inner * W.T - eta * W_p, "W": W_p.T * inner - eta * W, "W_a": beta * (W - W_a)})
+    return WordRates({"W_p": alpha_p * inner * W.T - eta * W_p, "W": W_p.T * inner - eta * W, "W_a": beta * (W - W_a)})
 
 
-def eqs_11_to_13() -> Rates:
+def eqs_11_to_13() -> WordRates:
     """Return the printed mode equations; Eq. 13 solved for dtau/dt."""
     v = 1 + sigma2
     dp = alpha_p * s * (tau - v * p) - eta * p
     ds = 2 * p * s * (tau - v * p) - 2 * eta * s
-    return Rates(scalars={p: dp, s: ds, tau: (beta * (1 - tau) * s - tau / 2 * ds) / s})
+    return WordRates(scalars={p: dp, s: ds, tau: (beta * (1 - tau) * s - tau / 2 * ds) / s})
 
 
 def eq_16() -> Any:

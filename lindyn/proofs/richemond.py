@@ -9,10 +9,10 @@ import sympy
 from lindyn.equations import matrices
 from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import Along, WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, Step
 from lindyn.proofs.symbols import MOMENTS_SYMMETRIC, W, W_p, alpha_p, eta, n2, weight_rates
-from lindyn.proofs.words import Along, Rates
 
 b, f, k = sympy.symbols("b f k", integer=True, positive=True)
 Z, Z2, G = (sympy.MatrixSymbol(name, b, f) for name in ("Z", "Z'", "G"))
@@ -235,7 +235,7 @@ def claim_7(white: bool = True, decay: Any = POSITIVE_ETA, end: Algebra = TO_IDE
     balance = matrices.balance(W, W_p, alpha_p)
     yield Identity(
         "d/dt of the balance",
-        Along(balance, Rates({"W": rates[W], "W_p": rates[W_p]})),
+        Along(balance, WordRates({"W": rates[W], "W_p": rates[W_p]})),
         -2 * eta * balance,
         MOMENTS_SYMMETRIC,
     )

@@ -8,7 +8,7 @@ import sympy
 from lindyn.equations import modes
 from lindyn.proofs import rows_matrices, tian_alignment
 from lindyn.proofs import tian_fixed_points as fixed
-from lindyn.proofs.settings import Setting
+from lindyn.proofs.assumptions import Setting
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import HALF, alpha_p, eta_p, eta_s, p, s, tau, x, x_aug
 

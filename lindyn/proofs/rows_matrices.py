@@ -8,7 +8,8 @@ import sympy
 from lindyn.equations import matrices
 from lindyn.flows import choices
 from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.settings import ISOTROPIC_V, LOWEST, Setting
+from lindyn.proofs.assumptions import ISOTROPIC_V, LOWEST, Setting
+from lindyn.proofs.matrix_words import Along
 from lindyn.proofs.steps import Identity, ScalarSign, Step
 from lindyn.proofs.symbols import (
     GRAM,
@@ -31,7 +32,6 @@ from lindyn.proofs.symbols import (
     x_aug,
 )
 from lindyn.proofs.tian_appendix_d import R, S
-from lindyn.proofs.words import Along
 
 
 def balance(at: Setting) -> Any:

@@ -8,7 +8,7 @@ import sympy
 from lindyn.equations import modes
 from lindyn.proofs import tian_critical as critical
 from lindyn.proofs import tian_fixed_points as fixed
-from lindyn.proofs.settings import EXCESS, ISOTROPIC_V, POSITIVE_ETA, Setting
+from lindyn.proofs.assumptions import EXCESS, ISOTROPIC_V, POSITIVE_ETA, Setting
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
     a,

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy
 
-from lindyn.equations import closed_form, modes, statistics, target
+from lindyn.equations import closed_form, modes, target, view_correlations
 from lindyn.predictors.mode_algebra import Modes
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
@@ -23,7 +23,7 @@ growth = modes.growth(p, D, eta_s)
 def path(value: Any, variable: Any) -> Any:
     """Return dp/dt of a predictor value p(f), f = (x + x') s, along the library's ds/dt, in p and f."""
     ds = mode_rates(decay_s=eta_s, tau="constant")[s]
-    df = statistics.isotropic_correlation(ds, x, x_aug)
+    df = view_correlations.isotropic_correlation(ds, x, x_aug)
     return sympy.diff(value, variable) * df.subs(s, variable / v)
 
 
@@ -160,7 +160,7 @@ def monotone_rule(front: Any = f, derivative: bool = True) -> Iterator[Step]:
 )
 def neumann_mode(sign: int = 1, power: int = 2, slope_factor: Any = lambda u: 1 - u) -> Iterator[Step]:
     """The map, D, the slope, the growth at eta = 0, and why p_+- keep their names."""
-    second, cross = statistics.isotropic_correlation(s, x, x_aug), statistics.isotropic_cross(tau * s, x)
+    second, cross = view_correlations.isotropic_correlation(s, x, x_aug), view_correlations.isotropic_cross(tau * s, x)
     value = sign * closed_form.neumann(Modes(second), Modes(cross)).values
     yield ScalarIdentity("p = x tau s (2 - f)", value, x * tau * s * (2 - second))
     yield ScalarIdentity("D = x tau (1 - f)^2", D.subs(p, value), x * tau * (1 - second) ** power)

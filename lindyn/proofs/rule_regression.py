@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import sympy
 
-from lindyn.equations import statistics, weights
+from lindyn.equations import view_correlations, weights
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import Along, WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import W, W_a, W_p, X, X_aug, eta, n1, n2, weight_rates
-from lindyn.proofs.words import Along, Rates
 
 m = sympy.Symbol("m", integer=True, positive=True)
 S = sympy.MatrixSymbol("S", n1, n1)
@@ -31,7 +31,7 @@ INVERSE = TOTAL + Algebra(
 
 def regression(H: Any = None) -> Algebra:
     """Return the substitution W_p = H R of the exact regression, R = F^-1."""
-    return Algebra(rules=((W_p, (statistics.cross(W, W_a, X) if H is None else H) * R),))
+    return Algebra(rules=((W_p, (view_correlations.cross(W, W_a, X) if H is None else H) * R),))
 
 
 @statement(
@@ -60,8 +60,12 @@ def balance(algebra: Algebra = INVERSE, H: Any = None, decay: Any = eta) -> Iter
     given = regression(H) + algebra
     G = weights.residual_moment(W, W_p, W_a, X, X_aug)
     yield Identity("G W^T = 0", G * W.T, zero(n2, n2), given, numeric=False)
-    yield Identity("d(W W^T)/dt", Along(W * W.T, Rates({"W": weight_rates()[W]})), -2 * decay * W * W.T, given, False)
-    yield Identity("H - W_p F", W_a * X * W.T - W_p * statistics.correlation(W, X, X_aug), zero(n2, n2), given, False)
+    yield Identity(
+        "d(W W^T)/dt", Along(W * W.T, WordRates({"W": weight_rates()[W]})), -2 * decay * W * W.T, given, False
+    )
+    yield Identity(
+        "H - W_p F", W_a * X * W.T - W_p * view_correlations.correlation(W, X, X_aug), zero(n2, n2), given, False
+    )
 
 
 DIRECTIONS = Algebra(
@@ -99,7 +103,7 @@ def rest(eigen: Any = None, found: Any = C * L * Ci, normal: bool = True) -> Ite
     kept = tuple(rule for rule in DIRECTIONS.rules if rule[0] not in left_out)
     algebra = Algebra(DIRECTIONS.symmetric, kept + (eigen or ()))
     rows = C * V.T
-    F, H = statistics.correlation(rows, X, X_aug), statistics.cross(rows, rows, X)
+    F, H = view_correlations.correlation(rows, X, X_aug), view_correlations.cross(rows, rows, X)
     yield Identity("W_p F = H with W_p = C Lambda_I C^-1", found * F, H, algebra, numeric=False)
     G = weights.residual_moment(rows, found, rows, X, X_aug)
     yield Identity("G = W X - W_p W S = 0", G, zero(n2, n1), algebra, numeric=False)
@@ -146,7 +150,7 @@ def linear(turned: Any = Ci * Ci.T * L * C.T * C, sign: int = 1, metric: Any = V
         "C^-1 dW/dt S V_J", Ci * rate * S * VJ, turned * departure * metric, DIRECTIONS, numeric=False
     )  # dC/dt is second order in Z
     # B and Lambda_I commute: B^-1 Lambda_I B = Lambda_I
-    rates = Rates({"Z": (L * departure * P).T})
+    rates = WordRates({"Z": (L * departure * P).T})
     form = sympy.Trace(Li * Z.T * M * Z)
     yield Identity(
         "d/dt tr(Lambda_I^-1 Z^T P^-1 Z)",
@@ -184,7 +188,7 @@ def one_output(below: Any = S, front: Any = ratio, own: Any = ratio) -> Iterator
     yield Identity("G = w X - lambda w S", G, residual, ONE, numeric=False)
     yield Identity(
         "dH/dt - lambda dF/dt = 2 lambda |G|^2",
-        Along(w * (X - ratio * below) * w.T, Rates({"w": dw})),
+        Along(w * (X - ratio * below) * w.T, WordRates({"w": dw})),
         2 * ratio * residual * residual.T,
         ONE,
         numeric=False,
@@ -216,9 +220,13 @@ WHITE = Algebra(
 )
 def white_views(algebra: Algebra = WHITE, sign: int = 1) -> Iterator[Step]:
     """W_p, the balance, the climb in Gram form."""
-    value = statistics.cross(W, W, X) / (v * c)
+    value = view_correlations.cross(W, W, X) / (v * c)
     yield Identity(
-        "W_p F = H", value * statistics.correlation(W, X, X_aug), statistics.cross(W, W, X), algebra, numeric=False
+        "W_p F = H",
+        value * view_correlations.correlation(W, X, X_aug),
+        view_correlations.cross(W, W, X),
+        algebra,
+        numeric=False,
     )
     G = weights.residual_moment(W, value, W, X, X_aug)
     rate = weights.dW(W, value, G, 0)
@@ -250,7 +258,7 @@ def other_attractor(C: Any = SKEW, kept: Any = KEPT, identity: bool = False) -> 
     A = sympy.diag(*kept)
     T = sympy.eye(3) - A
     rows = C * sympy.eye(2).row_join(z)
-    F, H = statistics.correlation(rows, A, T), statistics.cross(rows, rows, A)
+    F, H = view_correlations.correlation(rows, A, T), view_correlations.cross(rows, rows, A)
     value = sympy.eye(2) if identity else H * F.inv()
     dW = weights.dW(rows, value, weights.residual_moment(rows, value, rows, A, T), 0)
     dz = C.inv() * (dW[:, 2] - dW[:, :2] * z)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from lindyn.proofs.outcome import Outcome
+from lindyn.proofs.step_results import StepOutcome
 
 
 def vanishes(expr: Any) -> bool:
@@ -46,13 +46,13 @@ class ScalarIdentity:
     lhs: Any
     rhs: Any
 
-    def run(self) -> Outcome:
+    def run(self) -> StepOutcome:
         """Simplify lhs - rhs."""
         start = time.perf_counter()
         difference = sympy.sympify(self.lhs) - sympy.sympify(self.rhs)
         passed = vanishes(difference)
         left = "0" if passed else str(sympy.simplify(difference))
-        return Outcome(self.text, "scalar identity", passed, left, None, time.perf_counter() - start)
+        return StepOutcome(self.text, "scalar identity", passed, left, None, time.perf_counter() - start)
 
     def latex(self) -> str:
         """Return `lhs = rhs` in LaTeX."""
@@ -75,7 +75,7 @@ class ScalarSign:
     equals: Any
     sign: str = "nonnegative"
 
-    def run(self) -> Outcome:
+    def run(self) -> StepOutcome:
         """Check that the rewritten scalar is the given one, and its sign."""
         start = time.perf_counter()
         same = vanishes(sympy.sympify(self.expr) - sympy.sympify(self.equals))
@@ -83,7 +83,7 @@ class ScalarSign:
         left = (
             "0" if same and signed else f"{self.expr} is not seen to be {self.sign}" if same else "not the given scalar"
         )
-        return Outcome(self.text, "sign", same and signed, left, None, time.perf_counter() - start)
+        return StepOutcome(self.text, "sign", same and signed, left, None, time.perf_counter() - start)
 
     def latex(self) -> str:
         """Return the scalar and its sign in LaTeX."""
@@ -105,11 +105,11 @@ class Lemma:
     check: Callable[[], tuple[bool, str, float | None]]
     formula: str = field(default="")
 
-    def run(self) -> Outcome:
+    def run(self) -> StepOutcome:
         """Run the check."""
         start = time.perf_counter()
         passed, left, number = self.check()
-        return Outcome(self.text, "lemma", passed, left, number, time.perf_counter() - start)
+        return StepOutcome(self.text, "lemma", passed, left, number, time.perf_counter() - start)
 
     def latex(self) -> str:
         """Return the lemma's formula."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from lindyn.proofs.steps import Outcome, Step
+from lindyn.proofs.steps import Step, StepOutcome
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Proof:
     """
 
     statement: Statement
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[StepOutcome, ...]
     damage: Damage | None
     seconds: float
 
@@ -81,7 +81,7 @@ class Proof:
         return bool(self.outcomes) and all(outcome.passed for outcome in self.outcomes)
 
     @property
-    def failed(self) -> tuple[Outcome, ...]:
+    def failed(self) -> tuple[StepOutcome, ...]:
         """The steps that did not pass."""
         return tuple(outcome for outcome in self.outcomes if not outcome.passed)
 

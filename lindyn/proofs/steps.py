@@ -9,9 +9,9 @@ import numpy as np
 import sympy
 
 from lindyn.proofs.algebra import Algebra, size_of
-from lindyn.proofs.outcome import Outcome, Step
+from lindyn.proofs.matrix_words import Along, Terms, add, evaluate, expand, scale, show
 from lindyn.proofs.scalar_steps import Lemma, ScalarIdentity, ScalarSign, vanishes
-from lindyn.proofs.words import Along, Terms, add, evaluate, expand, scale, show
+from lindyn.proofs.step_results import Step, StepOutcome
 
 NUMERIC = 1e-10  # relative residual at random states up to which an identity holds in numbers
 
@@ -20,11 +20,11 @@ __all__ = [
     "CommutingValue",
     "Identity",
     "Lemma",
-    "Outcome",
     "Positivity",
     "ScalarIdentity",
     "ScalarSign",
     "Step",
+    "StepOutcome",
     "latex_of",
     "vanishes",
     "words_of",
@@ -102,13 +102,13 @@ class Identity:
         inner = _inner(self.lhs)
         return size_of(inner.shape[0]) if getattr(inner, "is_Matrix", False) else 1
 
-    def run(self) -> Outcome:
+    def run(self) -> StepOutcome:
         """Reduce lhs - rhs and evaluate both sides at a random state."""
         start = time.perf_counter()
         left = self.remainder()
         number = self.residual() if self.numeric else None
         passed = not left and (number is None or number <= NUMERIC)
-        return Outcome(self.text, "identity", passed, show(left), number, time.perf_counter() - start)
+        return StepOutcome(self.text, "identity", passed, show(left), number, time.perf_counter() - start)
 
     def latex(self) -> str:
         """Return `lhs = rhs` in LaTeX."""
@@ -135,12 +135,12 @@ class Positivity:
         total = sum((sympy.sympify(c) * sympy.Trace(M.T * M) for c, M in self.grams), sympy.S.Zero)
         return Identity(self.text, self.trace, total, self.algebra)
 
-    def run(self) -> Outcome:
+    def run(self) -> StepOutcome:
         """Reduce trace - sum of Gram traces, and look at the signs of the coefficients."""
         inner = self._identity().run()
         bad = [c for c, _ in self.grams if not sympy.sympify(c).is_nonnegative]
         left = inner.remainder if not bad else f"{inner.remainder}; coefficients not known >= 0: {bad}"
-        return Outcome(self.text, "positivity", inner.passed and not bad, left, inner.numeric, inner.seconds)
+        return StepOutcome(self.text, "positivity", inner.passed and not bad, left, inner.numeric, inner.seconds)
 
     def latex(self) -> str:
         """Return the Gram form in LaTeX."""
@@ -175,13 +175,13 @@ class CommutingValue:
             total += coefficient * sympy.Mul(*(names[name] for name, _ in word))
         return total
 
-    def run(self) -> Outcome:
+    def run(self) -> StepOutcome:
         """Compare the eigenvalue with the claimed scalar."""
         start = time.perf_counter()
         value = self.value()
         passed = value is not None and vanishes(value - self.scalar)
         left = "0" if passed else "letters remain" if value is None else str(sympy.factor(value - self.scalar))
-        return Outcome(self.text, "eigenvalue", passed, left, None, time.perf_counter() - start)
+        return StepOutcome(self.text, "eigenvalue", passed, left, None, time.perf_counter() - start)
 
     def latex(self) -> str:
         """Return matrix -> scalar in LaTeX."""

@@ -11,7 +11,7 @@ from lindyn.flows import CorrelationFlow, ModeFlow, ModeWeightFlow, ParabolaFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.words import Rates
+from lindyn.proofs.matrix_words import WordRates
 from lindyn.states import CorrelationState, ModeState, ModeWeightState, ParabolaState, WeightState
 
 n1, n2 = sympy.symbols("n1 n2", integer=True, positive=True)
@@ -40,7 +40,7 @@ def hyperparameters(decay_p: Any = eta, decay_s: Any = eta) -> Hyperparameters:
     return Hyperparameters._unchecked(alpha_p=alpha_p, beta=beta, eta_p=decay_p, eta_s=decay_s)
 
 
-def weight_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Rates:
+def weight_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> WordRates:
     """Return the rates of `WeightFlow` (Lemma 1 and its ablations) in the letters W, W_p, W_a, X, X'.
 
     Args:
@@ -55,43 +55,43 @@ def weight_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Rate
     data = Moments._unchecked(X=X, X_aug=X_aug, sampling=None)
     flow = WeightFlow._unchecked(hp=hyperparameters(decay_p, decay_s), data=data, **{**defaults, **choices})
     rate = flow(0, WeightState._unchecked(W=W, W_p=W_p, W_a=W_a))
-    return Rates({"W": rate.W, "W_p": rate.W_p, "W_a": rate.W_a})
+    return WordRates({"W": rate.W, "W_p": rate.W_p, "W_a": rate.W_a})
 
 
-def correlation_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Rates:
+def correlation_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> WordRates:
     """Return the rates of `CorrelationFlow` in the letters W_p, F; tau is held, its rate is the caller's affair."""
     defaults = {"symmetrised": False, "target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "constant"}
     flow = CorrelationFlow._unchecked(
         hp=hyperparameters(decay_p, decay_s), x=x, sigma2=x_aug, **{**defaults, **choices}
     )
     rate = flow(0, CorrelationState._unchecked(W_p=W_p, F=F, tau=tau))
-    return Rates({"W_p": rate.W_p, "F": rate.F})
+    return WordRates({"W_p": rate.W_p, "F": rate.F})
 
 
-def mode_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Rates:
+def mode_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> WordRates:
     """Return the rates of `ModeFlow` in the symbols p, s, tau."""
     defaults = {"target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "dynamic"}
     flow = ModeFlow._unchecked(hp=hyperparameters(decay_p, decay_s), x=x, x_aug=x_aug, **{**defaults, **choices})
     rate = flow(0, ModeState._unchecked(p=p, s=s, tau=tau))
-    return Rates(scalars={p: rate.p, s: rate.s, tau: rate.tau})
+    return WordRates(scalars={p: rate.p, s: rate.s, tau: rate.tau})
 
 
-def mode_weight_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Rates:
+def mode_weight_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> WordRates:
     """Return the rates of `ModeWeightFlow` in the symbols p, w, a."""
     defaults = {"target": "ema", "stop_gradient": True, "predictor": "trained"}
     flow = ModeWeightFlow._unchecked(hp=hyperparameters(decay_p, decay_s), x=x, x_aug=x_aug, **{**defaults, **choices})
     rate = flow(0, ModeWeightState._unchecked(p=p, w=w, a=a))
-    return Rates(scalars={p: rate.p, w: rate.w, a: rate.a})
+    return WordRates(scalars={p: rate.p, w: rate.w, a: rate.a})
 
 
-def parabola_rates(**choices: Any) -> Rates:
+def parabola_rates(**choices: Any) -> WordRates:
     """Return the rates of `ParabolaFlow` in the symbols p, tau."""
     defaults = {"target": "ema", "tau": "dynamic"}
     flow = ParabolaFlow._unchecked(hp=hyperparameters(), x=x, x_aug=x_aug, **{**defaults, **choices})
     rate = flow(0, ParabolaState._unchecked(p=p, tau=tau))
-    return Rates(scalars={p: rate.p, tau: rate.tau})
+    return WordRates(scalars={p: rate.p, tau: rate.tau})
 
 
-def rate_of(expr: Any, rates: Rates) -> Any:
+def rate_of(expr: Any, rates: WordRates) -> Any:
     """Return d/dt of a scalar expression along scalar rates (and explicit time t)."""
     return sympy.diff(expr, t) + sum(sympy.diff(expr, symbol) * rate for symbol, rate in rates.scalars.items())

@@ -8,7 +8,7 @@ import sympy
 from lindyn.proofs import rows_alignment as alignment
 from lindyn.proofs import rows_matrices as matrices
 from lindyn.proofs import rows_modes as modes
-from lindyn.proofs.settings import Setting
+from lindyn.proofs.assumptions import Setting
 from lindyn.proofs.steps import Step
 
 

@@ -8,6 +8,7 @@ import sympy
 from lindyn.equations import matrices, modes
 from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import Along, WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import CommutingValue, Identity, Positivity, ScalarIdentity, Step
 from lindyn.proofs.symbols import (
@@ -28,7 +29,6 @@ from lindyn.proofs.symbols import (
     x,
     x_aug,
 )
-from lindyn.proofs.words import Along, Rates
 
 BOTH_SYMMETRIC = SYMMETRIC_PREDICTOR + Algebra(symmetric=(F,))
 COMMUTING = BOTH_SYMMETRIC + Algebra(rules=((W_p * F, F * W_p),))
@@ -62,7 +62,7 @@ def K_symbolic(decay_p: Any = eta_p, decay_s: Any = eta_s) -> Any:
     },
 )
 def theorem_3(
-    K: Any = None, order: int = 1, rates: Rates | None = None, algebra: Algebra = BOTH_SYMMETRIC, exponent: int = 4
+    K: Any = None, order: int = 1, rates: WordRates | None = None, algebra: Algebra = BOTH_SYMMETRIC, exponent: int = 4
 ) -> Iterator[Step]:
     """The commutator's own equation, its squared norm, the Gram form of the decay, the bound."""
     K = K_symbolic() if K is None else K

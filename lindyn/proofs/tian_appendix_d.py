@@ -7,6 +7,7 @@ import sympy
 
 from lindyn.equations import modes
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
@@ -29,7 +30,6 @@ from lindyn.proofs.symbols import (
     x,
     x_aug,
 )
-from lindyn.proofs.words import Rates
 
 one = sympy.Identity(n1)
 S, R = sympy.MatrixSymbol("Sigma_s", n1, n1), sympy.MatrixSymbol("Sigma_s^-1", n1, n1)
@@ -67,7 +67,7 @@ SOLVED = DATA + Algebra(rules=((W_p * W, W * X * R), (W_a, W)))
     },
 )
 def fixed_point_manifold(
-    rates: Rates | None = None, algebra: Algebra = SOLVED, turned: Any = (A, A_inv)
+    rates: WordRates | None = None, algebra: Algebra = SOLVED, turned: Any = (A, A_inv)
 ) -> Iterator[Step]:
     """All rates vanish on it; the group maps it to itself."""
     rates = rates or weight_rates(0, 0)
@@ -132,7 +132,7 @@ def symmetry_of_the_flow(algebra: Algebra = ORTHOGONAL, turn_predictor: bool = T
         "the kernel of X in place of X'": {"kernel": X},
     },
 )
-def predictors_role(predictor: Any = Lam, rates: Rates | None = None, kernel: Any = X_aug) -> Iterator[Step]:
+def predictors_role(predictor: Any = Lam, rates: WordRates | None = None, kernel: Any = X_aug) -> Iterator[Step]:
     """W_p = I; the eigenvalue form; a general invariant subspace with W_p = Lambda."""
     rates = rates or weight_rates(0, 0)
     online = Algebra(rules=((W_a, W),))
@@ -181,7 +181,7 @@ def scalar_reduction(
         "the bracket vanishes on the hyperbola", modes.residual(p, w, a, l_d, l_s - l_d).subs(resting), 0
     )
     yield ScalarIdentity(
-        "w^2 - w_p^2/alpha_p is conserved", rate_of(w**2 - alpha_p**power * p**2, Rates(scalars=rates)), 0
+        "w^2 - w_p^2/alpha_p is conserved", rate_of(w**2 - alpha_p**power * p**2, WordRates(scalars=rates)), 0
     )
     field = sympy.Matrix([rates[w], rates[p]]).subs(a, 1)
     J = field.jacobian([w, p]).subs({w: 0, p: 0})

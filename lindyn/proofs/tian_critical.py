@@ -8,6 +8,7 @@ import sympy
 from lindyn.equations import modes
 from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import Along
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
@@ -32,7 +33,6 @@ from lindyn.proofs.symbols import (
     x_aug,
 )
 from lindyn.proofs.tian_fixed_points import v
-from lindyn.proofs.words import Along
 
 Q = sympy.MatrixSymbol("Q", n2, n2)
 

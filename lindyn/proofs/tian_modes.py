@@ -7,6 +7,7 @@ import sympy
 
 from lindyn.equations import modes, parabola, target
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import CommutingValue, Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import (
@@ -40,7 +41,6 @@ from lindyn.proofs.symbols import (
     x_aug,
 )
 from lindyn.proofs.tian_alignment import BOTH_SYMMETRIC, COMMUTING
-from lindyn.proofs.words import Rates
 
 U, V = sympy.MatrixSymbol("U", n2, n2), sympy.MatrixSymbol("V", n1, n2)
 P_, w_, a_, x_, y_ = (sympy.MatrixSymbol(name, n2, n2) for name in ("diag_p", "diag_w", "diag_a", "diag_x", "diag_x'"))
@@ -126,7 +126,7 @@ def modes_without_assumption_1(algebra: Algebra = FRAMES, values: Any = None, ra
         "alpha_p p^2 in place of p^2/alpha_p": {"quantity": s - alpha_p * p**2},
     },
 )
-def integral_of_motion(rates: Rates | None = None, rate: Any = 2 * eta, quantity: Any = None) -> Iterator[Step]:
+def integral_of_motion(rates: WordRates | None = None, rate: Any = 2 * eta, quantity: Any = None) -> Iterator[Step]:
     """One derivative; and the parabola c = 0 is invariant."""
     quantity = modes.integral_of_motion(p, s, alpha_p) if quantity is None else quantity
     rates = rates or mode_rates()
@@ -168,7 +168,7 @@ def eq_16(claimed: Any = None, curve: Any = p**2 / alpha_p) -> Iterator[Step]:
         "off the parabola, with p in place of sqrt(s)": {"growth_of": mode_rates()},
     },
 )
-def eq_15(start: Any = None, sign: int = 1, growth_of: Rates | None = None) -> Iterator[Step]:
+def eq_15(start: Any = None, sign: int = 1, growth_of: WordRates | None = None) -> Iterator[Step]:
     """Tau p obeys a linear equation; its solution by variation of constants; the same with sqrt(s) off the parabola."""
     line = growth_of or parabola_rates()
     yield ScalarIdentity("d(tau p)/dt = beta (p - tau p)", rate_of(tau * p, line), beta * (p - tau * p))

@@ -7,6 +7,7 @@ import sympy
 
 from lindyn.flows import GramFlow
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import Along, WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, Step
 from lindyn.proofs.symbols import (
@@ -32,7 +33,6 @@ from lindyn.proofs.symbols import (
     x,
     x_aug,
 )
-from lindyn.proofs.words import Along, Rates
 from lindyn.states import GramState
 
 _REDUCED = PROPORTIONAL + ISOTROPIC + GRAM
@@ -52,7 +52,7 @@ _REDUCED = PROPORTIONAL + ISOTROPIC + GRAM
         },
     },
 )
-def reduction_12(algebra: Algebra = _REDUCED, reduced: Rates | None = None) -> Iterator[Step]:
+def reduction_12(algebra: Algebra = _REDUCED, reduced: WordRates | None = None) -> Iterator[Step]:
     """d(W W^T)/dt and dW_p/dt of Lemma 1, rewritten, are those of the (W_p, F) flow."""
     rates, reduced = weight_rates(eta_p, eta_s), reduced or correlation_rates(eta_p, eta_s)
     yield Identity("dW_p/dt in the letters W_p, F", rates[W_p], reduced[W_p], algebra)
@@ -64,11 +64,11 @@ _PRODUCTS = Algebra(symmetric=(J,), rules=((W_a * W.T, H), (W_a * W_a.T, J)))
 _WITHOUT_1 = ISOTROPIC + GRAM + _PRODUCTS
 
 
-def gram_rates(predictor: str = "trained") -> Rates:
+def gram_rates(predictor: str = "trained") -> WordRates:
     """Return the rates of `GramFlow` in the letters W_p, F, H, J."""
     flow = GramFlow._unchecked(hp=hyperparameters(eta_p, eta_s), x=x, sigma2=x_aug, target="ema", predictor=predictor)
     rate = flow(0, GramState._unchecked(W_p=W_p, F=F, H=H, J=J))
-    return Rates({"W_p": rate.W_p, "F": rate.F, "H": rate.H, "J": rate.J})
+    return WordRates({"W_p": rate.W_p, "F": rate.F, "H": rate.H, "J": rate.J})
 
 
 @statement(
@@ -108,7 +108,7 @@ def reduction_gram(algebra: Algebra = _WITHOUT_1, predictor: str = "trained") ->
     },
 )
 def symmetrised_flow(
-    half: Any = HALF, braces: Any = None, rates: Rates | None = None, algebra: Algebra | None = None
+    half: Any = HALF, braces: Any = None, rates: WordRates | None = None, algebra: Algebra | None = None
 ) -> Iterator[Step]:
     """The symmetric part of the flow, that it stays symmetric, and that it is the gradient among symmetric W_p."""
     from lindyn.proofs.printed import eq_7

@@ -8,6 +8,7 @@ import sympy
 from lindyn.equations import descent, loss, matrices, weights
 from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra
+from lindyn.proofs.matrix_words import Along, WordRates
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, Step
 from lindyn.proofs.symbols import (
@@ -28,7 +29,6 @@ from lindyn.proofs.symbols import (
     n2,
     weight_rates,
 )
-from lindyn.proofs.words import Along, Rates
 
 dW, dW_p = sympy.MatrixSymbol("delta_W", n2, n1), sympy.MatrixSymbol("delta_Wp", n2, n2)
 A, B = sympy.MatrixSymbol("A", n1, n1), sympy.MatrixSymbol("B", n1, n1)
@@ -64,7 +64,9 @@ def _loss(target: Any = W_a) -> Any:
         "the predictor's decay is multiplied by alpha_p": {"rates": weight_rates(alpha_p * eta_p, eta_s)},
     },
 )
-def lemma_1(stopped: bool = True, sign: int = -1, rates: Rates | None = None, views: Algebra = VIEWS) -> Iterator[Step]:
+def lemma_1(
+    stopped: bool = True, sign: int = -1, rates: WordRates | None = None, views: Algebra = VIEWS
+) -> Iterator[Step]:
     """Expectation over views, then the two gradients as variations, then the target's moving average."""
     rates = rates or weight_rates(eta_p, eta_s)
     r = W_p * W * x1 - W_a * x2
@@ -72,7 +74,7 @@ def lemma_1(stopped: bool = True, sign: int = -1, rates: Rates | None = None, vi
         "the expectation of r r^T / 2 over two views is the loss matrix",
         r * r.T / 2, loss.loss_matrix(W, W_p, W_a, X, X_aug), views, numeric=False,
     )  # fmt: skip
-    moved = Rates({"W": dW} if stopped else {"W": dW, "W_a": dW})
+    moved = WordRates({"W": dW} if stopped else {"W": dW, "W_a": dW})
     yield Identity(
         "varying W with W_a held, delta J = -tr[(dW/dt + eta_s W)^T delta W]",
         Along(_loss(), moved, "delta"), sign * sympy.Trace((rates[W] + eta_s * W).T * dW),
@@ -80,7 +82,7 @@ def lemma_1(stopped: bool = True, sign: int = -1, rates: Rates | None = None, vi
     )  # fmt: skip
     yield Identity(
         "varying W_p, alpha_p delta J = -tr[(dW_p/dt + eta_p W_p)^T delta W_p]",
-        Along(alpha_p * _loss(), Rates({"W_p": dW_p}), "delta"),
+        Along(alpha_p * _loss(), WordRates({"W_p": dW_p}), "delta"),
         sign * sympy.Trace((rates[W_p] + eta_p * W_p).T * dW_p),
         MOMENTS_SYMMETRIC,
     )  # fmt: skip
@@ -105,17 +107,17 @@ def lemma_1(stopped: bool = True, sign: int = -1, rates: Rates | None = None, vi
         "the gradient runs through the target": {"rates": weight_rates(target="online", stop_gradient=False)},
     },
 )
-def theorem_1(rate: Any = 2 * eta, balance: Any = None, rates: Rates | None = None) -> Iterator[Step]:
+def theorem_1(rate: Any = 2 * eta, balance: Any = None, rates: WordRates | None = None) -> Iterator[Step]:
     """The flow of the balance, with an arbitrary target V(t) in W_a's place."""
     balance = matrices.balance(W, W_p, alpha_p) if balance is None else balance
     rates = rates or weight_rates()
     yield Identity(
         "d/dt of the balance is -2 eta times it; dW_a/dt does not enter",
-        Along(balance, Rates({"W": rates[W], "W_p": rates[W_p]})), -rate * balance, MOMENTS_SYMMETRIC,
+        Along(balance, WordRates({"W": rates[W], "W_p": rates[W_p]})), -rate * balance, MOMENTS_SYMMETRIC,
     )  # fmt: skip
     yield Identity("the balance is symmetric, hence C is", balance, balance.T)
     factor = sympy.Symbol("E", positive=True)  # exp(2 eta t)
-    grown = Rates({"W": rates[W], "W_p": rates[W_p]}, {factor: rate * factor})
+    grown = WordRates({"W": rates[W], "W_p": rates[W_p]}, {factor: rate * factor})
     yield Identity(
         "exp(2 eta t) times the balance does not move, so it is C",
         Along(factor * balance, grown),
@@ -145,7 +147,7 @@ _GRAM_MOMENTS = Algebra(rules=((X, A * A.T), (X_aug, B * B.T)))
     },
 )
 def theorem_2(
-    rates: Rates = _THEOREM_2_RATES,
+    rates: WordRates = _THEOREM_2_RATES,
     first: Any = None,
     second: Any = None,
     stack: Any = lemmas.column_stack,
@@ -164,7 +166,7 @@ def theorem_2(
         )
     yield Identity(
         "varying W in both branches, delta J = -tr[(dW/dt + eta_s W)^T delta W]",
-        Along(_loss(W), Rates({"W": dW}), "delta"), -sympy.Trace((rates[W] + eta_s * W).T * dW), MOMENTS_SYMMETRIC,
+        Along(_loss(W), WordRates({"W": dW}), "delta"), -sympy.Trace((rates[W] + eta_s * W).T * dW), MOMENTS_SYMMETRIC,
     )  # fmt: skip
     yield Identity("dW/dt = -(matrix form of H vec W)", rates[W], -action, MOMENTS_SYMMETRIC)
     yield lemmas.kronecker_H(stack, swap)
@@ -188,7 +190,7 @@ def theorem_2(
     yield lemmas.groenwall("u = ||W||^2 with u' <= -2 lambda_0 u gives ||W|| <= exp(-lambda_0 t) ||W(0)||", 2, exponent)
 
 
-def _no_predictor_rates(stop_gradient: bool) -> Rates:
+def _no_predictor_rates(stop_gradient: bool) -> WordRates:
     return weight_rates(eta_p, eta_s, target="online", predictor="identity", stop_gradient=stop_gradient)
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from lindyn.proofs.assumptions import COLUMNS
 from lindyn.proofs.counterexamples import counter_example
-from lindyn.proofs.settings import COLUMNS
 from lindyn.proofs.theorems import THEOREMS, Theorem
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import register_records
-from lindyn.solve.ode import Settings, Solution
+from lindyn.solve.ode import Solution, SolverSettings
 
 _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
 
@@ -74,7 +74,7 @@ def _worst_entry(tree: Any) -> Any:
     return jnp.max(jnp.stack([jnp.max(jnp.abs(block)) for block in jax.tree.leaves(tree)]))
 
 
-def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
+def solve(flow: Any, y0: Any, settings: SolverSettings) -> Solution:
     """Integrate with diffrax; plain inputs are solved in float64 whatever JAX's setting and come back as numpy."""
     register_records()
     traced = any(_checks.is_traced(leaf) for leaf in jax.tree.leaves((flow, y0, settings.ts)))
@@ -100,7 +100,7 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
         return _to_numpy(settings.ts, t, states, outcome, counts, name, interpolation)
 
 
-def _solver_name(settings: Settings) -> str:
+def _solver_name(settings: SolverSettings) -> str:
     if settings.solver == "stiff":
         raise ValueError("solver='stiff' needs engine='scipy'; got engine='diffrax', which steps explicitly.")
     if settings.solver == "auto":

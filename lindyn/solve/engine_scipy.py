@@ -8,7 +8,7 @@ from scipy.integrate import DOP853, RK45, OdeSolution, Radau
 
 from lindyn import _checks
 from lindyn._threads import one_thread
-from lindyn.solve.ode import Settings, Solution
+from lindyn.solve.ode import Solution, SolverSettings
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"
 STIFF_RATIO = 2e4  # beta x duration past which explicit steps, limited by stability, cost more than implicit ones
@@ -63,7 +63,7 @@ class _Packing:
         return out
 
 
-def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
+def solve(flow: Any, y0: Any, settings: SolverSettings) -> Solution:
     """Integrate with scipy's stepping solvers; tolerances follow each block's size from step to step."""
     packing = _Packing(y0)
     rate = packing.rate(flow)
@@ -81,14 +81,14 @@ def solve(flow: Any, y0: Any, settings: Settings) -> Solution:
     return Solution(np.array(times), packing.state(np.array(states)), outcome, counts, name, interpolation)
 
 
-def _choose(flow: Any, packing: _Packing, settings: Settings) -> str:
+def _choose(flow: Any, packing: _Packing, settings: SolverSettings) -> str:
     duration = float(settings.ts[-1] - settings.ts[0])
     if packing.vector.size <= STIFF_UNKNOWNS and float(flow.hp.beta) * duration > STIFF_RATIO:
         return "stiff"
     return "dopri8" if settings.rtol < 1e-7 else "tsit5"
 
 
-def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packing, settings: Settings) -> Any:
+def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packing, settings: SolverSettings) -> Any:
     speed, level = packing.levels(rate(ts[0], y)), packing.levels(y)
     moving = (speed > 0) & (level > 0)
     first = min(0.01 * float(np.min(level[moving] / speed[moving])) if moving.any() else np.inf, ts[1] - ts[0])
@@ -97,7 +97,7 @@ def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packin
     return _SOLVERS[name](rate, ts[0], y, ts[-1], rtol=rtol, atol=atol, first_step=first)
 
 
-def _set_tolerance(solver: Any, packing: _Packing, settings: Settings) -> None:
+def _set_tolerance(solver: Any, packing: _Packing, settings: SolverSettings) -> None:
     """Give each entry all of its block's tolerance: a share of the level, or of where it goes from 0."""
     level = np.maximum(packing.levels(solver.y), solver.h_abs * packing.levels(solver.f))
     solver.rtol, solver.atol = 0.0, packing.shares * (settings.atol + max(settings.rtol, 3e-14) * level) + _TINY
@@ -113,7 +113,7 @@ def _step_to(solver: Any, t: float, last: float) -> None:
         solver.h_abs = max(solver.h_abs, proposed) if cut else solver.h_abs
 
 
-def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: Settings) -> tuple:
+def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: SolverSettings) -> tuple:
     """Step to the end; return times, states, outcome index, step count and interpolants."""
     pieces: list[Any] = []
     times, states = [ts[0]], [packing.vector]

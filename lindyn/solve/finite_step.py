@@ -15,7 +15,7 @@ from lindyn.flows import rules
 from lindyn.flows.full import WeightFlow
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.sampling import GaussianViews, RecordedViews
-from lindyn.solve import closed_form
+from lindyn.solve import rule_steps
 from lindyn.solve.ode import SAVED, any_traced, check_start, whole
 from lindyn.solve.reductions import StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
@@ -48,7 +48,7 @@ def descend(
 
     With a closed-form predictor each step gathers (F, H) of its forward pass into the recipe's averages, steps W, sets
     W_p where freq divides the number of the step (0 first), and then moves the target: the order of the released
-    DirectPred. See `lindyn.solve.closed_form.of_views` for the minibatch's (F, H). At freq > 1 W_p takes gradient steps
+    DirectPred. See `lindyn.solve.rule_steps.of_views` for the minibatch's (F, H). At freq > 1 W_p takes gradient steps
     at every step, with alpha_p, eta_p and its own momentum; setting it leaves its velocity as it is, as an optimiser
     would that knows nothing of the setting. At freq = 1 it takes none. W_p(0) is the rule's own, not that of y0.
 
@@ -151,19 +151,19 @@ def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progre
 def _stretch(flow: Any, carry: Any, source: Any, key: Any, first: Any, count: Any, rates: Any, batch: Any) -> Any:
     learning_rate, momentum, gamma_a = rates
     trained, online, target = _ROLES[type(carry[0])]
-    moved = trained if closed_form.follows_gradient(flow) else (online,)
+    moved = trained if rule_steps.follows_gradient(flow) else (online,)
 
     def step(k: Any, carry: Any) -> Any:
         y, v, averages = carry
         views = None if source is None else source.draw(jax.random.fold_in(key, first + k), batch)
         if averages is not None:
-            seen = closed_form.of_population(flow, y) if views is None else closed_form.of_views(flow, y, views)
-            averages = closed_form.remember(flow.predictor, averages, seen, first + k)
-        rate = closed_form.gradient_flow(flow if views is None else _minibatch(flow, *views))(0.0, y)
+            seen = rule_steps.of_population(flow, y) if views is None else rule_steps.of_views(flow, y, views)
+            averages = rule_steps.remember(flow.predictor, averages, seen, first + k)
+        rate = rule_steps.gradient_flow(flow if views is None else _minibatch(flow, *views))(0.0, y)
         v = v | {name: descent.velocity(v[name], getattr(rate, name), momentum) for name in moved}
         y = y._replace(**{name: descent.step(getattr(y, name), v[name], learning_rate) for name in moved})
         if averages is not None:
-            y = closed_form.set_predictor(flow, y, averages, first + k)
+            y = rule_steps.set_predictor(flow, y, averages, first + k)
         W = getattr(y, online)
         W_a = W if flow.target == "online" else descent.ema(getattr(y, target), W, gamma_a)
         return y._replace(**{target: W_a}), v, averages

@@ -9,8 +9,8 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn.flows import rules
-from lindyn.solve.closed_form import complete_path
 from lindyn.solve.reductions import reduce_flow
+from lindyn.solve.rule_steps import complete_path
 from lindyn.solve.trajectory import SimulationError, Trajectory
 from lindyn.states import ModeState, ModeWeightState, ParabolaState
 
@@ -23,7 +23,7 @@ SAVED = 201
 
 
 @dataclass(frozen=True)
-class Settings:
+class SolverSettings:
     """How to integrate: what both engines are told.
 
     `elementwise`: errors are measured against each entry (modes) or against the root mean square of each block
@@ -94,7 +94,7 @@ def simulate(
     """
     check_start(flow, y0)
     ts = _times(ts, t1)
-    settings = Settings(
+    settings = SolverSettings(
         ts=ts,
         rtol=_tolerance(rtol),
         atol=0.0 if atol is None else _checks.as_scalar("atol", atol, minimum=0.0),

@@ -117,12 +117,12 @@ class Trajectory(Record):
 
     def to_dataset(self) -> Any:
         """Return the run as a labelled `xarray.Dataset` (times x state axes; configuration in the attributes)."""
-        from lindyn.solve import files
+        from lindyn.solve import netcdf
 
-        return files.to_dataset(self)
+        return netcdf.to_dataset(self)
 
     def save(self, path: Any) -> Any:
         """Write the run to one netCDF file (see `solve.files.save`) that `lindyn.load` and xarray read."""
-        from lindyn.solve import files
+        from lindyn.solve import netcdf
 
-        return files.save(self, path)
+        return netcdf.save(self, path)

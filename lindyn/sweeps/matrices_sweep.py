@@ -9,10 +9,10 @@ from lindyn import _checks
 from lindyn.flows import choices
 from lindyn.solve.ode import whole
 from lindyn.sweeps import axes as ax
+from lindyn.sweeps.execution import execute
 from lindyn.sweeps.grid import Grid
 from lindyn.sweeps.matrix_plan import MatrixPlan
 from lindyn.sweeps.outcome import GROWN
-from lindyn.sweeps.run import execute
 
 SYSTEMS = ("weights", "correlation")
 SHARED = ("eta", "eta_p", "eta_s", "beta", "alpha_p", "x", "x_aug", "tau")

@@ -9,10 +9,10 @@ from lindyn import _checks
 from lindyn.flows import choices
 from lindyn.solve.ode import whole
 from lindyn.sweeps import axes as ax
+from lindyn.sweeps.execution import execute
 from lindyn.sweeps.grid import Grid
 from lindyn.sweeps.mode_plan import ENGINES, ModePlan
 from lindyn.sweeps.outcome import GROWN
-from lindyn.sweeps.run import execute
 
 T1, RTOL, MAX_STEPS = 200.0, 1e-8, 1_000_000
 PARABOLA = "parabola"

@@ -11,7 +11,7 @@ run       verify
 """
 
 from lindyn.verification.external import trajectory_from_arrays
-from lindyn.verification.record import Row, Verification
-from lindyn.verification.run import verify
+from lindyn.verification.record import Verification, VerificationRow
+from lindyn.verification.verifier import verify
 
-__all__ = ["Row", "Verification", "trajectory_from_arrays", "verify"]
+__all__ = ["Verification", "VerificationRow", "trajectory_from_arrays", "verify"]

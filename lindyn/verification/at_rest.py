@@ -8,7 +8,7 @@ from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
 from lindyn.theory import fixed_points
 from lindyn.verification import common
-from lindyn.verification.record import Row
+from lindyn.verification.record import VerificationRow
 
 STILL = 1e-8  # relative change over the last tenth of the run up to which it is at rest
 COUPLED = 1e-6  # relative size of the entries between modes up to which they are decoupled
@@ -30,11 +30,15 @@ def at_rest(traj: Trajectory) -> bool:
     return True
 
 
-def _at_end(name: str, title: str, traj: Trajectory, residual: float, premise: bool, reason: str = "") -> Row:
+def _at_end(
+    name: str, title: str, traj: Trajectory, residual: float, premise: bool, reason: str = ""
+) -> VerificationRow:
     over_time = np.full(len(traj), np.nan)
     over_time[-1] = residual
     verdict = "premise not fulfilled" if not premise else "holds" if residual <= NEAR else "fails"
-    return Row(name, title, verdict, reason, over_time, None if premise else np.zeros(len(traj), bool), tolerance=NEAR)
+    return VerificationRow(
+        name, title, verdict, reason, over_time, None if premise else np.zeros(len(traj), bool), tolerance=NEAR
+    )
 
 
 def fixed_points_apply(traj: Trajectory) -> str:
@@ -56,7 +60,7 @@ def fixed_points_apply(traj: Trajectory) -> str:
     )
 
 
-def fixed_points_at_rest(traj: Trajectory) -> Row:
+def fixed_points_at_rest(traj: Trajectory) -> VerificationRow:
     """Compare every mode at the end of a run with the fixed points 0, p_-, p_+ of `lindyn.theory`."""
     title = "at rest: every mode at p = 0, p_- or p_+ with its s"
     if not at_rest(traj):
@@ -141,7 +145,7 @@ def manifold_applies(traj: Trajectory) -> str:
     )
 
 
-def manifold(traj: Trajectory) -> Row:
+def manifold(traj: Trajectory) -> VerificationRow:
     """Measure W_p W Sigma^s = W Sigma^d at rest; W_p^T (W Sigma^d - W_p W Sigma^s) = 0 gives it for invertible W_p."""
     title = "at rest: W_p W = W Sigma^d (Sigma^s)^-1"
     if not at_rest(traj):

@@ -31,13 +31,15 @@ def against_bound(
         tolerance: relative excess that still counts as holding.
 
     Returns:
-        The `Row`.
+        The `VerificationRow`.
     """
-    from lindyn.verification.record import Row
+    from lindyn.verification.record import VerificationRow
 
     start = float(size[0])
     if start <= 0:
-        return Row(name, title, "premise not fulfilled", "it is 0 from the start, nothing decays", premise=premise)
+        return VerificationRow(
+            name, title, "premise not fulfilled", "it is 0 from the start, nothing decays", premise=premise
+        )
     share = size / start
     level = share > SMALL
     log = np.log(np.maximum(share, np.finfo(float).tiny))
@@ -53,6 +55,6 @@ def against_bound(
     checked = premise[1:] & premise[:-1]
     failed = bool(np.any(residual[1:][checked] > tolerance))
     verdict = "fails" if failed else "holds" if checked.any() else "premise not fulfilled"
-    return Row(
+    return VerificationRow(
         name, title, verdict, "", residual, premise, share, bound, np.concatenate([[np.nan], sharp]), tolerance
     )  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 
 from lindyn.flows import rules
 from lindyn.solve.trajectory import Trajectory
-from lindyn.verification.record import Row
+from lindyn.verification.record import VerificationRow
 
 
 def tolerance(traj: Trajectory) -> float:
@@ -38,8 +38,8 @@ def by_rule(flow: Any) -> tuple[bool, str]:
     return rules.is_rule(getattr(flow, "predictor", None)), f"the predictor is {predictor(flow)}"
 
 
-def identity(name: str, title: str, residual: np.ndarray, limit: float, premise: Any = None) -> Row:
+def identity(name: str, title: str, residual: np.ndarray, limit: float, premise: Any = None) -> VerificationRow:
     """Return the row of an identity from its residual over time."""
     used = residual if premise is None else residual[premise]
     verdict = "premise not fulfilled" if used.size == 0 else "holds" if np.nanmax(used) <= limit else "fails"
-    return Row(name, title, verdict, "", residual, premise, tolerance=limit)
+    return VerificationRow(name, title, verdict, "", residual, premise, tolerance=limit)

@@ -9,7 +9,7 @@ from lindyn.solve.trajectory import Trajectory
 from lindyn.theory import critical_decay
 from lindyn.verification import common
 from lindyn.verification.bounds import against_bound
-from lindyn.verification.record import Row
+from lindyn.verification.record import VerificationRow
 
 
 def with_tau_applies(traj: Trajectory) -> str:
@@ -22,7 +22,7 @@ def with_tau_applies(traj: Trajectory) -> str:
     )
 
 
-def with_tau(traj: Trajectory) -> Row:
+def with_tau(traj: Trajectory) -> VerificationRow:
     """Measure s against exp(-2 (eta_s - critical) t)."""
     flow, states = traj.flow, traj.states
     x_aug = flow.sigma2 if isinstance(flow, CorrelationFlow) else flow.x_aug
@@ -56,7 +56,7 @@ def full_applies(traj: Trajectory) -> str:
     )
 
 
-def full(traj: Trajectory) -> Row:
+def full(traj: Trajectory) -> VerificationRow:
     """Measure ||W||^2 against exp(-2 (eta_s - lambda_max/4) t)."""
     rate = np.full(len(traj), 2 * (float(traj.flow.hp.eta_s) - top_share(traj.flow) / 4))
     size = np.sum(np.asarray(traj.states.W) ** 2, axis=(-2, -1))
@@ -76,7 +76,7 @@ def moving_target_applies(traj: Trajectory) -> str:
     )
 
 
-def moving_target(traj: Trajectory) -> Row:
+def moving_target(traj: Trajectory) -> VerificationRow:
     """Measure the larger of ||W||^2, ||W_a||^2, each against the bound that the proof gives it while it is the larger.
 
     While ||W|| leads it falls at 2 (eta_s - lambda_max/4 ||W_a||^2/||W||^2) or faster, while ||W_a|| leads at

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from lindyn.flows import ModeFlow, ParabolaFlow, WeightFlow, rules
-from lindyn.solve.closed_form import complete_path
+from lindyn.solve.rule_steps import complete_path
 from lindyn.solve.trajectory import Trajectory
 from lindyn.verification import common
-from lindyn.verification.record import Row
+from lindyn.verification.record import VerificationRow
 
 FEWEST = 9  # saved times below which the spline says nothing
 
@@ -31,7 +31,7 @@ def cumulative(ts: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return whole, np.abs(whole - coarse)
 
 
-def row_of(name: str, title: str, left: np.ndarray, size: float, error: np.ndarray) -> Row:
+def row_of(name: str, title: str, left: np.ndarray, size: float, error: np.ndarray) -> VerificationRow:
     """Return the row of an integral identity: it holds where it is off by no more than the spline is."""
     limit = max(1e-6, float(np.max(error)) / size)
     residual = left / size
@@ -39,7 +39,7 @@ def row_of(name: str, title: str, left: np.ndarray, size: float, error: np.ndarr
     reason = f"the saved times resolve it to {limit:.0e}"
     if limit > 1e-2:
         verdict, reason = "not applicable", f"the saved times are too coarse to tell (they resolve it to {limit:.0e})"
-    return Row(name, title, verdict, reason, residual, tolerance=limit)
+    return VerificationRow(name, title, verdict, reason, residual, tolerance=limit)
 
 
 def lemma_1_applies(traj: Trajectory) -> str:
@@ -51,7 +51,7 @@ def lemma_1_applies(traj: Trajectory) -> str:
     return "" if len(traj) >= FEWEST else f"it needs {FEWEST} times or more"
 
 
-def lemma_1(traj: Trajectory) -> Row:
+def lemma_1(traj: Trajectory) -> VerificationRow:
     """Compare the states with the integral of the flow's rates at the states (W_p only where it has a rate)."""
     rates = [traj.flow(t, traj[k]) for k, t in enumerate(traj.ts)]
     left = error = np.zeros(len(traj))
@@ -75,7 +75,7 @@ def rule_applies(traj: Trajectory) -> str:
     )
 
 
-def rule(traj: Trajectory) -> Row:
+def rule(traj: Trajectory) -> VerificationRow:
     """Compare W_p (or p) with the rule of the other variables, state by state."""
     name = rules.slave(traj.states)
     wanted = complete_path(traj.flow, traj.states)
@@ -96,7 +96,7 @@ def eq_15_applies(traj: Trajectory) -> str:
     return "" if len(traj) >= FEWEST else f"it needs {FEWEST} times or more"
 
 
-def eq_15(traj: Trajectory) -> Row:
+def eq_15(traj: Trajectory) -> VerificationRow:
     """Compare tau sqrt(s) (p on the parabola) with its integral, start included."""
     states, beta = traj.states, float(traj.flow.hp.beta)
     size = np.sqrt(np.asarray(states.s)) if isinstance(traj.flow, ModeFlow) else np.asarray(states.p)

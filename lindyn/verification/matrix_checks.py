@@ -8,7 +8,7 @@ from lindyn.flows import CorrelationFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
 from lindyn.verification import common
 from lindyn.verification.bounds import against_bound
-from lindyn.verification.record import Row
+from lindyn.verification.record import VerificationRow
 
 
 def theorem_2_applies(traj: Trajectory) -> str:
@@ -20,7 +20,7 @@ def theorem_2_applies(traj: Trajectory) -> str:
     )
 
 
-def theorem_2(traj: Trajectory) -> Row:
+def theorem_2(traj: Trajectory) -> VerificationRow:
     """Measure Theorem 2's bound."""
     flow = traj.flow
     lowest = np.asarray(observables.lambda_min_H(traj, flow.data.X, flow.data.X_aug, flow.hp.eta_s))
@@ -38,7 +38,7 @@ def no_predictor_applies(traj: Trajectory) -> str:
     )
 
 
-def no_predictor(traj: Trajectory) -> Row:
+def no_predictor(traj: Trajectory) -> VerificationRow:
     """Measure the remark's bound."""
     flow = traj.flow
     lowest = np.linalg.eigvalsh(np.asarray(flow.data.X_aug))[0] * (1 if flow.stop_gradient else 2) + flow.hp.eta_s
@@ -72,7 +72,7 @@ def commutator_rows(traj: Trajectory) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return values, np.where(size > floor, size, 0.0), K
 
 
-def theorem_3(traj: Trajectory) -> Row:
+def theorem_3(traj: Trajectory) -> VerificationRow:
     """Measure Theorem 3's bound."""
     values, size, _ = commutator_rows(traj)
     lowest = values[:, 0]
@@ -81,11 +81,11 @@ def theorem_3(traj: Trajectory) -> Row:
     )
 
 
-def theorem_3_sharp(traj: Trajectory) -> Row:
+def theorem_3_sharp(traj: Trajectory) -> VerificationRow:
     """Measure the bound with the sum of K's two smallest eigenvalues."""
     values, size, _ = commutator_rows(traj)
     if values.shape[1] < 2:
-        return Row("tian.theorem_3_sharp", "pair sum of K", "not applicable", "one mode has no commutator")
+        return VerificationRow("tian.theorem_3_sharp", "pair sum of K", "not applicable", "one mode has no commutator")
     pair = values[:, 0] + values[:, 1]
     return against_bound(
         "tian.theorem_3_sharp",
@@ -97,7 +97,7 @@ def theorem_3_sharp(traj: Trajectory) -> Row:
     )
 
 
-def commutator_identity(traj: Trajectory) -> Row:
+def commutator_identity(traj: Trajectory) -> VerificationRow:
     """Measure the commutator's own equation at every state."""
     _, _, K = commutator_rows(traj)
     F, W_p = observables.correlation(traj), observables.predictor(traj)

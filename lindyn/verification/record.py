@@ -12,7 +12,7 @@ VERDICTS = ("holds", "fails", "premise not fulfilled", "not applicable")
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class VerificationRow:
     """One statement along one run.
 
     Args:
@@ -86,14 +86,14 @@ class Verification:
 
     ts: Any
     flow: str
-    rows: tuple[Row, ...]
+    rows: tuple[VerificationRow, ...]
 
     @property
     def holds(self) -> bool:
         """Whether no applicable statement with its premise fulfilled fails."""
         return not any(row.verdict == "fails" for row in self.rows)
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> VerificationRow:
         """Return the row of a statement.
 
         Args:

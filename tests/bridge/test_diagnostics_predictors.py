@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from lindyn.bridge import ClosedFormPredictor
-from lindyn.bridge.feature_sums import FeatureSums
-from lindyn.bridge.watched import find_predictor, map_kind, weight_map
+from lindyn.bridge.watch.feature_sums import FeatureSums
+from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map
 
 
 def network(**parts):

@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lindyn import bridge, predictors
-from lindyn.bridge import sums
+from lindyn.bridge.layers import batch_sums
 from tests.bridge.helpers import D, batches
 
 FREE = [name for name, rule in predictors.RULES.items() if not rule.eigen]
@@ -36,7 +36,7 @@ def steps(layer, data):
 @pytest.mark.parametrize("update", ["step", "call"])
 @pytest.mark.parametrize("name", FREE)
 def test_iterative_rules_never_look_at_a_number(name, update, monkeypatch):
-    monkeypatch.setattr(sums, "on_host", lambda tensor: False)  # as on an accelerator
+    monkeypatch.setattr(batch_sums, "on_host", lambda tensor: False)  # as on an accelerator
     reads = predictors.Rule.of(name).reads_cross
     views = 2 if reads and update == "call" else 1
     layer = bridge.ClosedFormPredictor(D, rule=name, update=update, views=views)
@@ -56,7 +56,7 @@ def test_the_watch_sees_what_it_should():
 
 
 def test_eigendecompositions_happen_only_where_w_p_is_set(monkeypatch):
-    monkeypatch.setattr(sums, "on_host", lambda tensor: False)
+    monkeypatch.setattr(batch_sums, "on_host", lambda tensor: False)
     layer = bridge.DirectPredPredictor(D, freq=4)
     layer.clock
     with Watch() as watch:

@@ -62,17 +62,17 @@ def test_a_study_prints_its_table_and_writes_file_and_picture(capsys, tmp_path):
 
 
 def test_the_ledger_s_copy_is_thin(capsys, tmp_path, monkeypatch):
-    from lindyn import claims
-    from lindyn.bridge.training import presets
-    from lindyn.bridge.training.study import Study, run_all
-    from lindyn.claims import studies
+    from lindyn import papers
+    from lindyn.bridge.studies import table_presets
+    from lindyn.bridge.studies.training_study import Study, run_all
     from lindyn.commands import reproduce_training
+    from lindyn.papers import study_files
 
-    table = presets.table("tian2021", "3")
+    table = table_presets.table("tian2021", "3")
     plan = Study(table, "smoke", table.rows[:1], 1, tmp_path / "out", {"run__evaluation": "none"})
     run_all([plan])
-    monkeypatch.setattr(claims, "folder", lambda paper: tmp_path / paper)
+    monkeypatch.setattr(papers, "folder", lambda paper: tmp_path / paper)
     reproduce_training.finish(plan, ledger=True)
-    written = studies.read(tmp_path / "tian2021" / "studies" / "table3-smoke.json")
+    written = study_files.read(tmp_path / "tian2021" / "studies" / "table3-smoke.json")
     assert "curves" not in written["rows"][0]["runs"][0] and written["rows"][0]["runs"][0]["asymmetry"] == 0.0
-    assert "curves" in studies.read(plan.path)["rows"][0]["runs"][0]
+    assert "curves" in study_files.read(plan.path)["rows"][0]["runs"][0]

@@ -10,7 +10,7 @@ import xarray
 
 import lindyn as ld
 from lindyn.cli import main
-from lindyn.commands import options, systems
+from lindyn.commands import flow_settings, options
 
 
 def run(capsys, *argv):
@@ -201,10 +201,10 @@ def test_help_loads_nothing_heavy():
 
 def test_the_engine_is_chosen_by_the_work_ahead():
     settings = {option.name: option.default for option in options.OPTIONS}
-    flow, y0 = systems.build(settings)
-    assert systems._engine(flow, y0, settings) == "scipy"
+    flow, y0 = flow_settings.build(settings)
+    assert flow_settings._engine(flow, y0, settings) == "scipy"
     heavy = settings | {"beta": 1000.0}
-    assert systems._engine(*systems.build(heavy), heavy) == "diffrax"
+    assert flow_settings._engine(*flow_settings.build(heavy), heavy) == "diffrax"
 
 
 def test_the_predictors_of_the_help_are_those_of_the_flows():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lindyn.reproduction import scripts
+from lindyn.papers import figure_scripts
 
 SMALL = {
     3: {"lines": 12, "times": 60},
@@ -28,8 +28,8 @@ class Figures:
 
     def __init__(self, paper="tian2021", small=SMALL):
         self.paper, self.small = paper, small
-        self.paths = scripts.find(paper)
-        self.script = {number: scripts.load(path) for number, path in self.paths.items()}
+        self.paths = figure_scripts.find(paper)
+        self.script = {number: figure_scripts.load(path) for number, path in self.paths.items()}
         self._data = {}
 
     def data(self, number):

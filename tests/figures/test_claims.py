@@ -13,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 def by_key(figures, number, data):
     """Return the figure's claims by their key in figures.toml."""
-    from lindyn.reproduction import expected
+    from lindyn.papers import expected
 
     keys = [entry["key"] for entry in expected(figures.paper)["figure"][str(number)]["claim"]]
     return dict(zip(keys, figures.script[number].check(data), strict=True))

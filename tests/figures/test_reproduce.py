@@ -10,15 +10,24 @@ import numpy as np
 import pytest
 
 import lindyn
-import lindyn.claims
+import lindyn.papers
 from lindyn.cli import main
+from lindyn.papers import (
+    Checklist,
+    Claim,
+    FigureResult,
+    all_figures,
+    claim_table,
+    expected,
+    figure_claims,
+    figure_scripts,
+)
 from lindyn.plotting import style
-from lindyn.reproduction import Checklist, Claim, FigureResult, claims, everything, expected, scripts, table
 from tests.figures.conftest import SMALL
 
 REDUCED = """
 from pathlib import Path
-from lindyn.reproduction import scripts
+from lindyn.papers import figure_scripts as scripts
 real = scripts.load(Path({real!r}))
 def compute():
     return real.compute(**{given!r})
@@ -46,7 +55,7 @@ def run(capsys, *argv):
 
 def only(monkeypatch, paths):
     """Let the figure scripts be these."""
-    monkeypatch.setattr(scripts, "papers", lambda: {"tian2021": paths})
+    monkeypatch.setattr(figure_scripts, "papers", lambda: {"tian2021": paths})
 
 
 def reduced(figures, number, folder, source=REDUCED):
@@ -61,14 +70,14 @@ def test_files_hold_the_picture_and_all_that_is_behind_it(figures, number, tmp_p
     monkeypatch.setattr(style, "DPI", 60)
     script, path, data = figures.script[number], figures.paths[number], figures.data(number)
     found = script.check(data)
-    files = scripts._write(data, found, script.draw(data), tmp_path, path.stem)
+    files = figure_scripts._write(data, found, script.draw(data), tmp_path, path.stem)
     assert sorted(file.suffix for file in files) == [".json", ".npz", ".pdf", ".png"]
     assert (tmp_path / f"{path.stem}.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / f"{path.stem}.pdf").read_bytes()[:5] == b"%PDF-"
-    again = scripts.load_numbers(tmp_path / f"{path.stem}.npz")
+    again = figure_scripts.load_numbers(tmp_path / f"{path.stem}.npz")
     assert set(again) == set(data)
     assert script.check(again) == found
-    assert scripts._rendered(script.draw(again), ".png") == (tmp_path / f"{path.stem}.png").read_bytes()
+    assert figure_scripts._rendered(script.draw(again), ".png") == (tmp_path / f"{path.stem}.png").read_bytes()
     report = json.loads((tmp_path / f"{path.stem}.json").read_text())
     assert [row["text"] for row in report["claims"]] == [claim.text for claim in found]
     for name, value in SMALL[number].items():
@@ -94,13 +103,13 @@ def test_the_gallery_is_drawn_by_the_same_command(tmp_path, capsys):
 
 
 def test_a_script_runs_alone(tmp_path):
-    script = scripts.find("tian2021", 4)[4]
+    script = figure_scripts.find("tian2021", 4)[4]
     done = subprocess.run([sys.executable, script, "--out", tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "tian2021_fig04.png").exists() and "claims hold" in done.stdout
     file = tmp_path / "file"
     file.write_text("")
-    assert scripts.main(str(script), ["--out", str(file)]) == 2
+    assert figure_scripts.main(str(script), ["--out", str(file)]) == 2
 
 
 @pytest.mark.parametrize(
@@ -144,7 +153,7 @@ def test_a_broken_figure_does_not_lose_the_others(figures, tmp_path, capsys, mon
     broken = tmp_path / "tian2021_fig03.py"
     broken.write_text(BROKEN)
     only(monkeypatch, {3: broken, 4: reduced(figures, 4, tmp_path)})
-    monkeypatch.setattr(lindyn.claims, "write_report", lambda paper, path, figures: path)  # it runs every proof
+    monkeypatch.setattr(lindyn.papers, "write_report", lambda paper, path, figures: path)  # it runs every proof
     code, told, _ = run(capsys, "reproduce", "tian2021", "--workers", "1", "--out", str(tmp_path / "out"))
     assert code == 1
     assert "DID NOT RUN" in told and "no such thing" in told and "9 claims as expected" in told
@@ -154,7 +163,7 @@ def test_a_broken_figure_does_not_lose_the_others(figures, tmp_path, capsys, mon
 def test_worker_processes_and_one_that_dies(figures, tmp_path, monkeypatch):
     only(monkeypatch, {number: reduced(figures, number, tmp_path) for number in (4, 8)})
     seen, out = [], tmp_path / "out"
-    results = everything.reproduce("tian2021", out=out, workers=2, watch=lambda running, done: seen.append(len(done)))
+    results = all_figures.reproduce("tian2021", out=out, workers=2, watch=lambda running, done: seen.append(len(done)))
     assert [result.number for result in results] == [4, 8] and all(result.as_expected for result in results)
     assert seen[-1] == 2 and len(list(out.iterdir())) == 8
     dead = tmp_path / "tian2021_fig03.py"
@@ -162,7 +171,7 @@ def test_worker_processes_and_one_that_dies(figures, tmp_path, monkeypatch):
     other = tmp_path / "tian2021_fig05.py"
     other.write_text(DEAD)
     only(monkeypatch, {3: dead, 5: other})
-    results = everything.reproduce("tian2021", out=out, workers=2)
+    results = all_figures.reproduce("tian2021", out=out, workers=2)
     assert all("ended from outside" in result.error for result in results)
 
 
@@ -182,7 +191,7 @@ def test_scripts_and_expected_values_agree(figures):
         keys = [claim["key"] for claim in entry["claim"]]
         assert len(set(keys)) == len(keys)
         for claim in entry["claim"]:
-            assert sum(rule in claim for rule in claims.RULES) == 1
+            assert sum(rule in claim for rule in figure_claims.RULES) == 1
             assert claim.get("fails_as_printed", False) == ("instead" in claim)
 
 
@@ -209,7 +218,7 @@ def test_verdicts_count_only_the_unexpected():
     assert Claim("a", "1", "2", False, **printed).as_expected
     assert Claim("a", "1", "1", True, **printed).verdict == "HOLDS AFTER ALL"
     results = [FigureResult("tian2021", 4, [Claim("a", "1", "1", True, **printed)])]
-    assert not results[0].as_expected and "CAME OUT OTHERWISE" in table.report(results)
+    assert not results[0].as_expected and "CAME OUT OTHERWISE" in claim_table.report(results)
 
 
 def test_scripts_are_found_in_an_installed_package(tmp_path, monkeypatch):
@@ -217,12 +226,12 @@ def test_scripts_are_found_in_an_installed_package(tmp_path, monkeypatch):
     (package / "_figures").mkdir(parents=True)
     (package / "__init__.py").write_text("")
     monkeypatch.setattr(lindyn, "__file__", str(package / "__init__.py"))
-    assert claims.resource_folder("_figures", "figures") == package / "_figures"
+    assert figure_claims.resource_folder("_figures", "figures") == package / "_figures"
     with pytest.raises(FileNotFoundError, match="were not installed"):
-        claims.resource_folder("_papers_repro", "papers_repro")
+        figure_claims.resource_folder("_papers_repro", "papers_repro")
     clone = tmp_path / "site" / "papers_repro"
     clone.mkdir()
-    assert claims.resource_folder("_papers_repro", "papers_repro") == clone
+    assert figure_claims.resource_folder("_papers_repro", "papers_repro") == clone
 
 
 def test_the_parser_loads_nothing_heavy():

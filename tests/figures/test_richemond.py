@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from lindyn.papers import expected, figure_claims, figure_scripts
 from lindyn.plotting import style
-from lindyn.reproduction import claims, expected, scripts
 from tests.figures.conftest import RICHEMOND
 from tests.figures.test_claims import by_key, change, damaged
 
@@ -68,10 +68,10 @@ def test_files_hold_the_picture_and_all_that_is_behind_it(richemond, number, tmp
     monkeypatch.setattr(style, "DPI", 60)
     script, path, data = richemond.script[number], richemond.paths[number], richemond.data(number)
     found = script.check(data)
-    scripts._write(data, found, script.draw(data), tmp_path, path.stem)
-    again = scripts.load_numbers(tmp_path / f"{path.stem}.npz")
+    figure_scripts._write(data, found, script.draw(data), tmp_path, path.stem)
+    again = figure_scripts.load_numbers(tmp_path / f"{path.stem}.npz")
     assert script.check(again) == found
-    assert scripts._rendered(script.draw(again), ".png") == (tmp_path / f"{path.stem}.png").read_bytes()
+    assert figure_scripts._rendered(script.draw(again), ".png") == (tmp_path / f"{path.stem}.png").read_bytes()
     report = json.loads((tmp_path / f"{path.stem}.json").read_text())
     assert [row["text"] for row in report["claims"]] == [claim.text for claim in found]
 
@@ -86,14 +86,14 @@ def test_scripts_and_expected_values_agree(richemond):
         assert entry["printed"] == {}  # the paper's figures are ImageNet runs
         assert ("not in the paper" in entry["title"]) == ("not in the paper" in entry["shows"])
         for claim in entry["claim"]:
-            assert sum(rule in claim for rule in claims.RULES) == 1
+            assert sum(rule in claim for rule in figure_claims.RULES) == 1
             assert claim.get("fails_as_printed", False) == ("instead" in claim)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", NUMBERS)
 def test_the_whole_figure_keeps_its_claims(number, tmp_path):
-    result = scripts.run_figure(scripts.find("richemond2023")[number], tmp_path)
+    result = figure_scripts.run_figure(figure_scripts.find("richemond2023")[number], tmp_path)
     assert result.error == ""
     assert result.as_expected, [claim.text for claim in result.claims if not claim.as_expected]
     assert (tmp_path / f"richemond2023_fig{number:02}.png").stat().st_size > 20_000

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 import lindyn as ld
 from lindyn.images import study_images, survival_study
-from lindyn.plotting.images import draw_directions, draw_survival
+from lindyn.plotting.survival_map import draw_directions, draw_survival
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 import lindyn as ld
 from lindyn.images import predict, single_modes, survival_threshold
-from lindyn.images.prediction import collapse_bounds, threshold_slopes
+from lindyn.images.survival_prediction import collapse_bounds, threshold_slopes
 
 HP = ld.Hyperparameters(alpha_p=1.7, beta=0.5, eta=0.03)
 

@@ -5,7 +5,7 @@ import pytest
 
 import lindyn as ld
 from lindyn.images import image_moments, predict, study_images, survival_study
-from lindyn.images.outcome import least_alive
+from lindyn.images.survival import least_alive
 
 X = np.array([1.0, 0.8, 0.6, 0.5, 0.4, 0.2])
 X_AUG = np.array([0.5, 0.1, 2.0, 0.1, 0.6, 0.3])  # thresholds 0.167, 0.178, 0.035, 0.104, 0.04, 0.02

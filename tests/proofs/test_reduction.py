@@ -11,8 +11,8 @@ from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.proofs import symbols as sy
 from lindyn.proofs.algebra import SIZES, Algebra
+from lindyn.proofs.matrix_words import WordRates, derivative, evaluate, expand
 from lindyn.proofs.steps import CommutingValue, Identity, Positivity, ScalarIdentity, ScalarSign
-from lindyn.proofs.words import Rates, derivative, evaluate, expand
 from lindyn.states import CorrelationState, ModeState, ModeWeightState, ParabolaState, WeightState
 
 n = sympy.Symbol("n2", integer=True, positive=True)
@@ -62,7 +62,7 @@ def test_what_has_no_words_is_named_in_the_error():
 
 
 def test_derivative_obeys_the_product_rule():
-    rates = Rates({"A": B * C}, {c: 2 * c})
+    rates = WordRates({"A": B * C}, {c: 2 * c})
     found = derivative(expand(c * A * A.T), rates)
     assert found == expand(2 * c * A * A.T + c * B * C * A.T + c * A * C.T * B.T)
 

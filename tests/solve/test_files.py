@@ -8,7 +8,7 @@ import pytest
 import xarray
 
 import lindyn as ld
-from lindyn.solve import files
+from lindyn.solve import netcdf
 from tests.helpers import moments, psd, weights
 
 HP = ld.Hyperparameters(1.7, 0.3, eta_p=0.02, eta_s=0.01)
@@ -82,16 +82,16 @@ def test_xarray_opens_the_file_and_agrees_with_to_dataset(name, tmp_path):
 
 
 def test_missing_and_foreign_files(tmp_path):
-    with pytest.raises(files.FileError, match=r"No trajectory at .*none\.nc: there is no such file\."):
+    with pytest.raises(netcdf.FileError, match=r"No trajectory at .*none\.nc: there is no such file\."):
         ld.load(tmp_path / "none.nc")
     (tmp_path / "text.nc").write_text("W = 1\n")
-    with pytest.raises(files.FileError, match="it is damaged or no lindyn trajectory"):
+    with pytest.raises(netcdf.FileError, match="it is damaged or no lindyn trajectory"):
         ld.load(tmp_path / "text.nc")
     (tmp_path / "empty.nc").write_bytes(b"")
-    with pytest.raises(files.FileError, match="it is damaged or no lindyn trajectory"):
+    with pytest.raises(netcdf.FileError, match="it is damaged or no lindyn trajectory"):
         ld.load(tmp_path / "empty.nc")
     xarray.Dataset({"a": ("t", [1.0, 2.0])}).to_netcdf(tmp_path / "foreign.nc", engine="scipy")
-    with pytest.raises(files.FileError, match="it is damaged or no lindyn trajectory"):
+    with pytest.raises(netcdf.FileError, match="it is damaged or no lindyn trajectory"):
         ld.load(tmp_path / "foreign.nc")
 
 
@@ -100,7 +100,7 @@ def test_every_truncation_is_noticed(tmp_path):
     cut = tmp_path / "cut.nc"
     for length in sorted({*range(0, len(whole), 97), len(whole) - 1, len(whole) - 8}):
         cut.write_bytes(whole[:length])
-        with pytest.raises(files.FileError, match=r"Cannot read .*cut\.nc"):
+        with pytest.raises(netcdf.FileError, match=r"Cannot read .*cut\.nc"):
             ld.load(cut)
 
 
@@ -116,7 +116,7 @@ def test_random_damage_is_noticed(tmp_path):
         hurt.write_bytes(bytes(damaged))
         try:
             again = ld.load(hurt)
-        except files.FileError as error:
+        except netcdf.FileError as error:
             refused += 1
             assert "damaged" in str(error)
         else:
@@ -128,16 +128,16 @@ def test_random_damage_is_noticed(tmp_path):
 def test_unwritable_places(tmp_path):
     run = solved("one mode")
     with pytest.raises(
-        files.FileError, match=r"Cannot write .*: the folder .*nowhere does not exist\. Make it first\."
+        netcdf.FileError, match=r"Cannot write .*: the folder .*nowhere does not exist\. Make it first\."
     ):
         run.save(tmp_path / "nowhere" / "run.nc")
     (tmp_path / "folder.nc").mkdir()
-    with pytest.raises(files.FileError, match="Cannot write"):
+    with pytest.raises(netcdf.FileError, match="Cannot write"):
         run.save(tmp_path / "folder.nc")
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)
     if not os.access(locked, os.W_OK):  # root may write anywhere
-        with pytest.raises(files.FileError, match="Choose a folder you may write to"):
+        with pytest.raises(netcdf.FileError, match="Choose a folder you may write to"):
             run.save(locked / "run.nc")
     assert not list(tmp_path.rglob("*.part"))
 
@@ -148,8 +148,8 @@ def test_a_folder_that_refuses(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files.tempfile, "mkstemp", refuse)
-    with pytest.raises(files.FileError, match=r"Permission denied\. Choose a folder you may write to"):
+    monkeypatch.setattr(netcdf.tempfile, "mkstemp", refuse)
+    with pytest.raises(netcdf.FileError, match=r"Permission denied\. Choose a folder you may write to"):
         solved("one mode").save(tmp_path / "run.nc")
 
 
@@ -161,8 +161,8 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, step):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((files, "_write") if step == "_write" else (files.os, "replace")), full)
-    with pytest.raises(files.FileError, match=r"Cannot write .*run\.nc: No space left on device"):
+    monkeypatch.setattr(*((netcdf, "_write") if step == "_write" else (netcdf.os, "replace")), full)
+    with pytest.raises(netcdf.FileError, match=r"Cannot write .*run\.nc: No space left on device"):
         solved("one mode").save(path)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["run.nc"]

@@ -11,11 +11,11 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 
-from lindyn.bridge.lightning import DiagnosticsCallback
-from lindyn.bridge.training import evaluation, target
-from lindyn.bridge.training.checkpoints import NAME, latest, step_of
+from lindyn.bridge.training import evaluation, target_network
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.sources import Source
+from lindyn.bridge.training.image_batches import Source
+from lindyn.bridge.training.run_folder import NAME, latest, step_of
+from lindyn.bridge.watch.lightning import DiagnosticsCallback
 
 
 class TrainingStopped(Exception):  # noqa: N818  a stop is no error
@@ -99,7 +99,7 @@ class History(pl.Callback):
         rates = {group.get("name", "lr"): group["lr"] for group in trainer.optimizers[0].param_groups}
         row["lr"] = rates.get("backbone", next(iter(rates.values())))
         if self.config.method.target == "ema":
-            row["ema"] = target.ema_rate(self.config, step, pl_module.steps)
+            row["ema"] = target_network.ema_rate(self.config, step, pl_module.steps)
         self.total = self.steps = 0.0
         if trainer.is_global_zero:
             with self.path.open("a", encoding="utf-8") as file:
@@ -239,7 +239,7 @@ class Watch(DiagnosticsCallback):
                 pl_module.log("rank", float(record["effective_rank"]), prog_bar=True)
 
 
-class Bar(TQDMProgressBar):
+class TrainingBar(TQDMProgressBar):
     """Lightning's bar, without its version number."""
 
     def get_metrics(self, trainer: Any, pl_module: Any) -> dict[str, Any]:

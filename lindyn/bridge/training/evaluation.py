@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.training.sources import Source
+from lindyn.bridge.training.image_batches import Source
 
 RIDGE = 1e-4  # of the logistic regression on standardised features
 

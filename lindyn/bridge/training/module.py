@@ -7,11 +7,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.training import losses, networks, optimiser, target
+from lindyn.bridge.training import losses, networks, optimiser, target_network
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.order import Order
-from lindyn.bridge.training.predictor import predictor
-from lindyn.bridge.training.sources import Source
+from lindyn.bridge.training.image_batches import Source
+from lindyn.bridge.training.image_order import Order
+from lindyn.bridge.training.predictor_choice import predictor
 
 
 class Probe(nn.Module):
@@ -61,8 +61,8 @@ class SelfSupervised(pl.LightningModule):
                     fresh[0], fresh[1] = self._online()
                 return fresh[part]
 
-            self.teacher_backbone = target.start_target(self.backbone, lambda: again(0), how)
-            self.teacher_projection_head = target.start_target(self.projection_head, lambda: again(1), how)
+            self.teacher_backbone = target_network.start_target(self.backbone, lambda: again(0), how)
+            self.teacher_projection_head = target_network.start_target(self.projection_head, lambda: again(1), how)
         self.probe = self._probe()
         self.loss = losses.LOSSES[config.method.loss]
         self.alarm = ""
@@ -140,9 +140,9 @@ class SelfSupervised(pl.LightningModule):
         if update is not None and self.prediction_head.recipe.update == "step":  # type: ignore[union-attr]
             update()
         if self.config.method.target == "ema":
-            rate = target.ema_rate(self.config, self.global_step, self.steps)
-            target.follow(self.backbone, self.teacher_backbone, rate)  # type: ignore[arg-type]
-            target.follow(self.projection_head, self.teacher_projection_head, rate)  # type: ignore[arg-type]
+            rate = target_network.ema_rate(self.config, self.global_step, self.steps)
+            target_network.follow(self.backbone, self.teacher_backbone, rate)  # type: ignore[arg-type]
+            target_network.follow(self.projection_head, self.teacher_projection_head, rate)  # type: ignore[arg-type]
 
     def train_dataloader(self) -> Any:
         """Return the loader of this process's share of the batches, which goes on from the step count."""

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.order import Batches, Order, Place, Places
+from lindyn.bridge.training.image_batches import chosen
+from lindyn.bridge.training.image_order import Batches, Order, Place, Places
 from lindyn.bridge.training.sections import DataConfig
-from lindyn.bridge.training.sources import chosen
 
 LAYOUT = {
     "imagefolder": "ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG",

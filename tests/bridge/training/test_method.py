@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.training import losses, networks, optimiser, target
+from lindyn.bridge.training import losses, networks, optimiser, target_network
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.predictor import predictor
-from lindyn.bridge.training.run import build
-from lindyn.bridge.training.sources import open_source
+from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.predictor_choice import predictor
+from lindyn.bridge.training.trainer import build
 
 Q, Z = torch.randn(2, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 DIGITS = TrainConfig.of(
@@ -37,10 +37,10 @@ def test_sides_sum_or_average_and_one_sided_takes_the_first():
 def test_ema_and_its_cosine_schedule():
     online, copy = nn.Linear(2, 2), nn.Linear(2, 2)
     expected = 0.9 * copy.weight.detach() + 0.1 * online.weight.detach()
-    target.follow(online, copy, 0.9)
+    target_network.follow(online, copy, 0.9)
     torch.testing.assert_close(copy.weight.detach(), expected)
     config = TrainConfig.of({"method.ema": 0.99, "method.ema_schedule": "cosine"})
-    rates = [target.ema_rate(config, step, 101) for step in range(101)]
+    rates = [target_network.ema_rate(config, step, 101) for step in range(101)]
     assert rates[0] == pytest.approx(0.99) and rates[-1] == 1.0
     assert rates[50] == pytest.approx(1 - 0.01 * (math.cos(math.pi * 50 / 100) + 1) / 2)
 

@@ -6,10 +6,10 @@ import torch
 from PIL import Image
 
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.order import Order, Place
+from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.image_order import Order, Place
 from lindyn.bridge.training.photos import TwoViews, transform
-from lindyn.bridge.training.run import train
-from lindyn.bridge.training.sources import open_source
+from lindyn.bridge.training.trainer import train
 from tests.bridge.training.helpers import differing, weights
 
 

@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from lindyn import claims
-from lindyn.bridge.training import presets
-from lindyn.bridge.training.predictor import predictor
+from lindyn import papers
+from lindyn.bridge.studies import table_presets
+from lindyn.bridge.training.predictor_choice import predictor
 
-TABLES = [(paper, name) for paper in claims.PAPERS for name in presets.tables(paper)]
-ROWS = list(presets.every_row())
+TABLES = [(paper, name) for paper in papers.PAPERS for name in table_presets.tables(paper)]
+ROWS = list(table_presets.every_row())
 
 # Typed from the papers' tables a second time, apart from the presets and the ledger.
 PRINTED = {
@@ -50,8 +50,8 @@ NUMBER = re.compile(r"([\d.]+)(?: \+- ([\d.]+))?(?:/([\d.]+))?$")
 
 @pytest.mark.parametrize(("paper", "name"), TABLES)
 def test_every_row_is_a_configuration_whose_predictor_can_be_built(paper, name):
-    for row in presets.table(paper, name).rows:
-        for scale in ("paper",) if row.only else presets.SCALES:
+    for row in table_presets.table(paper, name).rows:
+        for scale in ("paper",) if row.only else table_presets.SCALES:
             config = row.config(scale)
             built = predictor(config, min(config.model.dim, 16))
             assert (config.model.predictor == "identity") == (not list(built.state_dict()))
@@ -59,13 +59,13 @@ def test_every_row_is_a_configuration_whose_predictor_can_be_built(paper, name):
 
 def test_the_printed_numbers_are_those_of_the_papers():
     for (paper, name, row_id), (printed, spread) in PRINTED.items():
-        row = presets.row(paper, name, row_id)
+        row = table_presets.row(paper, name, row_id)
         assert (row.printed, row.spread) == (printed, spread), row.id
-    assert presets.row("tian2021", "table9", "table-9-directpred/300 epochs").top5 == 91.0
+    assert table_presets.row("tian2021", "table9", "table-9-directpred/300 epochs").top5 == 91.0
 
 
 def test_presets_and_ledger_print_the_same_numbers_of_the_same_claims():
-    ledger = {(paper, claim.id): claim.printed for paper in claims.PAPERS for claim in claims.load(paper)}
+    ledger = {(paper, claim.id): claim.printed for paper in papers.PAPERS for claim in papers.load(paper)}
     for row in ROWS:
         if row.printed is None:
             assert row.claim in ("fig-2", "fig-6")
@@ -79,8 +79,8 @@ def test_no_printed_row_of_these_claims_is_left_out():
     found = {(row.paper, row.claim): set() for row in ROWS}
     for row in ROWS:
         found[row.paper, row.claim].add(row.name)
-    for paper in claims.PAPERS:
-        for claim in claims.load(paper):
+    for paper in papers.PAPERS:
+        for claim in papers.load(paper):
             if (paper, claim.id) in found and claim.printed:
                 beta_0 = {n for n in claim.printed if n.count("/") < 2 or n.endswith("/0")}
                 assert found[paper, claim.id] == beta_0, claim.id
@@ -91,7 +91,7 @@ def test_small_rows_differ_only_in_what_their_table_is_about():
     free = {"model.predictor", "model.predictor_options", "method.target", "method.target_start", "method.ema"}
     free |= {"method.sides", "optim.alpha_p", "optim.projector_multiplier", "optim.weight_decay"}
     free |= {"optim.predictor_weight_decay", "run.epochs"}
-    base = presets.row("tian2021", "table3", "table-3-linear/EMA regular").config("small")
+    base = table_presets.row("tian2021", "table3", "table-3-linear/EMA regular").config("small")
     for row in ROWS:
         if not row.only:
             assert set(base.differences(row.config("small"))) <= free, row.id
@@ -121,14 +121,14 @@ def test_small_rows_differ_only_in_what_their_table_is_about():
     ],
 )  # fmt: skip
 def test_rows_mean_what_the_table_says(where, scale, expected):
-    flat = presets.row(*where).config(scale).flat()
+    flat = table_presets.row(*where).config(scale).flat()
     assert {key: flat[key] for key in expected} == expected
 
 
 def test_equal_rows_of_two_tables_are_one_run():
-    from lindyn.bridge.training.study import Job
+    from lindyn.bridge.studies.training_study import Job
 
-    rows = [presets.row("tian2021", *where) for where in (
+    rows = [table_presets.row("tian2021", *where) for where in (
         ("table2", "table-2/EMA no bias"), ("table5", "table-5-none/EMA regular"))]  # fmt: skip
     first, second = (Job(row, 0, row.config("small")) for row in rows)
     assert rows[0].printed == rows[1].printed and first.key == second.key
@@ -138,14 +138,17 @@ def test_equal_rows_of_two_tables_are_one_run():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: presets.table("tian2021", "4"), "table of tian2021 must be one of"),
+        (lambda: table_presets.table("tian2021", "4"), "table of tian2021 must be one of"),
         (
-            lambda: presets.row("tian2021", "table3", "table-3-linear/EMA reglar"),
+            lambda: table_presets.row("tian2021", "table3", "table-3-linear/EMA reglar"),
             "Did you mean 'table-3-linear/EMA reg",
         ),
-        (lambda: presets.tables("tian"), "Did you mean 'tian2021'"),
+        (lambda: table_presets.tables("tian"), "Did you mean 'tian2021'"),
         (lambda: ROWS[0].config("tiny"), "scale must be one of 'paper', 'small', 'smoke'"),
-        (lambda: presets.row("tian2021", "table9", "table-9-linear/300 epochs").config("small"), "use scale paper"),
+        (
+            lambda: table_presets.row("tian2021", "table9", "table-9-linear/300 epochs").config("small"),
+            "use scale paper",
+        ),
     ],
 )
 def test_wrong_names_are_refused_in_one_sentence(call, message):
@@ -169,18 +172,18 @@ def test_wrong_names_are_refused_in_one_sentence(call, message):
     ],
 )
 def test_a_damaged_table_is_refused(tmp_path, monkeypatch, old, new, message):
-    source = claims.folder("tian2021")
+    source = papers.folder("tian2021")
     shutil.copytree(source / "configs", tmp_path / "tian2021" / "configs")
-    shutil.copy(source.parent / presets.SHARED, tmp_path)
+    shutil.copy(source.parent / table_presets.SHARED, tmp_path)
     shutil.copy(source / "claims.toml", tmp_path / "tian2021")
     path = tmp_path / "tian2021" / "configs" / "table3.toml"
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 2), encoding="utf-8")
-    monkeypatch.setattr(presets.claims, "folder", lambda paper: tmp_path / paper)
+    monkeypatch.setattr(table_presets.claims, "folder", lambda paper: tmp_path / paper)
     with pytest.raises(ValueError, match=message):
-        presets._read.__wrapped__("tian2021", "table3")
+        table_presets._read.__wrapped__("tian2021", "table3")
 
 
 def test_a_line_needs_lists_of_one_length(tmp_path):
     entry = {"claim": "x", "along": "optim.lr", "values": [1.0, 2.0], "names": ["1"], "printed": [3.0, 4.0]}
     with pytest.raises(ValueError, match="2 values, 1 names, 2 printed"):
-        list(presets._entries(tmp_path, entry))
+        list(table_presets._entries(tmp_path, entry))

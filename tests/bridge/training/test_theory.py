@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from lindyn.bridge.training import theory
+from lindyn.bridge.run import training_theory
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.sources import CHUNK, open_source
+from lindyn.bridge.training.image_batches import CHUNK, open_source
 from tests.bridge.training.helpers import LINEAR, TINY, run
 
 CASES = {
@@ -34,10 +34,13 @@ CASES = {
 
 def flow_of(done, data):
     """Return (flow, start) of a run of the linear network."""
-    _, states = theory.measured(done)
+    _, states = training_theory.measured(done)
     config = done.config
     flow = ld.WeightFlow(
-        theory.rates(config), data, target=config.method.target, predictor=theory.FLOWS[config.model.predictor]
+        training_theory.rates(config),
+        data,
+        target=config.method.target,
+        predictor=training_theory.FLOWS[config.model.predictor],
     )
     W_a = None if config.method.target == "online" else states.W_a[0]
     return flow, ld.WeightState(states.W[0], states.W_p[0], W_a), states
@@ -57,7 +60,7 @@ def test_the_trainer_is_descend_to_round_off(tmp_path, case):
     data = ld.Moments(images.T @ images / len(images), np.zeros((64, 64)))
     flow, start, states = flow_of(done, data)
     o = done.config.optim
-    rate = o.lr * theory.DIRECTIONS[done.config.method.sides]
+    rate = o.lr * training_theory.DIRECTIONS[done.config.method.sides]
     twin = ld.descend(flow, start, learning_rate=rate, momentum=o.momentum, steps=25, save_every=5)
     for name in ("W", "W_p", "W_a"):
         np.testing.assert_allclose(getattr(states, name), getattr(twin.states, name), rtol=0, atol=2e-14)
@@ -69,11 +72,11 @@ def test_moments_of_the_views_are_those_training_draws(tmp_path):
     noisy = {"data.augmentation": "noise", "data.noise": 0.3, "run.epochs": 1, "optim.batch": 600}
     done = run(tmp_path / "a", LINEAR | noisy)
     images = open_source(done.config).images.double().flatten(1).numpy()
-    data = theory.moments(done, views=16)
+    data = training_theory.moments(done, views=16)
     X = images.T @ images / len(images)
     np.testing.assert_allclose(data.X, X, atol=0.02)
     np.testing.assert_allclose(data.X_aug, 0.09 * np.eye(64), atol=0.006)
-    still = theory.moments(run(tmp_path / "b", LINEAR | {"run.epochs": 1}))
+    still = training_theory.moments(run(tmp_path / "b", LINEAR | {"run.epochs": 1}))
     np.testing.assert_allclose(still.X, X, atol=1e-12)
     assert np.abs(still.X_aug).max() < 1e-14
 
@@ -83,15 +86,15 @@ def test_frozen_features_of_a_network_give_the_networks_own_output(tmp_path):
     done = run(tmp_path, TINY | {"run.epochs": 1, "data.augmentation": "none"})
     module = done.module(0).train()
     images = open_source(done.config).images
-    before, layer = theory.split(module)
-    W, F = theory._whole(layer), 0.0
+    before, layer = training_theory.split(module)
+    W, F = training_theory._whole(layer), 0.0
     for start in range(0, len(images), CHUNK):  # BatchNorm sees the same batches
         part = images[start : start + CHUNK]
         h = before(part).detach().double().numpy()
         z = module.projection_head(module(part)).detach().double().numpy()
         np.testing.assert_allclose(h @ W.T, z, atol=1e-5)
         F = F + z.T @ z / len(images)
-    data = theory.moments(done)
+    data = training_theory.moments(done)
     np.testing.assert_allclose(W @ data.Sigma_s @ W.T, F, atol=1e-4)
     assert np.trace(F) > 0.1
 
@@ -108,21 +111,21 @@ def test_rates_follow_the_training_conventions():
             "method.sides": "symmetrised",
         }
     )
-    hp = theory.rates(config)
-    assert theory.step_time(config) == pytest.approx(0.6)
+    hp = training_theory.rates(config)
+    assert training_theory.step_time(config) == pytest.approx(0.6)
     assert (hp.alpha_p, hp.beta) == (pytest.approx(2.0), pytest.approx(0.004 / 0.6))
     assert (hp.eta_s, hp.eta_p) == (pytest.approx(2e-4), pytest.approx(1e-3))
     with pytest.raises(ValueError, match=r"that of gradient descent; got optim.name='lars'"):
-        theory.rates(config.changed({"optim.name": "lars"}))
+        training_theory.rates(config.changed({"optim.name": "lars"}))
 
 
 def test_what_has_no_counterpart_is_refused(tmp_path):
     done = run(tmp_path, TINY | {"run.epochs": 1, "model.predictor": "mlp"})
     with pytest.raises(ValueError, match=r"The theory's predictor is linear; got model.predictor='mlp'"):
-        theory.beside(done)
+        training_theory.beside(done)
     simsiam = run(tmp_path / "b", TINY | {"run.epochs": 1, "model.projector": "simsiam"})
     with pytest.raises(ValueError, match=r"needs a linear last layer"):
-        theory.moments(simsiam)
+        training_theory.moments(simsiam)
 
 
 def test_moments_behind_a_linear_projector_are_those_of_the_vectors_carried_through_the_backbone(tmp_path):
@@ -131,7 +134,7 @@ def test_moments_behind_a_linear_projector_are_those_of_the_vectors_carried_thro
     done = run(tmp_path, given)  # ends with the theory beside it, as gaussian runs do
     assert "nothing fitted" in (done.folder / "summary.txt").read_text(encoding="utf-8")
     A = done.module(0).backbone.linear.weight.detach().numpy()
-    data, x = theory.moments(done, views=8), open_source(done.config).x.numpy()
+    data, x = training_theory.moments(done, views=8), open_source(done.config).x.numpy()
     for found, exact in ((data.X, (A * x) @ A.T), (data.X_aug, 0.25 * A @ A.T)):
         assert np.linalg.norm(found - exact) < 0.06 * np.linalg.norm(exact)
 
@@ -164,7 +167,7 @@ def gaussian(folder, lr, batch, time=4.0, seed=0, **more):
         "run.threads": 1,
         "run.theory": False,
     }
-    return theory.beside(run(folder, given, **more))
+    return training_theory.beside(run(folder, given, **more))
 
 
 def test_the_flow_follows_training_without_a_fit(tmp_path):

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from lindyn.bridge.training import callbacks, checkpoints
+from lindyn.bridge.training import callbacks, run_folder
 from lindyn.bridge.training.callbacks import LossError, TrainingStopped
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.module import SelfSupervised
-from lindyn.bridge.training.run import Run, train
+from lindyn.bridge.training.trainer import Run, train
 from tests.bridge.training.helpers import TINY, differing, run, weights
 
 
@@ -48,7 +48,7 @@ def test_a_run_leaves_everything_behind(tmp_path):
     assert list(trace["step"].values) == [2, 4, 6, 8, 10, 12, 14]
     again = Run.load(tmp_path)
     assert again.config == done.config and again.result == done.result
-    assert checkpoints.config_of(done.checkpoints[0]) == done.config
+    assert run_folder.config_of(done.checkpoints[0]) == done.config
     assert done.module(-1).backbone.layers[0].weight.shape == (4, 1, 3, 3)
 
 
@@ -93,7 +93,7 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tmp_path, monkeypatch, s
         with pytest.raises(TrainingStopped, match=rf"Interrupted at step {stopped_at} of \d+; .*Add --resume"):
             run(tmp_path / "cut", **more)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert checkpoints.latest(tmp_path / "cut" / "checkpoints").name == f"step={stopped_at:08d}.ckpt"
+    assert run_folder.latest(tmp_path / "cut" / "checkpoints").name == f"step={stopped_at:08d}.ckpt"
     resumed = run(tmp_path / "cut", resume=True, **more)
     assert differing(weights(whole), weights(resumed)) == []
     assert [row["step"] for row in resumed.metrics] == [row["step"] for row in whole.metrics]
@@ -121,12 +121,12 @@ def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, number):
         return subprocess.Popen([*command, f"run.folder={tmp_path / folder}", *more], stderr=subprocess.PIPE, text=True)
 
     cut = start("cut")
-    while len(checkpoints.every(tmp_path / "cut" / "checkpoints")) < 4:
+    while len(run_folder.every(tmp_path / "cut" / "checkpoints")) < 4:
         assert cut.poll() is None, cut.stderr.read()
     cut.send_signal(number)
     words = cut.communicate()[1]
     assert cut.returncode == (-number if number == signal.SIGKILL else 130), words
-    stopped = checkpoints.step_of(checkpoints.latest(tmp_path / "cut" / "checkpoints"))
+    stopped = run_folder.step_of(run_folder.latest(tmp_path / "cut" / "checkpoints"))
     assert 15 <= stopped < 2000
     for process in (start("cut", "--resume"), start("whole")):
         assert process.communicate()[1] == "" and process.returncode == 0
@@ -145,8 +145,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoi
     text = r"NaN or infinite at step 8 \(epoch 2\); stopped. The last good checkpoint is .*step=00000005.ckpt. Lower"
     with pytest.raises(LossError, match=text):
         run(tmp_path, run__epochs=3, run__checkpoint_every=1)
-    for path in checkpoints.every(tmp_path / "checkpoints"):
-        assert all(torch.isfinite(v).all() for v in checkpoints.read(path)["state_dict"].values())
+    for path in run_folder.every(tmp_path / "checkpoints"):
+        assert all(torch.isfinite(v).all() for v in run_folder.read(path)["state_dict"].values())
 
 
 def test_a_loss_that_is_no_number_never_gets_into_a_checkpoint_even_if_nobody_looked(tmp_path, monkeypatch):
@@ -248,9 +248,9 @@ def test_damaged_and_foreign_checkpoints_are_named(tmp_path):
     path = tmp_path / "step=00000001.ckpt"
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(ValueError, match=r"step=00000001.ckpt cannot be read"):
-        checkpoints.config_of(path)
+        run_folder.config_of(path)
     torch.save({"state_dict": {}}, path)
     with pytest.raises(ValueError, match=r"is no checkpoint of lindyn train"):
-        checkpoints.config_of(path)
+        run_folder.config_of(path)
     with pytest.raises(ValueError, match=r"There is no checkpoint"):
-        checkpoints.read(tmp_path / "none.ckpt")
+        run_folder.read(tmp_path / "none.ckpt")

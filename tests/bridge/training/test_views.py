@@ -6,10 +6,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.training import augment
+from lindyn.bridge.training import batch_augmentation
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.order import Batches, Order, generator
-from lindyn.bridge.training.sources import open_source
+from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.image_order import Batches, Order, generator
 
 DIGITS = TrainConfig.of({"data.name": "digits"})
 
@@ -62,14 +62,14 @@ def test_views_with_all_strengths_at_zero_are_the_images():
     still = DIGITS.changed({"data.crop": 1.0, "data.ratio": 1.0, "data.rotate": 0.0, "data.brightness": 0.0,
                             "data.contrast": 0.0, "data.blur": 0.0, "data.noise": 0.0})  # fmt: skip
     images = torch.rand(5, 1, 8, 8)
-    for view in augment.two_views(images, still.data, 5, 0, generator(0)):
+    for view in batch_augmentation.two_views(images, still.data, 5, 0, generator(0)):
         torch.testing.assert_close(view, images, atol=2e-6, rtol=0)
 
 
 @given(st.floats(0.05, 1), st.floats(1, 3), st.integers(0, 10_000))
 def test_crops_without_rotation_stay_inside_the_image_and_have_the_asked_area(crop, ratio, seed):
     data = DIGITS.changed({"data.crop": crop, "data.ratio": ratio, "data.rotate": 0.0}).data
-    theta = augment.draw(data, 50, (1, 8, 8), generator(seed)).affine
+    theta = batch_augmentation.draw(data, 50, (1, 8, 8), generator(seed)).affine
     w, h, x, y = theta[:, 0, 0], theta[:, 1, 1], theta[:, 0, 2], theta[:, 1, 2]
     assert (x.abs() + w <= 1 + 1e-5).all() and (y.abs() + h <= 1 + 1e-5).all()
     assert (w * h <= 1 + 1e-5).all() and (w * h >= crop / ratio - 1e-5).all()
@@ -82,20 +82,20 @@ def test_mirrored_views_are_mirrored_and_rotation_turns():
     image[0, 0, 4, 7] = 1.0
     still = {f"data.{name}": 0.0 for name in ("rotate", "noise", "blur", "brightness", "contrast")}
     data = DIGITS.changed({**still, "data.crop": 1.0, "data.ratio": 1.0, "data.flip": 1.0}).data
-    view = augment.two_views(image, data, 1, 0, generator(0))[0]
+    view = batch_augmentation.two_views(image, data, 1, 0, generator(0))[0]
     torch.testing.assert_close(view, image.flip(-1), atol=1e-5, rtol=0)
-    numbers = augment.Draw(torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]]), *torch.ones(1, 1), torch.zeros(1),
-                           torch.zeros(1), None)  # fmt: skip
-    turned = augment.apply(image, data, numbers)
+    quarter = torch.tensor([[[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]]])
+    numbers = batch_augmentation.Draw(quarter, *torch.ones(1, 1), torch.zeros(1), torch.zeros(1), None)
+    turned = batch_augmentation.apply(image, data, numbers)
     torch.testing.assert_close(turned, image.rot90(1, (2, 3)), atol=1e-5, rtol=0)
 
 
 def test_blur_keeps_flat_images_and_spreads_a_point_by_its_width():
     flat = torch.full((2, 1, 9, 9), 0.7)
-    torch.testing.assert_close(augment._blurred(flat, torch.tensor([0.5, 1.0])), flat)
+    torch.testing.assert_close(batch_augmentation._blurred(flat, torch.tensor([0.5, 1.0])), flat)
     point = torch.zeros(1, 1, 9, 9)
     point[0, 0, 4, 4] = 1.0
-    spread = augment._blurred(point, torch.tensor([0.6]))[0, 0]
+    spread = batch_augmentation._blurred(point, torch.tensor([0.6]))[0, 0]
     at = torch.arange(9) - 4.0
     assert spread.sum() == pytest.approx(1.0, abs=1e-6)
     assert (spread.sum(0) * at**2).sum() == pytest.approx(0.36, abs=0.01)

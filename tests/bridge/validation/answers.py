@@ -7,11 +7,11 @@ import numpy as np
 
 import lindyn as ld
 from lindyn.bridge import diagnose
-from lindyn.bridge.validation import advice as advising
-from lindyn.bridge.validation.headline import headline
-from lindyn.bridge.validation.modes import ModeReading
-from lindyn.bridge.validation.records import Finding, OverTraining, Pieces, PredictorMap, Validation
-from lindyn.bridge.validation.settings import Rates, Settings
+from lindyn.bridge.records import Finding, OverTraining, Pieces, PredictorMap, Validation
+from lindyn.bridge.report import advice as advising
+from lindyn.bridge.report.headline import headline
+from lindyn.bridge.run.mode_positions import ModeReading
+from lindyn.bridge.run.settings import Rates, Settings
 
 RATES = Rates(alpha_p=1.0, beta=0.01, eta_s=0.02, eta_p=0.02, step_time=0.1, target="ema")
 SETTINGS = Settings.of(

@@ -6,8 +6,8 @@ from unittest import mock
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from lindyn.bridge.checkpoints.same_padding import pad_same
 from lindyn.bridge.training import networks
-from lindyn.bridge.validation.same_padding import pad_same
 
 WIDTHS = (4, 4, 8, 8)
 

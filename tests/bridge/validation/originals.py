@@ -17,15 +17,15 @@ RUN_FOLDERS = {NARROW: "deepmind/run"}
 @functools.cache
 def original(name, checkpoint=-1):
     """Return the run's module, built by the training code from the configuration inside, in eval mode."""
-    from lindyn.bridge.training import checkpoints
-    from lindyn.bridge.training.run import build
-    from lindyn.bridge.training.sources import open_source
+    from lindyn.bridge.training import run_folder
+    from lindyn.bridge.training.image_batches import open_source
+    from lindyn.bridge.training.trainer import build
 
-    path = checkpoints.every(FIXTURES / RUN_FOLDERS.get(name, f"lindyn/{name}"))[checkpoint]
-    config = checkpoints.config_of(path)
+    path = run_folder.every(FIXTURES / RUN_FOLDERS.get(name, f"lindyn/{name}"))[checkpoint]
+    config = run_folder.config_of(path)
     with narrow.as_backbone() if name == NARROW else nullcontext():
         module = build(config, open_source(config))
-    module.load_state_dict(checkpoints.read(path)["state_dict"])
+    module.load_state_dict(run_folder.read(path)["state_dict"])
     return module.eval().requires_grad_(False)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from lindyn.bridge.training.checkpoints import step_of
+from lindyn.bridge.records import Pieces, PredictorMap
+from lindyn.bridge.run.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.run import Run, train
-from lindyn.bridge.validation.records import Pieces, PredictorMap
-from lindyn.bridge.validation.settings import Settings
+from lindyn.bridge.training.run_folder import step_of
+from lindyn.bridge.training.trainer import Run, train
 from tests.bridge.training.helpers import TINY
 
 QUIET = {

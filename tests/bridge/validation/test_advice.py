@@ -7,12 +7,13 @@ import pytest
 
 import lindyn as ld
 from lindyn.bridge import diagnose
-from lindyn.bridge.validation import advice as advising
-from lindyn.bridge.validation import sureness, what_if
-from lindyn.bridge.validation.headline import headline
-from lindyn.bridge.validation.modes import ModeReading
-from lindyn.bridge.validation.records import PredictorMap
-from lindyn.bridge.validation.settings import Rates, Settings
+from lindyn.bridge.records import PredictorMap
+from lindyn.bridge.report import advice as advising
+from lindyn.bridge.report import confidence
+from lindyn.bridge.report.headline import headline
+from lindyn.bridge.run import counterfactuals
+from lindyn.bridge.run.mode_positions import ModeReading
+from lindyn.bridge.run.settings import Rates, Settings
 from tests.bridge.validation import answers
 
 EXACT = (PredictorMap(np.eye(24), "exact", 1.0),)
@@ -38,7 +39,7 @@ def test_modes_live_above_the_saddle_and_collapse_below_it():
     """On the parabola with tau constant p_- is the exact edge; the online target has tau = 1."""
     rates = replace(answers.RATES, target="online", beta=None)
     for share, alive in ((0.98, 0), (1.02, 1)):
-        found = what_if.outcome_under(on_parabola(share), rates)
+        found = counterfactuals.outcome_under(on_parabola(share), rates)
         assert (found.alive, found.collapsed) == (alive, 1 - alive)
 
 
@@ -46,7 +47,7 @@ def test_half_the_decay_saves_what_is_above_its_own_saddle():
     start = on_parabola(0.3, 0.45, 0.55, 0.8, 1.5)
     half = ld.theory.fixed_points(eta=0.01, x=0.8, x_aug=0.2).p_minus
     rates = replace(answers.RATES, target="online", beta=None)
-    found = by_name(what_if.simulate_changes(start, rates))
+    found = by_name(counterfactuals.simulate_changes(start, rates))
     assert found["as it was"].alive == 1
     assert found["half the decay"].alive == int(np.sum(start.p > half)) == 3
     assert found["no decay"].alive == 5
@@ -58,11 +59,11 @@ def test_a_faster_predictor_moves_the_saddle_only_where_its_decay_is_kept():
     sgd = ld.theory.fixed_points(eta_s=0.02, eta_p=0.1, x=0.8, x_aug=0.2, alpha_p=5.0)
     kept = ld.theory.fixed_points(eta_s=0.02, eta_p=0.02, x=0.8, x_aug=0.2, alpha_p=5.0)
     assert sgd.s_minus == pytest.approx(base.s_minus) and kept.s_minus == pytest.approx(base.s_minus / 5)
-    changes = what_if.changes(answers.RATES)
+    changes = counterfactuals.changes(answers.RATES)
     assert changes["alpha_p x 5"][1].eta_p == pytest.approx(0.1)
     assert changes["alpha_p x 5, eta_p kept"][1].eta_p == answers.RATES.eta_p
     rates = replace(answers.RATES, target="online", beta=None)
-    found = by_name(what_if.simulate_changes(on_parabola(0.7, 0.9), rates))
+    found = by_name(counterfactuals.simulate_changes(on_parabola(0.7, 0.9), rates))
     assert found["alpha_p x 5"].alive == 0 and found["alpha_p x 5, eta_p kept"].alive == 2
 
 
@@ -79,7 +80,7 @@ def test_outcomes_are_those_of_an_independent_integration(target):
     tau = np.ones(n) if target == "online" else rng.uniform(0.3, 1, n)
     start = ModeReading.of(p, s, tau, x, x_aug)
     rates = Rates(2.0, None if target == "online" else 0.3 * (target == "ema"), 0.03, 0.05, 0.1, target)
-    found = what_if.outcome_under(start, rates)
+    found = counterfactuals.outcome_under(start, rates)
     flow = ld.ModeFlow(ld.Hyperparameters(2.0, rates.beta or 0.0, eta_p=0.05, eta_s=0.03), start.x, start.x_aug, target)
     traj = ld.simulate(flow, ld.ModeState(start.p, start.s, start.tau), ts=[0, 300], rtol=1e-8, engine="scipy")
     s_end = np.asarray(traj.states.s)[-1]
@@ -146,7 +147,7 @@ def test_missing_rates_are_asked_for_and_nothing_is_made_up():
         "eta_s, beta of the run not known" in last.text
         and "give method.ema=..., optim.weight_decay=..." in last.because
     )
-    assert what_if.simulate_changes(on_parabola(1.0), rates) == ()
+    assert counterfactuals.simulate_changes(on_parabola(1.0), rates) == ()
     assert "a predictor and features of two views" in advise(None)[-1].text
 
 
@@ -167,7 +168,7 @@ def test_headline_says_collapse_and_theory():
 
 def test_the_boundary_predicts_and_says_nothing_on_the_theory():
     fate = answers.finding("boundary", "fails", reason="2 of 8 leading modes lie below p_-.")
-    assert sureness.theory_state((*GOOD, fate))[0] == "describes it"
+    assert confidence.theory_state((*GOOD, fate))[0] == "describes it"
     texts = [a.text for a in advise(None, findings=(*GOOD, fate))]
     assert texts[2] == "The theory expects modes to collapse: 2 of 8 leading modes lie below p_-."
 
@@ -176,14 +177,14 @@ def test_only_laws_of_the_main_map_count():
     laws = ("slope", "alignment", "commutator")
     found = tuple(answers.finding(law, verdict, map_kind=kind) for law in laws
                   for verdict, kind in (("holds", "least squares"), ("fails", "product")))  # fmt: skip
-    assert sureness.theory_state(found, "least squares")[0] == "describes it"
-    assert sureness.theory_state(found, "product")[0] == "does not describe it"
+    assert confidence.theory_state(found, "least squares")[0] == "describes it"
+    assert confidence.theory_state(found, "product")[0] == "does not describe it"
 
 
 def test_two_laws_do_not_say_whether_the_theory_describes_a_run():
     """Nor are they sure."""
     found = (answers.finding("slope", "fails"), answers.finding("balance"))
-    assert sureness.theory_state(found)[0] == "can hardly be tested"
+    assert confidence.theory_state(found)[0] == "can hardly be tested"
     assert "; the linear theory can hardly be tested: 1 of 2 testable laws hold" in headline(found, None)
     assert advise(None, findings=found)[1].sure == "likely" and advise(None)[1].sure == "sure"
 

@@ -6,9 +6,9 @@ from lightly.models import ResNetGenerator
 from torch import nn
 from torchvision import models
 
+from lindyn.bridge.checkpoints import backbones
+from lindyn.bridge.checkpoints.resnets import Form
 from lindyn.bridge.training.networks import LinearNet, SmallNet
-from lindyn.bridge.validation import backbones
-from lindyn.bridge.validation.resnets import Form
 
 
 def lived(net, size=32, channels=3):

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from lindyn import bridge
+from lindyn.bridge.checkpoints.layouts import read_checkpoint
 from lindyn.bridge.training.networks import SmallNet
-from lindyn.bridge.validation.layouts import read_checkpoint
 from tests.bridge.validation.originals import CASES
 
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge import compare, read_report, validate
-from lindyn.bridge.validation import calls, own_linear, reports, summary
-from lindyn.bridge.validation.settings import Settings
+from lindyn.bridge import compare, read_report, validate, validation_request
+from lindyn.bridge.report import report_files, terminal
+from lindyn.bridge.run import linear_network
+from lindyn.bridge.run.settings import Settings
 from tests.bridge.validation.originals import FIXTURES
 from tests.bridge.validation.runs import trained
 from tests.bridge.validation.synthetic import of
@@ -48,7 +49,7 @@ def test_a_setting_given_in_place_of_another_is_told():
     read = Settings.of({"optim.alpha_p": 2.0, "optim.lr": 0.1}, "the checkpoint")
     given = Settings.of({"optim.alpha_p": 3.0, "optim.lr": 0.1, "method.ema": 0.9}, "the call")
     told = ["optim.alpha_p = 3.0 was given in place of 2.0, which the checkpoint says."]
-    assert list(calls.overridden(given, read)) == told
+    assert list(validation_request.overridden(given, read)) == told
     answer = validate(LINEAR, settings={"optim.alpha_p": 3.0}, samples=200)
     assert told[0] in answer.pieces.notes and answer.rates.alpha_p == 3.0
 
@@ -58,7 +59,7 @@ def test_a_run_without_a_result_is_called_unfinished(tmp_path):
     assert "unfinished" not in validate(run.folder).pieces.title
     (run.folder / "result.json").unlink()
     answer = validate(run.folder)
-    assert answer.pieces.title.endswith("(unfinished run)") and "unfinished run" in summary.summary(answer)
+    assert answer.pieces.title.endswith("(unfinished run)") and "unfinished run" in terminal.summary(answer)
 
 
 def test_the_papers_own_network_is_held_against_theorem_1(tmp_path):
@@ -75,7 +76,7 @@ def test_the_papers_own_network_is_held_against_theorem_1(tmp_path):
     for law in ("constant", "isotropy", "target_weights"):
         assert np.isfinite(of(answer.findings, law).value), law
     whole = nn.Sequential(nn.Linear(2, 2))
-    assert own_linear.last_stack(module.backbone, whole) is whole and own_linear.last_stack(None, None) is None
+    assert linear_network.last_stack(module.backbone, whole) is whole and linear_network.last_stack(None, None) is None
 
 
 def flat(kind, views):
@@ -97,8 +98,8 @@ def test_features_without_variance_have_collapsed(kind, views):
     for path in (None, *FILES):
         answer = validate(*([] if path is None else [path]), features=flat(kind, views))
         assert answer.headline.startswith("Collapsed; "), (path, answer.headline)
-        assert len(summary.summary(answer).splitlines()) <= 40
-        assert views == 1 or path not in (None, LINEAR) or "report.html" in reports.files(answer)
+        assert len(terminal.summary(answer).splitlines()) <= 40
+        assert views == 1 or path not in (None, LINEAR) or "report.html" in report_files.files(answer)
 
 
 def test_equal_views_tell_nothing_of_the_augmentation():
@@ -118,7 +119,7 @@ def test_runs_are_compared_by_their_paths_and_by_their_reports(tmp_path):
     by_path = compare(tmp_path / "a.ckpt", str(SOLO))
     by_answer = compare(validate(tmp_path / "a.ckpt"), validate(SOLO))
     assert by_path.headline == by_answer.headline
-    text = reports.files(by_answer.first)["report.json"]
+    text = report_files.files(by_answer.first)["report.json"]
     (tmp_path / "report.json").write_text(text, encoding="utf-8")
     assert read_report(tmp_path).headline == by_answer.first.headline
     assert compare(tmp_path, tmp_path / "report.json").settings == {}

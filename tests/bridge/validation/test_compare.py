@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from lindyn.bridge.validation import compare_text, schema
-from lindyn.bridge.validation.compare import HIGHER, LOWER, ONE_SIDED, SAME, compare
-from lindyn.bridge.validation.records import Validation
-from lindyn.bridge.validation.settings import Settings
+from lindyn.bridge.records import Validation
+from lindyn.bridge.report import compare_text, schema
+from lindyn.bridge.report.compare import HIGHER, LOWER, ONE_SIDED, SAME, compare
+from lindyn.bridge.run.settings import Settings
 from tests.bridge.validation import answers
 from tests.bridge.validation.test_page import EVIL, read
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lindyn.bridge.validation import laws, measuring
-from lindyn.bridge.validation.measuring import measure
+from lindyn.bridge import laws
+from lindyn.bridge.measure import measuring
+from lindyn.bridge.measure.measuring import measure
 from lindyn.equations import modes
 from lindyn.observables import entropy_rank
 from lindyn.theory.stationary_points import branches

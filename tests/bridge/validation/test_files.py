@@ -16,8 +16,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lindyn.bridge.validation import files, keras_files, stubs
-from lindyn.bridge.validation.layouts import read_checkpoint
+from lindyn.bridge.checkpoints import checkpoint_files, keras_files, stubs
+from lindyn.bridge.checkpoints.layouts import read_checkpoint
 from tests.bridge.validation.originals import FIXTURES
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b.bias": torch.ones(3, dtype=torch.float64)}
@@ -49,22 +49,22 @@ HOWS = ("system", "eval", "method")
 @pytest.mark.parametrize("old", [False, True])
 def test_torch_files_old_and_new(tmp_path, old):
     torch.save(WEIGHTS, tmp_path / "a.pth", _use_new_zipfile_serialization=not old)
-    assert_weights(files.read(tmp_path / "a.pth"))
+    assert_weights(checkpoint_files.read(tmp_path / "a.pth"))
 
 
 @pytest.mark.parametrize("name", ["a.safetensors", "a.bin"])
 def test_safetensors_by_name_or_by_content(tmp_path, name):
     save_file(WEIGHTS, tmp_path / name)
-    assert_weights(files.read(tmp_path / name))
+    assert_weights(checkpoint_files.read(tmp_path / name))
 
 
 def test_safetensors_not_installed(tmp_path, monkeypatch):
     save_file(WEIGHTS, tmp_path / "a.safetensors")
-    monkeypatch.setattr(files.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(checkpoint_files.util, "find_spec", lambda name: None)
     with pytest.raises(
         ImportError, match=r'a\.safetensors needs safetensors; install it with pip install "lindyn\[val'
     ):
-        files.read(tmp_path / "a.safetensors")
+        checkpoint_files.read(tmp_path / "a.safetensors")
 
 
 @pytest.mark.parametrize("how", HOWS)
@@ -85,12 +85,12 @@ def test_a_malicious_pickle_is_never_run(tmp_path, how, form, unsafe):
     else:
         torch.save(tree, path, _use_new_zipfile_serialization=form == "torch")
     if unsafe:
-        read = files.read(path, unsafe=True)
+        read = checkpoint_files.read(path, unsafe=True)
         for name, value in WEIGHTS.items():
             np.testing.assert_array_equal(read[name], value)
     else:
         with pytest.raises(ValueError, match=r"only unpickling can read; .* add --unsafe-pickle"):
-            files.read(path)
+            checkpoint_files.read(path)
     assert not mark.exists()
 
 
@@ -129,8 +129,8 @@ def test_what_stands_beside_the_weights_arrives_as_plain_values(tmp_path):
     hyper = {"args": argparse.Namespace(lr=0.3, name="byol"), "scalar": np.float64(2.5), "dtype": torch.float16}
     torch.save({"state_dict": WEIGHTS, "hyper_parameters": hyper}, tmp_path / "a.ckpt")
     with pytest.raises(ValueError, match=r"holds objects of argparse\.Namespace that only unpickling|numpy"):
-        files.read(tmp_path / "a.ckpt")
-    tree = files.read(tmp_path / "a.ckpt", unsafe=True)
+        checkpoint_files.read(tmp_path / "a.ckpt")
+    tree = checkpoint_files.read(tmp_path / "a.ckpt", unsafe=True)
     assert_weights(tree["state_dict"])
     assert tree["hyper_parameters"]["args"] == {"lr": 0.3, "name": "byol"}
     assert tree["hyper_parameters"]["scalar"] == 2.5
@@ -139,7 +139,7 @@ def test_what_stands_beside_the_weights_arrives_as_plain_values(tmp_path):
 def test_a_whole_module_gives_its_tensors(tmp_path):
     net = nn.Sequential(nn.Linear(3, 4), nn.Sequential(nn.BatchNorm1d(4), nn.ReLU()))
     torch.save(net, tmp_path / "net.pt")
-    tree = files.read(tmp_path / "net.pt", unsafe=True)
+    tree = checkpoint_files.read(tmp_path / "net.pt", unsafe=True)
     assert tree.keys() == net.state_dict().keys()
     assert all(torch.equal(tree[name], value) for name, value in net.state_dict().items())
 
@@ -151,7 +151,9 @@ def test_arrays_of_jax_and_of_every_pickle_protocol(tmp_path):
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         for value in (array, jnp.asarray(array), array.T):
             (tmp_path / "a.pkl").write_bytes(pickle.dumps({"w": value}, protocol=protocol))
-            np.testing.assert_array_equal(files.read(tmp_path / "a.pkl", unsafe=True)["w"], np.asarray(value))
+            np.testing.assert_array_equal(
+                checkpoint_files.read(tmp_path / "a.pkl", unsafe=True)["w"], np.asarray(value)
+            )
 
 
 def cut(path, share=0.6):
@@ -239,18 +241,18 @@ def written(folder, kind):
 )
 def test_a_file_that_is_no_whole_checkpoint(tmp_path, kind, text, unsafe):
     with pytest.raises(ValueError, match=text) as caught:
-        files.read(written(tmp_path, kind), unsafe)
+        checkpoint_files.read(written(tmp_path, kind), unsafe)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
 def test_places_without_a_file(tmp_path):
     with pytest.raises(ValueError, match=r"There is no checkpoint .*absent\.pt\."):
-        files.read(tmp_path / "absent.pt")
+        checkpoint_files.read(tmp_path / "absent.pt")
     with pytest.raises(ValueError, match="is a directory; give the checkpoint file; there is none that looks like"):
-        files.read(tmp_path)
+        checkpoint_files.read(tmp_path)
     torch.save(WEIGHTS, tmp_path / "epoch_3.pth")
     with pytest.raises(ValueError, match=r"is a directory; give the checkpoint file, such as epoch_3\.pth\."):
-        files.read(tmp_path)
+        checkpoint_files.read(tmp_path)
 
 
 def test_objects_that_contain_themselves(tmp_path):
@@ -258,7 +260,7 @@ def test_objects_that_contain_themselves(tmp_path):
     loop.inside = [loop]
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"loop": loop}, protocol=2))
     with pytest.raises(ValueError, match="its objects contain themselves"):
-        files.read(tmp_path / "a.pkl", unsafe=True)
+        checkpoint_files.read(tmp_path / "a.pkl", unsafe=True)
 
 
 @pytest.mark.parametrize("whole_model", [False, True])
@@ -274,7 +276,7 @@ def test_layers_and_weights_of_keras_in_the_order_of_the_file(tmp_path, whole_mo
         for k, name in enumerate(names):
             group[name] = np.full(2, k, np.float32)
         top.create_group("a").attrs["weight_names"] = np.zeros(0)
-    layers = files.read(tmp_path / "a.h5")["keras_layers"]
+    layers = checkpoint_files.read(tmp_path / "a.h5")["keras_layers"]
     assert list(layers) == ["z", "a"] and layers["a"] == {}
     assert list(layers["z"]) == names and [float(value[0]) for value in layers["z"].values()] == list(range(24))
 
@@ -283,4 +285,4 @@ def test_a_file_of_keras_needs_h5py(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     monkeypatch.setattr(keras_files.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"needs h5py; install it with pip install \"lindyn\[validate\]\""):
-        files.read(FIXTURES / "miszkur" / "pre_trained_encoder.h5")
+        checkpoint_files.read(FIXTURES / "miszkur" / "pre_trained_encoder.h5")

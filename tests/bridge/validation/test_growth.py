@@ -7,10 +7,10 @@ import pytest
 
 from lindyn import observables
 from lindyn.bridge import validate
-from lindyn.bridge.validation.growth import with_growth
-from lindyn.bridge.validation.laws import predictor_shape
-from lindyn.bridge.validation.layouts import read_checkpoint
-from lindyn.bridge.validation.measuring import measure
+from lindyn.bridge.checkpoints.layouts import read_checkpoint
+from lindyn.bridge.laws import predictor_shape
+from lindyn.bridge.laws.growth import with_growth
+from lindyn.bridge.measure.measuring import measure
 from tests.bridge.validation.originals import FIXTURES
 from tests.bridge.validation.synthetic import of
 

@@ -8,7 +8,7 @@ from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead, SimSi
 from torch import nn
 
 from lindyn import bridge
-from lindyn.bridge.validation import heads
+from lindyn.bridge.checkpoints import heads
 
 
 def lived(module, width, seed=0):

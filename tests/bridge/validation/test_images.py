@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from lindyn.bridge.features.image_features import FAR, from_images
+from lindyn.bridge.records import Pieces
+from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.image_order import Order
 from lindyn.bridge.training.networks import LinearNet
-from lindyn.bridge.training.order import Order
-from lindyn.bridge.training.sources import open_source
-from lindyn.bridge.validation.images import FAR, from_images
-from lindyn.bridge.validation.records import Pieces
-from lindyn.bridge.validation.settings import Settings
 from tests.bridge.validation.runs import DIGITS, measured, pieces_of, settings_of, trained
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.validation import laws
-from lindyn.bridge.validation.laws.balance import balance_residual
-from lindyn.bridge.validation.measuring import measure
-from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE
-from lindyn.bridge.validation.settings import Rates
+from lindyn.bridge import laws
+from lindyn.bridge.laws.balance import balance_residual
+from lindyn.bridge.measure.measuring import measure
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
+from lindyn.bridge.run.settings import Rates
 from lindyn.theory import fixed_points
 from tests.bridge.validation.synthetic import RATES, Aligned, linear, of, rotation
 

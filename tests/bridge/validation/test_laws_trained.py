@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from lindyn.bridge.training import theory
+from lindyn.bridge import laws
+from lindyn.bridge.laws.balance import balance_residual
+from lindyn.bridge.measure.measuring import measure
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
+from lindyn.bridge.run import training_theory
+from lindyn.bridge.run.settings import Rates
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.run import train
-from lindyn.bridge.validation import laws
-from lindyn.bridge.validation.laws.balance import balance_residual
-from lindyn.bridge.validation.measuring import measure
-from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE
-from lindyn.bridge.validation.settings import Rates
+from lindyn.bridge.training.trainer import train
 from lindyn.theory import fixed_points
 from tests.bridge.validation.synthetic import Arrays, linear, of
 
@@ -49,9 +49,9 @@ def trained(folder, **more):
     """Return (rates, stacked states, the data's moments) of a run; two underscores stand for the dot."""
     changes = {key.replace("__", "."): value for key, value in more.items()}
     run = train(TrainConfig.of({**GIVEN, "run.folder": str(folder), **changes}))
-    hp = theory.rates(run.config)
-    rates = Rates(hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p, theory.step_time(run.config), "ema")
-    return rates, theory.measured(run)[1], theory.moments(run)
+    hp = training_theory.rates(run.config)
+    rates = Rates(hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p, training_theory.step_time(run.config), "ema")
+    return rates, training_theory.measured(run)[1], training_theory.moments(run)
 
 
 def answer(rates, states, data, at=-1, n=20_000):

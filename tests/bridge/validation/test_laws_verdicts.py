@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.validation import laws
-from lindyn.bridge.validation.laws.table import LAWS
-from lindyn.bridge.validation.laws.verdicts import held
-from lindyn.bridge.validation.measuring import measure
-from lindyn.bridge.validation.records import FAILS, HOLDS, NOT_TESTABLE, VERDICTS
-from lindyn.bridge.validation.sampled import Interval, Sampled
-from lindyn.bridge.validation.settings import Rates
+from lindyn.bridge import laws
+from lindyn.bridge.laws.law_table import LAWS
+from lindyn.bridge.laws.verdicts import held
+from lindyn.bridge.measure.measuring import measure
+from lindyn.bridge.measure.sampled import Interval, Sampled
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, VERDICTS
+from lindyn.bridge.run.settings import Rates
 from tests.bridge.validation.synthetic import RATES, Aligned, Arrays, linear, of
 
 MODEL = Aligned.of(8, 0, 0.5)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lindyn.bridge.validation import prefixes
-from lindyn.bridge.validation.layouts import LAYOUTS, Content, matching, mmpretrain, read_checkpoint
-from lindyn.bridge.validation.layouts.assembling import check_fit
+from lindyn.bridge.checkpoints import prefixes
+from lindyn.bridge.checkpoints.layouts import LAYOUTS, Content, matching, mmpretrain, read_checkpoint
+from lindyn.bridge.checkpoints.layouts.assembling import check_fit
 from tests.bridge.validation.originals import CASES, FIXTURES, images, original
 
 PIECES = ("backbone", "projector", "predictor", "target_backbone", "target_projector")

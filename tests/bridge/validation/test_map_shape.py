@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from lindyn.bridge.validation.map_shape import mean_commutator_sq, random_alignment, shape_of
+from lindyn.bridge.measure.map_shape import mean_commutator_sq, random_alignment, shape_of
 from tests.bridge.validation.synthetic import rotation
 
 RNG = np.random.default_rng(0)

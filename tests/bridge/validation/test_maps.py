@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from lindyn import bridge
-from lindyn.bridge.feature_sums import FeatureSums
-from lindyn.bridge.validation import maps, stacks
-from lindyn.bridge.validation.maps import EXACT, JACOBIAN, LEAST_SQUARES, PRODUCT, JacobianSums, Outputs
+from lindyn.bridge.checkpoints import stacks
+from lindyn.bridge.measure import predictor_maps
+from lindyn.bridge.measure.predictor_maps import EXACT, JACOBIAN, LEAST_SQUARES, PRODUCT, JacobianSums, Outputs
+from lindyn.bridge.watch.feature_sums import FeatureSums
 
 D = 5
 
@@ -67,7 +68,7 @@ def autograd_mean_jacobian(net, z):
 @pytest.mark.parametrize("kind", LINEAR)
 def test_the_map_of_a_linear_stack_is_its_jacobian_everywhere(kind):
     net, z = stack(kind), features(3)
-    (found,) = maps.predictor_maps(net, outputs(net, z))
+    (found,) = predictor_maps.predictor_maps(net, outputs(net, z))
     assert (found.kind, found.explained) == (EXACT, 1.0)
     np.testing.assert_allclose(found.W_p, autograd_mean_jacobian(net, z), atol=1e-13)
 
@@ -75,7 +76,7 @@ def test_the_map_of_a_linear_stack_is_its_jacobian_everywhere(kind):
 @pytest.mark.parametrize("kind", BENT)
 def test_the_mean_jacobian_is_autograds(kind):
     net, z = stack(kind), features()
-    found = {each.kind: each for each in maps.predictor_maps(net, outputs(net, z))}
+    found = {each.kind: each for each in predictor_maps.predictor_maps(net, outputs(net, z))}
     np.testing.assert_allclose(found[JACOBIAN].W_p, autograd_mean_jacobian(net, z), atol=1e-12)
     assert tuple(found) == (LEAST_SQUARES, JACOBIAN, PRODUCT)
 
@@ -87,7 +88,7 @@ def test_least_squares_and_shares_are_numpys(kind):
     ones = np.concatenate([z.numpy(), np.ones((len(z), 1))], axis=1)
     solution, *_ = np.linalg.lstsq(ones, q, rcond=None)
     variance = np.sum((q - q.mean(0)) ** 2)
-    for found in maps.predictor_maps(net, outputs(net, z)):
+    for found in predictor_maps.predictor_maps(net, outputs(net, z)):
         if found.kind == LEAST_SQUARES:
             np.testing.assert_allclose(found.W_p, solution[:-1].T, rtol=1e-4, atol=1e-6)  # a ridge of 1e-6
         rest = q - z.numpy() @ found.W_p.T
@@ -98,9 +99,9 @@ def test_the_product_takes_the_relus_away():
     net = stack("two ReLUs")
     without = nn.Sequential(*(layer for layer in net if not isinstance(layer, nn.ReLU)))
     expected = autograd_mean_jacobian(without, features(2))
-    np.testing.assert_allclose(maps.product_map(net), expected, atol=1e-13)
-    np.testing.assert_allclose(maps.predictor_maps(net, None)[0].W_p, expected, atol=1e-13)
-    assert np.isnan(maps.predictor_maps(net, None)[0].explained)
+    np.testing.assert_allclose(predictor_maps.product_map(net), expected, atol=1e-13)
+    np.testing.assert_allclose(predictor_maps.predictor_maps(net, None)[0].W_p, expected, atol=1e-13)
+    assert np.isnan(predictor_maps.predictor_maps(net, None)[0].explained)
 
 
 def test_on_gaussian_features_least_squares_is_the_mean_jacobian():
@@ -108,7 +109,7 @@ def test_on_gaussian_features_least_squares_is_the_mean_jacobian():
     net = stack("one ReLU")
     errors = []
     for n in (1_000, 64_000):
-        found = {each.kind: each.W_p for each in maps.predictor_maps(net, outputs(net, features(n)))}
+        found = {each.kind: each.W_p for each in predictor_maps.predictor_maps(net, outputs(net, features(n)))}
         errors.append(np.linalg.norm(found[LEAST_SQUARES] - found[JACOBIAN]) / np.linalg.norm(found[JACOBIAN]))
     assert errors[1] < 0.02 and errors[1] < errors[0] / 3
     assert np.linalg.norm(found[PRODUCT] - found[JACOBIAN]) / np.linalg.norm(found[JACOBIAN]) > 0.3
@@ -116,10 +117,13 @@ def test_on_gaussian_features_least_squares_is_the_mean_jacobian():
 
 def test_other_layers_leave_least_squares_only():
     net = nn.Sequential(nn.Linear(D, 9), nn.GELU(), nn.Linear(9, D)).double().eval()
-    assert [each.kind for each in maps.predictor_maps(net, outputs(net, features()))] == [LEAST_SQUARES]
-    assert maps.predictor_maps(net, None) == ()
+    assert [each.kind for each in predictor_maps.predictor_maps(net, outputs(net, features()))] == [LEAST_SQUARES]
+    assert predictor_maps.predictor_maps(net, None) == ()
     three = nn.Sequential(*[part for _ in range(3) for part in (nn.Linear(D, D), nn.ReLU())], nn.Linear(D, D)).double()
-    assert [each.kind for each in maps.predictor_maps(three, outputs(three, features()))] == [LEAST_SQUARES, PRODUCT]
+    assert [each.kind for each in predictor_maps.predictor_maps(three, outputs(three, features()))] == [
+        LEAST_SQUARES,
+        PRODUCT,
+    ]
 
 
 def test_a_norm_without_running_statistics_is_no_fixed_map():
@@ -129,14 +133,14 @@ def test_a_norm_without_running_statistics_is_no_fixed_map():
 
 def test_a_closed_form_predictor_of_the_bridge_is_exact():
     layer = bridge.DirectPredPredictor(D)
-    (found,) = maps.predictor_maps(layer, None)
+    (found,) = predictor_maps.predictor_maps(layer, None)
     assert found.kind == EXACT
     np.testing.assert_array_equal(found.W_p, layer.W_p.detach().numpy())
 
 
 def test_maps_keep_their_numbers_when_the_network_trains_on():
     net = stack("linear")
-    (found,) = maps.predictor_maps(net, None)
+    (found,) = predictor_maps.predictor_maps(net, None)
     last, first = stacks.last_weight(net), stacks.first_weight(net)
     before = found.W_p.copy(), last.clone(), first.clone()
     with torch.no_grad():

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lindyn.bridge.validation import measuring
-from lindyn.bridge.validation.gathering_sums import BLOCKS, CHUNK, BlockSums, chunks
-from lindyn.bridge.validation.measuring import measure
-from lindyn.bridge.validation.records import FeatureBatch
+from lindyn.bridge.measure import measuring
+from lindyn.bridge.measure.block_sums import BLOCKS, CHUNK, BlockSums, chunks
+from lindyn.bridge.measure.measuring import measure
+from lindyn.bridge.records import FeatureBatch
 from tests.bridge.validation.synthetic import Aligned, Arrays, linear
 
 MODEL = Aligned.of(6, 1)

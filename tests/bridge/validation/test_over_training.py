@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.diagnosis import diagnose
-from lindyn.bridge.traces import read_trace
-from lindyn.bridge.training.run import train
-from lindyn.bridge.validation.images import from_images
-from lindyn.bridge.validation.over_training import PER_MODE, SCALARS, from_checkpoints, from_trace, relative_errors
-from lindyn.bridge.validation.rates import rates_of
-from lindyn.bridge.validation.settings import Rates, Settings
+from lindyn.bridge.features.image_features import from_images
+from lindyn.bridge.run.curves import PER_MODE, SCALARS, from_checkpoints, from_trace, relative_errors
+from lindyn.bridge.run.rates import rates_of
+from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.training.trainer import train
+from lindyn.bridge.watch.diagnosis import diagnose
+from lindyn.bridge.watch.trace import read_trace
 from tests.bridge.validation.runs import DIGITS, measured, pieces_of, settings_of, trained
 
 STEADY = {"run__diagnostics_every": 0, "optim__batch": 2000, "data__count": 20_000}

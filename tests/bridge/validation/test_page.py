@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.validation import markup, page, pictures, summary
-from lindyn.bridge.validation.records import Advice, Pieces
-from lindyn.bridge.validation.settings import Settings
+from lindyn.bridge.records import Advice, Pieces
+from lindyn.bridge.report import markup, page, pictures, terminal
+from lindyn.bridge.run.settings import Settings
 from tests.bridge.validation import answers
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\x1b[31m'
@@ -114,7 +114,7 @@ def test_a_page_without_features_predictor_and_curves_says_so(whole):
 
 
 def test_the_summary_is_one_screen(whole):
-    text = summary.summary(whole, "out/report.html")
+    text = terminal.summary(whole, "out/report.html")
     assert whole.headline.split(";")[0] in text and "out/report.html" in text and "alpha_p 1" in text
     assert "0.996 [" in text and "not testable: balance" in text and "(sure)" in text
 
@@ -132,7 +132,7 @@ def test_the_summary_is_one_screen_whatever_is_in_it(count, texts, value, verdic
     advice = tuple(Advice(text, "a guess", text) for text in texts)
     headline = texts[0] if texts else "x"
     whole = replace(ANSWER, findings=found, advice=advice, headline=headline, features=headline)
-    lines = summary.summary(whole, "report.html").split("\n")
+    lines = terminal.summary(whole, "report.html").split("\n")
     assert len(lines) - 1 <= 40 and max(map(len, lines)) <= 100
     assert all(line.isprintable() for line in lines)
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.training import prediction, theory
+from lindyn.bridge.run import training_prediction, training_theory
+from lindyn.bridge.run.rates import rates_of
+from lindyn.bridge.run.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.validation.rates import rates_of
-from lindyn.bridge.validation.settings import Rates, Settings
 
 BYOL = {
     "optim.name": "sgd",
@@ -63,11 +63,11 @@ def test_every_loss_over_J(loss, sides, c):
 
 def test_they_are_those_of_the_run_s_own_theory():
     config = TrainConfig.of(BYOL | {"method.loss": "l2", "optim.predictor_weight_decay": 1e-3})
-    hp, found = theory.rates(config), rates_of(Settings.of(config.flat(), "run.toml"))
+    hp, found = training_theory.rates(config), rates_of(Settings.of(config.flat(), "run.toml"))
     assert (found.alpha_p, found.beta, found.eta_s, found.eta_p) == (hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p)
-    assert found.step_time == theory.step_time(config)
+    assert found.step_time == training_theory.step_time(config)
     config = TrainConfig.of(BYOL)
-    hp, duration = prediction.rates(config, 100)
+    hp, duration = training_prediction.rates(config, 100)
     found = rates_of(Settings.of(config.flat(), "run.toml"))
     assert (found.alpha_p, found.beta, found.eta_s, found.eta_p) == (hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p)
     assert 100 * found.step_time == pytest.approx(duration)

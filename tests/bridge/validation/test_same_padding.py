@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as fn
 
-from lindyn.bridge.validation.layouts import deepmind, miszkur, read_checkpoint
-from lindyn.bridge.validation.layouts.content import Content
-from lindyn.bridge.validation.resnets import title
-from lindyn.bridge.validation.same_padding import SameConv2d, SameMaxPool2d, padding
+from lindyn.bridge.checkpoints.layouts import deepmind, miszkur, read_checkpoint
+from lindyn.bridge.checkpoints.layouts.content import Content
+from lindyn.bridge.checkpoints.resnets import title
+from lindyn.bridge.checkpoints.same_padding import SameConv2d, SameMaxPool2d, padding
 from tests.bridge.validation.originals import FIXTURES, images
 
 ENCODER = FIXTURES / "miszkur/pre_trained_encoder.h5"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lindyn.bridge.validation.readings import Frame, all_readings, spread_sq
-from lindyn.bridge.validation.sampled import Interval, Sampled, fixed
+from lindyn.bridge.measure.bootstrap import Frame, all_readings, spread_sq
+from lindyn.bridge.measure.sampled import Interval, Sampled, fixed
 
 
 def drawn(blocks, f, draws=4000, seed=0):

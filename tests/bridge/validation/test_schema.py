@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.validation import schema
-from lindyn.bridge.validation.records import Finding
+from lindyn.bridge.records import Finding
+from lindyn.bridge.report import schema
 from tests.bridge.validation import answers
 
 DOCS = Path(__file__).parents[3] / "docs" / "validation.md"

@@ -7,18 +7,18 @@ from torch import nn
 
 import lindyn as ld
 from lindyn import observables
-from lindyn.bridge.validation.clock import Clock, clock
-from lindyn.bridge.validation.last_layer import last_map
-from lindyn.bridge.validation.rates import rates_of
-from lindyn.bridge.validation.settings import Settings
-from lindyn.bridge.validation.started import Motion, Start, decoupled, lemma_1, modes_of
+from lindyn.bridge.run.clock import FlowClock, clock
+from lindyn.bridge.run.flow import Motion, Start, decoupled, lemma_1, modes_of
+from lindyn.bridge.run.last_layer import last_map
+from lindyn.bridge.run.rates import rates_of
+from lindyn.bridge.run.settings import Settings
 
 HP = ld.Hyperparameters(1.7, 0.3, eta_p=0.02, eta_s=0.01)
 TS = np.array([0.0, 0.7, 2.0, 5.0])
 
 
 def motion(target="ema", predictor="trained", gain=1.0, ts=TS, beta=0.3):
-    return Motion(HP, Clock(ts, np.full(len(ts) - 1, beta), np.arange(len(ts))), target, predictor, gain)
+    return Motion(HP, FlowClock(ts, np.full(len(ts) - 1, beta), np.arange(len(ts))), target, predictor, gain)
 
 
 def orthogonal(n, seed):
@@ -224,7 +224,7 @@ def test_stretches_of_several_rates_join():
     """One rate told in pieces is the same run; the readings at which nothing moves stay where they were."""
     start, *_ = decoupled_start()
     plain = decoupled(modes_of(start), motion())
-    joined = Motion(HP, Clock(TS, np.array([0.3, 0.3 * (1 + 1e-7), 0.3]), np.arange(4)), "ema", "trained")
+    joined = Motion(HP, FlowClock(TS, np.array([0.3, 0.3 * (1 + 1e-7), 0.3]), np.arange(4)), "ema", "trained")
     still = motion(ts=np.array([0.0, 0.7, 0.7, 5.0]))
     np.testing.assert_allclose(decoupled(modes_of(start), joined)["tau"], plain["tau"], rtol=1e-6)
     path = decoupled(modes_of(start), still)

@@ -8,12 +8,16 @@ import pytest
 import torch
 
 import lindyn.bridge
-from lindyn.bridge.training import checkpoints
-from lindyn.bridge.validation import calibration, inputs, loss_scale, mode_readings, summary
-from lindyn.bridge.validation.asked import WEIGHTS_ONLY
-from lindyn.bridge.validation.layouts import read_checkpoint
-from lindyn.bridge.validation.settings import Rates, Settings
-from lindyn.bridge.validation.validate import validate
+from lindyn.bridge.checkpoints import inputs
+from lindyn.bridge.checkpoints.layouts import read_checkpoint
+from lindyn.bridge.features import calibration
+from lindyn.bridge.features.feature_request import WEIGHTS_ONLY
+from lindyn.bridge.laws import loss_scale
+from lindyn.bridge.report import terminal
+from lindyn.bridge.run import mode_measurements
+from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.training import run_folder
+from lindyn.bridge.validation import validate
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RUN = FIXTURES / "lindyn" / "linear"
@@ -47,7 +51,7 @@ def test_a_folder_is_one_run_over_training(of_run):
     assert of_run.samples > 500 and of_run.maps[0].kind == "exact" and of_run.diagnosis is not None
     assert of_run.modes.words == "a checkpoint not yet aligned (step 0)" and 5 <= len(of_run.modes) <= 8
     assert of_run.rates.alpha_p == 2.0 and of_run.rates.target == "ema"
-    lines = summary.summary(of_run, "report.html").splitlines()
+    lines = terminal.summary(of_run, "report.html").splitlines()
     assert len(lines) <= 40 and max(map(len, lines)) <= 100
 
 
@@ -61,12 +65,16 @@ def test_order_of_files_does_not_matter(of_run):
 
 def test_the_reading_is_that_of_the_checkpoint_by_another_route(of_run):
     """p_j and s_j from F of the source's own batches, without the streaming sums."""
-    from lindyn.bridge.validation import features
+    from lindyn.bridge.features import feature_arrays
 
     pieces = read_checkpoint(RUN / "step=00000030.ckpt")
-    batch = features.from_images(pieces, "auto", limit=600, batchnorm="batch")
+    batch = feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch")
     pieces = calibration.calibrated(pieces, batch)
-    z = torch.cat([part.z1 for part in features.from_images(pieces, "auto", limit=600).batches()]).double().numpy()
+    z = (
+        torch.cat([part.z1 for part in feature_arrays.from_images(pieces, "auto", limit=600).batches()])
+        .double()
+        .numpy()
+    )
     W_p = pieces.predictor[0].weight.detach().double().numpy()
     s, U = np.linalg.eigh(z.T @ z / len(z))
     p = np.sum(U * (W_p @ U), axis=0)[::-1]
@@ -81,23 +89,23 @@ def test_an_early_checkpoint_is_not_called_collapsed_for_its_running_statistics(
     assert any("running statistics say little before step 100" in note for note in answer.pieces.notes)
     pieces = read_checkpoint(RUN / "step=00000010.ckpt")
     before = [value.clone() for value in pieces.backbone.state_dict().values()]
-    from lindyn.bridge.validation import features
+    from lindyn.bridge.features import feature_arrays
 
-    changed = calibration.calibrated(pieces, features.from_images(pieces, "auto", limit=600, batchnorm="batch"))
+    changed = calibration.calibrated(pieces, feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch"))
     after = list(pieces.backbone.state_dict().values())
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-    z = torch.cat([b.z1 for b in features.from_images(changed, "auto", limit=600).batches()])
-    raw = torch.cat([b.z1 for b in features.from_images(pieces, "auto", limit=600).batches()])
+    z = torch.cat([b.z1 for b in feature_arrays.from_images(changed, "auto", limit=600).batches()])
+    raw = torch.cat([b.z1 for b in feature_arrays.from_images(pieces, "auto", limit=600).batches()])
     assert spread(z) > 2 * spread(raw)
 
 
 def test_the_predictors_own_statistics_are_taken_too():
     """Mean and variance that its first BatchNorm meets on the images' projections, by a plain product."""
-    from lindyn.bridge.validation import features
+    from lindyn.bridge.features import feature_arrays
 
     pieces = read_checkpoint(FIXTURES / "lindyn" / "mlp" / "step=00000030.ckpt")
-    changed = calibration.calibrated(pieces, features.from_images(pieces, "auto", limit=600, batchnorm="batch"))
-    batches = [b.z1 for b in features.from_images(pieces, "auto", limit=600, batchnorm="batch").batches()]
+    changed = calibration.calibrated(pieces, feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch"))
+    batches = [b.z1 for b in feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch").batches()]
     met = [changed.predictor[0](z) for z in batches]
     assert torch.allclose(changed.predictor[1].running_mean, torch.stack([m.mean(0) for m in met]).mean(0), atol=1e-5)
     assert torch.allclose(changed.predictor[1].running_var, torch.stack([m.var(0) for m in met]).mean(0), rtol=1e-4)
@@ -219,13 +227,13 @@ def test_checkpoints_of_a_folder_stand_by_their_numbers_and_are_thinned(tmp_path
     assert [path.name for path in found.files] == ["epoch_0.pth", "epoch_10.pth", "epoch_19.pth", "epoch_29.pth"]
     assert found.notes == ("4 of 30 checkpoints were measured: the first, the last and an even choice between.",)
     assert len(inputs.find(tmp_path, most=30).files) == 30
-    assert checkpoints.every(tmp_path) == []
+    assert run_folder.every(tmp_path) == []
 
 
 def test_a_loss_of_directions_moves_as_the_squared_distance_over_tr_F(of_run):
     """Eq. 16's edge at decay eta tr F: p_- of the finding is that of the scaled decay; details say so."""
-    from lindyn.bridge.validation import features as sources
-    from lindyn.bridge.validation.measuring import measure
+    from lindyn.bridge.features import feature_arrays as sources
+    from lindyn.bridge.measure.measuring import measure
 
     pieces = read_checkpoint(FIXTURES / "lindyn" / "direct_pred" / "step=00000030.ckpt")
     measured = measure(
@@ -256,7 +264,7 @@ def test_modes_of_a_reading_are_in_the_flows_variables(of_run):
     share = (modes.x + modes.x_aug) * modes.s
     first = validate(RUN / "step=00000000.ckpt", samples=600).diagnosis
     assert np.allclose(share, first.s[: len(share)] / first.trace_F, rtol=1e-4)
-    assert mode_readings.of([], of_run.rates) is None
+    assert mode_measurements.of([], of_run.rates) is None
 
 
 def test_the_linear_models_own_run_is_described(tmp_path):
@@ -280,7 +288,7 @@ def test_the_linear_models_own_run_is_described(tmp_path):
 def test_tau_of_modes_that_were_not_measured_is_not_known():
     from types import SimpleNamespace
 
-    from lindyn.bridge.validation import beginnings
+    from lindyn.bridge.run import start
 
-    assert np.array_equal(beginnings.tau_of(SimpleNamespace(tau=None), 2), [np.nan, np.nan], equal_nan=True)
-    assert np.array_equal(beginnings.tau_of(SimpleNamespace(tau=np.ones(2)), 3), [1, 1, np.nan], equal_nan=True)
+    assert np.array_equal(start.tau_of(SimpleNamespace(tau=None), 2), [np.nan, np.nan], equal_nan=True)
+    assert np.array_equal(start.tau_of(SimpleNamespace(tau=np.ones(2)), 3), [1, 1, np.nan], equal_nan=True)

@@ -8,7 +8,7 @@ from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 from torch import nn
 from torchvision.models import resnet18
 
-from lindyn.bridge.validation.layouts import read_checkpoint
+from lindyn.bridge.checkpoints.layouts import read_checkpoint
 from tests.bridge.training.helpers import TINY
 
 
@@ -149,8 +149,8 @@ CHOICES = {
 @pytest.mark.parametrize("name", CHOICES)
 def test_every_choice_of_lindyn_train_is_read_back(tmp_path, name):
     from lindyn.bridge.training.config import TrainConfig
-    from lindyn.bridge.training.run import build
-    from lindyn.bridge.training.sources import open_source
+    from lindyn.bridge.training.image_batches import open_source
+    from lindyn.bridge.training.trainer import build
 
     config = TrainConfig.of(TINY | CHOICES[name])
     module = build(config, open_source(config))
@@ -186,7 +186,7 @@ def test_reading_a_checkpoint_loads_no_training_package():
     from tests.bridge.validation.originals import CASES
 
     script = (
-        "import sys; from lindyn.bridge.validation.layouts import read_checkpoint\n"
+        "import sys; from lindyn.bridge.checkpoints.layouts import read_checkpoint\n"
         f"read_checkpoint({str(CASES['lindyn linear'].path)!r})\n"
         "print(sorted({'lightly', 'pytorch_lightning', 'torchvision', 'matplotlib', 'jax'} & set(sys.modules)))"
     )

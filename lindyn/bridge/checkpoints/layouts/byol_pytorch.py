@@ -1,0 +1,85 @@
+"""lucidrains' byol-pytorch: the whole BYOL module; its own trainer keeps the bare backbone only."""
+
+from dataclasses import replace
+from typing import Any
+
+from lindyn.bridge.checkpoints import backbones, heads
+from lindyn.bridge.checkpoints.layouts.assembling import BACKBONE_ONLY, Names, assemble, with_notes
+from lindyn.bridge.checkpoints.layouts.content import Content, Layout
+from lindyn.bridge.checkpoints.resnets import STAGES, Form
+from lindyn.bridge.records import Pieces
+from lindyn.bridge.run.settings import Settings
+
+NAME, TITLE = "byol-pytorch", "byol-pytorch"
+NAMES = Names("online_encoder.net", "online_encoder.projector", "online_predictor", "target_encoder.net",
+              "target_encoder.projector")  # fmt: skip
+BARE, BARE_TITLE = "backbone", "a bare backbone, as byol-pytorch's trainer and torchvision save it"
+_FIRST = {"conv1", "bn1", "fc", *STAGES}
+
+
+def matches(content: Content) -> bool:
+    """Return whether there is an online encoder under byol-pytorch's name."""
+    return content.has(r"online_encoder\.")
+
+
+def read(content: Content) -> Pieces:
+    """Return the pieces.
+
+    Raises:
+        ValueError: a tensor is missing or of the wrong shape.
+    """
+    has_target = content.has(r"target_encoder\.")
+    code = {"method.loss": "cosine", "method.sides": "symmetrised", "method.target": "ema" if has_target else "online",
+            "optim.alpha_p": 1.0, "method.ema_schedule": "constant"}  # fmt: skip
+    notes: tuple[str, ...] = (
+        "byol-pytorch saves no settings: give optim.lr, optim.weight_decay and method.ema (0.99 by its default).",
+    )
+    if not has_target:
+        notes += ("There is no target encoder (use_momentum=False): the target is the online network, tau = 1.",)
+    pieces = assemble(
+        content, NAME, TITLE, NAMES, settings=Settings.of(code, "byol-pytorch's code"), notes=notes,
+        target_expected=False,
+    )  # fmt: skip
+    return _with_fc(content, pieces)
+
+
+def _with_fc(content: Content, pieces: Pieces) -> Pieces:
+    """Return the pieces with the backbone's `fc` in place where the projector stands behind it (hidden_layer=-1)."""
+    takes = None if pieces.projector is None else heads.width_in(pieces.projector)
+    net: Any = pieces.backbone
+    if net is None or takes in (None, net.features):
+        return pieces
+    places = (("backbone", NAMES.backbone), ("target_backbone", NAMES.target_backbone))
+    both: Any = {part: backbones.backbone(content.under(prefix), prefix, Form(keep_fc=True))
+                 for part, prefix in places if content.under(prefix)}  # fmt: skip
+    if both["backbone"].features == takes:
+        return replace(pieces, **both)
+    return with_notes(
+        replace(pieces, backbone=None, target_backbone=None),
+        f"The projector takes {takes} numbers, but the network gives {net.features} before its last layer, so another "
+        "hidden_layer was used: give the projections of two views as features.",
+    )
+
+
+def matches_bare(content: Content) -> bool:
+    """Return whether all tensors are those of one ResNet, or of lindyn's small network."""
+    first = {name.split(".")[0] for name in content.weights}
+    convolutional = any(value.ndim == 4 for value in content.weights.values())
+    bare = first <= _FIRST and content.has(r"layer1\.") and not content.has(r"fc\.\d")
+    return convolutional and (bare or (first == {"layers"} and backbones.backbone(content.weights, "") is not None))
+
+
+def read_bare(content: Content) -> Pieces:
+    """Return the backbone.
+
+    Raises:
+        ValueError: a tensor is missing or of the wrong shape.
+    """
+    net = backbones.backbone(content.weights, "the backbone")
+    said = (BACKBONE_ONLY,) if net is None else (BACKBONE_ONLY, backbones.said(net))
+    return Pieces(content.path, BARE, BARE_TITLE, backbone=net, notes=said, step=content.number("step"),
+                  epoch=content.number("epoch"))  # fmt: skip
+
+
+LAYOUT = Layout(NAME, TITLE, matches, read)
+BACKBONE = Layout(BARE, BARE_TITLE, matches_bare, read_bare)

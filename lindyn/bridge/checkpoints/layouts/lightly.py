@@ -1,0 +1,41 @@
+"""lightly's BYOL and SimSiam, in the naming of its benchmarks (teacher_*) and of its examples (*_momentum)."""
+
+from lindyn.bridge.checkpoints.layouts import lindyn
+from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
+from lindyn.bridge.checkpoints.layouts.content import Content, Layout
+from lindyn.bridge.checkpoints.layouts.optimisers import settings
+from lindyn.bridge.records import Pieces
+from lindyn.bridge.run.settings import Settings
+
+NAME, TITLE = "lightly", "lightly (PyTorch Lightning)"
+TEACHER = ("teacher_backbone", "teacher_projection_head")
+MOMENTUM = ("backbone_momentum", "projection_head_momentum")
+
+
+def matches(content: Content) -> bool:
+    """Return whether there is a projection head under lightly's name, and no configuration of lindyn's."""
+    return content.has(r"projection_head\.") and not lindyn.matches(content)
+
+
+def read(content: Content) -> Pieces:
+    """Return the pieces.
+
+    Raises:
+        ValueError: a tensor is missing or of the wrong shape.
+    """
+    target = TEACHER if content.has(r"teacher_(backbone|projection_head)\.") else MOMENTUM
+    has_target = content.has(rf"({target[0]}|{target[1]})\.")
+    found = settings(content.groups("optimizer_states", "optimizer"), content.has(r"prediction_head\."))
+    found |= {"method.target": "ema" if has_target else "online"}
+    notes: tuple[str, ...] = (
+        "lightly saves neither the target's rate nor the loss: name them (method.ema, method.loss, method.sides).",
+    )
+    if not has_target:
+        notes += ("There is no target network, so the target was taken to be the online network (SimSiam): tau = 1.",)
+    return assemble(
+        content, NAME, TITLE, Names("backbone", "projection_head", "prediction_head", *target),
+        settings=Settings.of(found, "the checkpoint"), notes=notes, target_expected=False,
+    )  # fmt: skip
+
+
+LAYOUT = Layout(NAME, TITLE, matches, read)

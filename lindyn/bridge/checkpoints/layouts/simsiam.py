@@ -1,0 +1,59 @@
+"""facebookresearch/simsiam: the projector is the last layer `fc` of the encoder; there is no target."""
+
+from dataclasses import replace
+from typing import Any
+
+from lindyn.bridge.checkpoints import backbones
+from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, with_notes
+from lindyn.bridge.checkpoints.layouts.content import Content, Layout
+from lindyn.bridge.checkpoints.layouts.optimisers import settings
+from lindyn.bridge.records import Pieces
+from lindyn.bridge.run.settings import Settings
+
+NAME, TITLE = "simsiam", "facebookresearch/simsiam"
+CODE = {
+    "method.loss": "negative-cosine",
+    "method.sides": "averaged",
+    "method.target": "online",
+    "optim.schedule": "cosine",
+}
+
+
+def matches(content: Content) -> bool:
+    """Return whether a numbered projector lies inside the encoder's `fc`."""
+    return content.has(r"encoder\.fc\.\d")
+
+
+def read(content: Content) -> Pieces:
+    """Return the pieces.
+
+    Raises:
+        ValueError: a tensor is missing or of the wrong shape.
+    """
+    found, note = _rates(content)
+    known = Settings.of(found, "the checkpoint")
+    known = known.over(Settings.of(CODE, f"the code of {TITLE}"))
+    names = Names("encoder", "encoder.fc", "predictor")
+    pieces = assemble(content, NAME, TITLE, replace(names, backbone=""), settings=known, target_expected=False)
+    inner = {key: value for key, value in content.under("encoder").items() if not key.startswith("fc.")}
+    net = backbones.backbone(inner, "encoder") if inner else None
+    said = backbones.said(net) if net is not None else (
+        "The encoder is none that lindyn builds: give the projections of two views as features.")  # fmt: skip
+    return with_notes(replace(pieces, backbone=net), said, "SimSiam has no target network: tau = 1.", note)
+
+
+def _rates(content: Content) -> tuple[dict[str, Any], str]:
+    """Return the optimiser's settings; the peak learning rate is known only of a group whose rate is fixed."""
+    groups = content.groups("optimizer")
+    if not groups:
+        return {}, "The file holds no optimiser: give optim.lr, optim.momentum and optim.weight_decay yourself."
+    fixed = next((group for group in groups if group.get("fix_lr") is True), None)
+    found = settings([{**group, "fix_lr": False} for group in groups])
+    if fixed is not None:
+        return found | {"optim.lr": fixed["lr"], "optim.alpha_p": 1.0, "optim.predictor_schedule": "constant"}, ""
+    current = found.pop("optim.lr", None)
+    note = f"Only the learning rate of this epoch is stored ({current:g}), not the peak of its cosine: give optim.lr."
+    return found | {"optim.alpha_p": 1.0}, note if current is not None else ""
+
+
+LAYOUT = Layout(NAME, TITLE, matches, read)

@@ -1,0 +1,207 @@
+"""Features given as arrays or files; those that a checkpoint's own network makes are in `images`."""
+
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lindyn.bridge.features.image_features import from_images
+from lindyn.bridge.records import FeatureBatch
+
+__all__ = ["NAMES", "ArrayFeatures", "from_arrays", "from_file", "from_images"]
+
+ROWS = 4096
+"""Samples of a batch: 2048-dimensional ones in double precision are 64 MiB."""
+NAMES = {
+    "z1": ("z1", "z", "features", "projections", "view1", "z_1", "f1"),
+    "z2": ("z2", "view2", "z_2", "f2"),
+    "target1": ("target1", "z1_target", "z_target", "target", "t1", "target_1"),
+}
+"""What an array may be called in an .npz file, the usual name first."""
+DAMAGED = (OSError, EOFError, KeyError, NotImplementedError, OverflowError, MemoryError, struct.error, zlib.error,
+           zipfile.BadZipFile)  # fmt: skip
+"""What numpy, zipfile and the memory map bring up on a damaged file, beside ValueError."""
+_TITLES = {"z1": "z1 (first view)", "z2": "z2 (second view)", "target1": "target1 (the target's first view)"}
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFeatures:
+    """Features held in arrays, or mapped from a file; rows are samples.
+
+    Args:
+        arrays: "z1", and "z2", "target1" where given; all N x d.
+        description: in words.
+    """
+
+    arrays: dict[str, Any]
+    description: str
+
+    @property
+    def count(self) -> int:
+        """Number of samples."""
+        return len(self.arrays["z1"])
+
+    @property
+    def dim(self) -> int:
+        """Width d of the projections."""
+        return int(self.arrays["z1"].shape[1])
+
+    def batches(self) -> Iterator[FeatureBatch]:
+        """Yield the batches from the start.
+
+        Raises:
+            ValueError: NaN or infinity, with the first sample that has it.
+        """
+        for start in range(0, self.count, ROWS):
+            parts = {name: _rows(name, array, start) for name, array in self.arrays.items()}
+            yield FeatureBatch(**parts)
+
+
+def from_arrays(z1: Any, z2: Any = None, target1: Any = None, *, description: str = "") -> ArrayFeatures:
+    """Return the features of two views, given as arrays (numpy, memory-mapped, torch, JAX).
+
+    Args:
+        z1: projections of the first view by the online network, N x d, rows are samples.
+        z2: projections of the second view, N x d; None: one view only (X and X' are then not known).
+        target1: the target's projections of the first view, N x d, or None.
+        description: where they come from, in words.
+
+    Returns:
+        The `FeatureSource`.
+
+    Raises:
+        ValueError: no samples, one sample, not N x d, shapes that differ, complex numbers or texts.
+    """
+    given = {"z1": z1, "z2": z2, "target1": target1}
+    arrays = {name: _array(name, value) for name, value in given.items() if value is not None}
+    if "z1" not in arrays:
+        raise ValueError("z1 must be the projections of the first view, N x d; got None.")
+    shape = tuple(arrays["z1"].shape)
+    for name, array in arrays.items():
+        if tuple(array.shape) != shape:
+            raise ValueError(
+                f"{name} must have the shape of z1, {shape}; got {tuple(array.shape)}. Row i of each is sample i."
+            )
+    if shape[0] < 2 or not shape[1]:
+        raise ValueError(f"Features must be N x d with N of 2 or more samples; got shape {shape}.")
+    views = "two views" if "z2" in arrays else "one view"
+    beside = " and the target's" if "target1" in arrays else ""
+    words = description or f"{shape[0]} samples of {views}{beside} given as arrays, d = {shape[1]}"
+    return ArrayFeatures(arrays, words)
+
+
+def from_file(path: str | os.PathLike) -> ArrayFeatures:
+    """Return the features of an .npy file (N x d, or N x 2 x d for two views) or an .npz file (see `NAMES`).
+
+    An .npy file is mapped into memory, so that it may be larger than it.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        The `FeatureSource`.
+
+    Raises:
+        ValueError: no such file, another kind of file, a damaged one, an array that does not fit.
+    """
+    path = Path(path)
+    if path.suffix not in (".npy", ".npz"):
+        raise ValueError(
+            f"features must be an .npy or .npz file; got {path}. Save them with numpy.save or numpy.savez."
+        )
+    if not path.is_file():
+        raise ValueError(f"features: there is no file {path}.")
+    try:
+        if path.suffix == ".npy":
+            arrays = _views(np.load(path, mmap_mode="r", allow_pickle=False), path)
+        else:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
+                arrays = _by_name(opened, path)
+    except ValueError as error:
+        if str(error).startswith("features"):
+            raise
+        what = "ragged rows or Python objects, not numbers" if "bject" in str(error) else str(error)
+        raise ValueError(f"features: {path} cannot be read: {what}.") from error
+    except DAMAGED as error:
+        raise ValueError(f"features: {path} is no whole {path.suffix} file: {error}.") from error
+    found = from_arrays(**arrays)
+    views = "two views" if "z2" in arrays else "one view"
+    beside = " and the target's" if "target1" in arrays else ""
+    words = f"{found.count} samples of {views}{beside} from {path.name}, d = {found.dim}"
+    return ArrayFeatures(found.arrays, words)
+
+
+def _by_name(opened: Any, path: Path) -> dict[str, Any]:
+    """Return the arrays of an .npz file under our names."""
+    lower = {name.lower(): name for name in opened.files}
+    found = {
+        ours: opened[lower[next(n for n in theirs if n in lower)]]
+        for ours, theirs in NAMES.items()
+        if any(n in lower for n in theirs)
+    }
+    if "z1" not in found:
+        held = ", ".join(opened.files) or "nothing"
+        raise ValueError(
+            f"features: {path} must hold the projections z1 (and z2, target1) by these names; it holds {held}."
+        )
+    if "z2" not in found and found["z1"].ndim == 3:
+        found |= _views(found["z1"], path)
+    return found
+
+
+def _views(array: Any, path: Path) -> dict[str, Any]:
+    """Return z1 (and z2) of an array N x d or N x 2 x d."""
+    if array.ndim == 3 and array.shape[1] == 2:
+        return {"z1": array[:, 0], "z2": array[:, 1]}
+    if array.ndim == 2:
+        return {"z1": array}
+    raise ValueError(f"features: {path} must hold an array N x d, or N x 2 x d for two views; got shape {array.shape}.")
+
+
+def _array(name: str, value: Any) -> Any:
+    """Return an array of numbers with two axes; nothing is copied that is an array already."""
+    if isinstance(value, Tensor):
+        array: Any = value.detach()
+        numeric = not array.is_complex()
+    else:
+        try:
+            array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        except ValueError as error:  # rows of several lengths
+            raise ValueError(
+                f"{name} must be an array N x d; got ragged rows. Every sample needs d numbers."
+            ) from error
+        numeric = array.dtype.kind in "fiu"
+    if not numeric:
+        raise ValueError(f"{_TITLES[name]} must hold real numbers; got dtype {array.dtype}.")
+    if array.ndim != 2:
+        raise ValueError(
+            f"{_TITLES[name]} must be N x d, rows are samples; got shape {tuple(array.shape)}. Flatten further axes."
+        )
+    return array
+
+
+def _rows(name: str, array: Any, start: int) -> Tensor:
+    """Return some rows as a floating tensor, float32 at least."""
+    cut = array[start : start + ROWS]
+    rows = cut if isinstance(cut, Tensor) else torch.from_numpy(np.array(cut, dtype=_float(cut.dtype)))
+    if not isinstance(cut, np.ndarray) and rows.dtype not in (torch.float32, torch.float64):
+        rows = rows.float()
+    good = torch.isfinite(rows).all(dim=1)
+    if not bool(good.all()):
+        sample = start + int(torch.nonzero(~good)[0])
+        raise ValueError(
+            f"{_TITLES[name]} must be finite; sample {sample} has NaN or infinity. Leave such samples out."
+        )
+    return rows
+
+
+def _float(dtype: np.dtype) -> Any:
+    return np.float64 if dtype == np.float64 or dtype.kind in "iu" else np.float32

@@ -1,0 +1,194 @@
+"""Features that a checkpoint's own backbone and projector make of images, two augmented views of each."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lindyn.bridge.features.image_views import Views, views_of
+from lindyn.bridge.records import FeatureBatch, Pieces
+from lindyn.bridge.training.image_order import Order
+
+BATCH = 256
+BATCHNORM = ("eval", "batch")
+FAR = 1_000_000
+"""Pass over the images that the views are drawn for: no training run has come so far, so that none has seen them."""
+
+BY_RUNNING = "BatchNorm by its running statistics"
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFeatures:
+    """What a network answers to two views of images; the same views every time it is asked.
+
+    Args:
+        online: views to projections.
+        target: the same of the target, or None.
+        views: where the views come from.
+        batch: images of a batch.
+        count: number of images, a multiple of `batch`.
+        dim: width d of the projections.
+        seed: of order and views.
+        device: where the network is.
+        description: in words.
+    """
+
+    online: nn.Module
+    target: nn.Module | None
+    views: Views
+    batch: int
+    count: int
+    dim: int
+    seed: int
+    device: Any
+    description: str
+
+    @torch.no_grad()
+    def batches(self) -> Iterator[FeatureBatch]:
+        """Yield the batches from the start.
+
+        Raises:
+            ValueError: an image that cannot be read, a network that answers with NaN.
+        """
+        dtype = next(self.online.parameters()).dtype
+        for at, (v1, v2) in enumerate(self._pairs(dtype)):
+            batch = FeatureBatch(
+                self._out(self.online, v1, at),
+                self._out(self.online, v2, at),
+                None if self.target is None else self._out(self.target, v1, at),
+            )
+            yield batch
+
+    def _pairs(self, dtype: Any) -> Iterator[tuple[Tensor, Tensor]]:
+        source = self.views.source
+        order = Order(source.count, self.batch, 1, self.seed)
+        loader = iter(source.loader(order, lambda: (FAR + self.seed) * len(order)))
+        for _ in range(self.count // self.batch):
+            try:
+                step = next(loader)
+            except ValueError as error:  # of a worker process it holds the whole traceback
+                raise ValueError(str(error).strip().splitlines()[-1].removeprefix("ValueError: ")) from error
+            v1, v2, _ = source.views(step, self.device, dtype)
+            yield self.views.fit(v1), self.views.fit(v2)
+
+    def _out(self, net: nn.Module, view: Tensor, at: int) -> Tensor:
+        z = net(view)
+        if not bool(torch.isfinite(z).all()):
+            raise ValueError(f"The network answers batch {at + 1} of the images with NaN or infinity: its weights are "
+                             "no longer numbers, or BatchNorm mode 'eval' meets statistics it never had.")  # fmt: skip
+        return z
+
+
+def from_images(
+    pieces: Pieces,
+    images: str | Path = "auto",
+    *,
+    batch: int = BATCH,
+    device: Any = None,
+    batchnorm: str = "eval",
+    limit: int | None = None,
+    seed: int = 0,
+    workers: int = 0,
+) -> ImageFeatures:
+    """Return the projections of two augmented views of images by a checkpoint's own network.
+
+    Of a run of `lindyn train` the views are made as that run made them; of any other network by lightly's BYOL
+    transform (photos) or the small images' own augmentation (embedded images).
+
+    Args:
+        pieces: the checkpoint, with a backbone; the target's features come with a target backbone.
+        images: a folder with image files (any nesting), "mnist" or "digits" (embedded), or "auto": the images that the
+            run was trained on, of lindyn's own runs.
+        batch: images of a batch, >= 2.
+        device: of torch; None: a GPU if there is one.
+        batchnorm: "eval": BatchNorm by its running statistics; "batch": by the batch, as in training, and the only mode
+            in which an untrained checkpoint, whose statistics have seen no batch, compares with later ones.
+        limit: at most so many images; None: all.
+        seed: of order and views.
+        workers: processes that decode photos.
+
+    Returns:
+        The `FeatureSource`.
+
+    Raises:
+        ValueError: no backbone, no images, images that do not fit the network, a number out of its range.
+    """
+    for name, value, least in (("batch", batch, 2), ("limit", limit, 2), ("workers", workers, 0)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise ValueError(f"{name} must be a whole number of {least} or more; got {value!r}.")
+    if batchnorm not in BATCHNORM:
+        raise ValueError(f"batchnorm must be one of {', '.join(BATCHNORM)}; got {batchnorm!r}.")
+    if pieces.backbone is None:
+        raise ValueError(f"{pieces.path} ({pieces.title}) holds no backbone to run on images. Give features instead.")
+    views = views_of(pieces, images, limit, workers)
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    online, norms = _network(pieces.backbone, pieces.projector, batchnorm, device)
+    target = None
+    if pieces.target_backbone is not None and (pieces.target_projector is not None or pieces.projector is None):
+        target = _network(pieces.target_backbone, pieces.target_projector, batchnorm, device)[0]
+    dim = _dim(online, views, device)
+    batch, count = _shares(views.source.count if limit is None else min(limit, views.source.count), batch)
+    parts = [f"{count} {views.description}", f"d = {dim}", _mode(norms, batchnorm, batch)]
+    if pieces.projector is None:
+        parts.append("the backbone's own features (no projector)")
+    if target is None:
+        parts.append("no target network")
+    return ImageFeatures(online, target, views, batch, count, dim, seed, device, ", ".join(parts))
+
+
+def _shares(count: int, batch: int) -> tuple[int, int]:
+    """Return (batch, count): batches of equal size, at most `batch`, that leave out as few images as they can."""
+    number = -(-count // batch)
+    even = count // number
+    return even, even * number
+
+
+def _mode(norms: list[Any], mode: str, batch: int) -> str:
+    """Return in words how BatchNorm is run."""
+    if not norms:
+        return "no BatchNorm"
+    if mode == "batch":
+        return f"BatchNorm by the batch of {batch}"
+    fresh = any(norm.running_mean is not None and not bool(norm.running_mean.any()) for norm in norms)
+    return BY_RUNNING + " (which have seen no batch yet)" * fresh
+
+
+def _network(backbone: nn.Module, projector: nn.Module | None, mode: str, device: Any) -> tuple[nn.Module, list[Any]]:
+    """Return a copy that maps views to projections, and the BatchNorms in it; the pieces stay as they are."""
+    net = nn.Sequential(backbone, nn.Flatten(1), nn.Identity() if projector is None else projector)
+    net = copy.deepcopy(net).to(device).eval().requires_grad_(False)
+    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if mode == "batch":
+        for norm in norms:
+            norm.train()  # the running statistics that move are the copy's
+    return net, norms
+
+
+@torch.no_grad()
+def _dim(net: nn.Module, views: Views, device: Any) -> int:
+    """Return the width of the projections, by two empty images.
+
+    Raises:
+        ValueError: images that the network cannot take.
+    """
+    shape = views.source.shape
+    empty = torch.zeros(2, *shape, device=device, dtype=next(net.parameters()).dtype)
+    modes = [(module, module.training) for module in net.modules()]
+    try:
+        z = net.eval()(views.fit(empty))
+    except RuntimeError as error:
+        size = " x ".join(str(n) for n in shape)
+        raise ValueError(
+            f"The network cannot take images of {size} (channels, height, width): {str(error).splitlines()[0]}. Give "
+            "images of the size and kind that it was trained on."
+        ) from error
+    finally:
+        for module, training in modes:
+            module.training = training
+    if z.ndim != 2:
+        raise ValueError(f"The network must answer every image with a vector; got shape {tuple(z.shape)}.")
+    return int(z.shape[1])

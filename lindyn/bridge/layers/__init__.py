@@ -1,0 +1,1 @@
+"""Predictors as torch layers: set by a closed-form rule, or trained by gradient."""

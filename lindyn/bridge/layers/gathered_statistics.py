@@ -1,0 +1,125 @@
+"""From the calls of a closed-form layer to F-hat, the cross-correlation and W_p: what is gathered, averaged, set."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from lindyn.bridge.layers import batch_sums, layer_arguments
+from lindyn.bridge.layers.layer_state import TALLY, ClosedFormState
+from lindyn.predictors import Recipe
+
+ACCEPTED, ACCEPTED_CROSS, REJECTED, REFUSED = range(len(TALLY))
+
+
+class Gathering(ClosedFormState):
+    """A layer's statistics; when they are taken and used is `ClosedFormPredictor`'s business.
+
+    Nothing here looks at a number on an accelerator: what is good is decided on the device.
+    """
+
+    recipe: Recipe
+    cross_from: str
+    views: int
+    reads_cross: bool
+
+    def _partner_of(self, z: Tensor, target: Tensor | None) -> Tensor | None:
+        """Return z' of this call, where it is known; raise before anything has changed."""
+        if not self.reads_cross:
+            return None
+        if self.cross_from == "target":
+            if target is not None:
+                layer_arguments.features("target", target, self.input_dim)
+                layer_arguments.same_shape("target", target, z, "Row k must be the other view of row k.")
+                return batch_sums.rows(target)
+            if self.recipe.update == "call" and not self.clock.paired:
+                raise ValueError(_never(self.recipe.rule.name, self.cross_from))
+            return None
+        if target is not None:
+            raise ValueError("target is read with cross_from='target' only; got a target with cross_from='views'.")
+        if self.views == 2:
+            if z.shape[0] % 2:
+                raise ValueError(f"z must hold both views, an even number of rows, with views=2; got {list(z.shape)}.")
+            return torch.cat(batch_sums.rows(z).chunk(2)[::-1])
+        if self._partner is not None and len(self._partner) != z[..., 0].numel():
+            raise ValueError(
+                f"cross_from='views' pairs two calls of one size; got {len(self._partner)} samples and then "
+                f"{z[..., 0].numel()}. Use cross_from='target'."
+            )
+        return self._partner
+
+    def _gather(self, z: Tensor, partner: Tensor | None) -> None:
+        """Add a batch to the sums that wait."""
+        batch, good = batch_sums.finite(batch_sums.of_batch(z, self.recipe.centre))
+        batch["rejected"] = (~good).to(z.dtype)
+        if batch_sums.on_host(good) and not good:
+            warnings.warn(
+                f"{type(self).__name__}: training call {self.clock.calls + 1} held NaN or infinite features; "
+                "it is left out and W_p keeps its last good value.",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+        apart = self.reads_cross and self.cross_from == "views" and self.views == 1
+        if partner is not None:
+            ways = (torch.cat([z, partner]), torch.cat([partner, z])) if apart else (z, partner)
+            batch |= self._good_pairs(*ways)
+        self._add(batch)
+        if apart:
+            self._partner = z if partner is None else None
+        self.clock.calls += 1
+        self.clock.gathered += 1
+        self.clock.paired += partner is not None
+        self.clock.crossings += partner is not None
+
+    def _good_pairs(self, z: Tensor, target: Tensor) -> batch_sums.Sums:
+        return batch_sums.finite(batch_sums.of_pairs(z, target, self.recipe.centre))[0]
+
+    def _add(self, batch: batch_sums.Sums) -> None:
+        for name, block in batch_sums.over_ranks(batch).items():
+            if name == "rejected":
+                self.tally[REJECTED] += block.to(torch.int64)
+            else:
+                getattr(self, f"waiting_{name}").add_(block)
+
+    def _need_cross(self) -> None:
+        if self.reads_cross and not self.clock.crossings:
+            raise ValueError(_never(self.recipe.rule.name, self.cross_from))
+
+    def _averages(self, count: bool = True) -> tuple[Tensor, Tensor | None, Tensor]:
+        """Return F-hat and cross-hat with the waiting sums blended in, and whether they are good (on the device)."""
+        waiting = self.waiting_sums()
+        F, good = self._blend(self.F_hat, batch_sums.correlation(waiting), waiting["samples"], ACCEPTED, count)
+        if not self.reads_cross:
+            return F, None, good
+        if not self.clock.crossings:
+            return F, F, good
+        if not self.clock.paired:
+            return F, self.cross_hat, good & (self.tally[ACCEPTED_CROSS] > 0)
+        H, new = self._blend(
+            self.cross_hat, batch_sums.cross_correlation(waiting), waiting["pairs"], ACCEPTED_CROSS, count
+        )
+        return F, H, good & (new | (self.tally[ACCEPTED_CROSS] > 0))
+
+    def _blend(self, old: Tensor, new: Tensor, samples: Tensor, which: int, count: bool) -> tuple[Tensor, Tensor]:
+        average = self.recipe.blend(old, new, self.tally[which])
+        good = (samples > 0) & torch.isfinite(average).all()
+        if count:
+            self.tally[which] += good
+        return torch.where(good, average, old), good
+
+    def _place(self, F: Tensor, H: Tensor | None, good: Tensor, first: bool) -> None:
+        """Set W_p in place; the first time without W_p's own average, which would hold the identity it starts from."""
+        old = self.W_p.detach().to(F.dtype)
+        new = self.recipe.rule.unchecked(F, H) if first else self.recipe.set(old, F, H)
+        sound = torch.isfinite(new).all()
+        self.W_p.copy_(torch.where(good & sound, new, old))
+        self.tally[REFUSED] += good & ~sound
+        self.clock.placed = 1
+
+
+def _never(rule: str, cross_from: str) -> str:
+    how = {
+        "views": "call the layer on both views before the backward pass, or give both in one call (views=2)",
+        "target": "give it by forward(z, target=...) or observe(z, z_target)",
+    }[cross_from]
+    return f"{rule} reads the cross-correlation E[z' z^T], which was never given: {how}. W_p keeps its last value."

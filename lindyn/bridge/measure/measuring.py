@@ -1,0 +1,249 @@
+"""Measure a network: one pass over its features (two above `MODES` dimensions), then every statistic with its draws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lindyn._progress import Progress
+from lindyn.bridge.checkpoints import stacks
+from lindyn.bridge.measure import predictor_maps
+from lindyn.bridge.measure.block_sums import FEWEST, BlockSums, chunks
+from lindyn.bridge.measure.bootstrap import Frame, Means, all_readings, readings
+from lindyn.bridge.measure.map_shape import shape_of
+from lindyn.bridge.measure.measured_network import MeasuredNetwork, check_widths, width_of
+from lindyn.bridge.measure.sampled import Sampled
+from lindyn.bridge.records import FeatureSource, PredictorMap
+from lindyn.bridge.watch.diagnosis import LEADING, diagnose
+from lindyn.bridge.watch.feature_sums import FeatureSums
+from lindyn.bridge.watch.slopes import WINDOW
+from lindyn.view_sums import ViewSums
+
+MODES = 256
+"""Up to so many leading directions are kept per block of samples; with d <= MODES nothing is left out."""
+ABOVE_NOISE = 10.0
+"""A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
+SHAPE_MODES = 64
+"""An estimated W_p is looked at in so many leading modes at most: elsewhere it is noise."""
+TINY = float(np.finfo(float).tiny)
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Gathered:
+    """Sums of the first pass."""
+
+    features: FeatureSums
+    views: ViewSums | None
+    target: bool
+    outputs: predictor_maps.Outputs | None
+    blocks: BlockSums | None
+
+
+def measure(
+    source: FeatureSource | None,
+    predictor: nn.Module | None = None,
+    projector: nn.Module | None = None,
+    target_projector: nn.Module | None = None,
+    progress: Tell | None = None,
+    seed: int = 0,
+    F: Tensor | None = None,
+) -> MeasuredNetwork:
+    """Return what the features of a network and its heads' weights say, with bootstrap draws over the samples.
+
+    Args:
+        source: features, batch by batch; None tests weights alone (and F, where given).
+        predictor: stack of Linear, BatchNorm1d and ReLU in eval mode, or any module d -> d (least squares only).
+        projector: the online projector; only its last layer is looked at.
+        target_projector: the target's.
+        progress: is told a stage and the share done; default a line on the terminal.
+        seed: of the blocks and of the draws.
+        F: E[z z^T] that a checkpoint carries, d x d, used where there is no source.
+
+    Returns:
+        The `MeasuredNetwork`.
+
+    Raises:
+        ValueError: fewer than 80 samples, NaN, or widths that do not fit together.
+    """
+    last, last_target = stacks.last_weight(projector), stacks.last_weight(target_projector)
+    dim = width_of(source, F, predictor, last)
+    check_widths(dim, predictor, projector, target_projector)
+    first = stacks.first_weight(predictor)
+    weights = {"last": _numpy(last), "last_target": _numpy(last_target), "first": _numpy(first)}
+    if source is None:
+        found = predictor_maps.predictor_maps(predictor, None)
+        return _without_samples(dim, F, found, weights)
+    tell = _line(source) if progress is None else progress
+    gathered = _first_pass(source, predictor, seed, tell)
+    n = gathered.features.samples
+    if n < FEWEST:
+        raise ValueError(f"At least {FEWEST} samples are needed; got {n}. Give more images or features.")
+    found = predictor_maps.predictor_maps(predictor, gathered.outputs)
+    F = gathered.features.F()
+    s, U = _eigen(F, tell)
+    blocks = gathered.blocks or _second_pass(source, predictor, U[:, :MODES], seed, tell)
+    moments = None if gathered.views is None else gathered.views.moments()
+    diagnosis = diagnose(F, found[0].W_p, std=gathered.features.std(), samples=n) if found else None
+    basis = U[:, :MODES] if gathered.blocks is None else np.eye(dim)
+    whole = _known(s, n)
+    frame = _frame(found, basis, s, weights["last"], whole)
+    tell("bootstrap", 0.0)
+    drawn = all_readings(blocks.arrays(), frame, seed=seed)
+    tell("bootstrap", 1.0)
+    return MeasuredNetwork(
+        samples=n, dim=dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
+        X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
+        tau=_padded(drawn["tau"].full, dim) if gathered.target else None, shape=_shape(found),
+        leading=whole[0], window=whole[1], shape_modes=whole[2],
+        by_map=_by_map(found, basis, whole[0], frame, blocks.arrays()), **weights,
+    )  # fmt: skip
+
+
+def _first_pass(source: FeatureSource, predictor: nn.Module | None, seed: int, tell: Tell) -> _Gathered:
+    whole = predictor is not None and predictor_maps.exact_map(predictor) is None
+    features = FeatureSums(linear_map=whole)
+    jacobian = predictor_maps.JacobianSums.of(predictor) if predictor is not None else None
+    blocks = BlockSums(seed=seed) if source.dim <= MODES else None
+    views: ViewSums | None = None
+    target = False
+    for chunk in chunks(source):
+        q = _outputs(predictor, chunk.z1) if whole else None
+        features.add(chunk.z1, chunk.z1 if q is None else q)
+        if jacobian is not None:
+            jacobian.add(chunk.z1)
+        if chunk.z2 is not None:
+            views = ViewSums(source.dim, 2) if views is None else views
+            views.add(torch.stack([chunk.z1, chunk.z2], dim=1).double().cpu().numpy())
+        target = chunk.target1 is not None
+        if blocks is not None:
+            blocks.add(chunk, q)
+        tell("features", features.samples / source.count if source.count else float("nan"))
+    return _Gathered(features, views, target, predictor_maps.Outputs(features, jacobian) if whole else None, blocks)
+
+
+def _second_pass(source: FeatureSource, predictor: nn.Module | None, U: np.ndarray, seed: int, tell: Tell) -> BlockSums:
+    """Return the sums per block in the leading eigenvectors, which only the first pass could give."""
+    estimated = predictor is not None and predictor_maps.exact_map(predictor) is None
+    blocks, done = BlockSums(torch.from_numpy(U.copy()), seed), 0
+    for chunk in chunks(source):
+        blocks.add(chunk, _outputs(predictor, chunk.z1) if estimated else None)
+        done += len(chunk.z1)
+        tell("features, second pass", done / source.count if source.count else float("nan"))
+    return blocks
+
+
+@torch.no_grad()
+def _outputs(predictor: nn.Module | None, z: Tensor) -> Tensor:
+    """Return the predictor's outputs in the precision of its weights; it stays in eval mode."""
+    assert predictor is not None
+    predictor.eval()
+    parameter = next(predictor.parameters(), None)
+    given = z if parameter is None else z.to(device=parameter.device, dtype=parameter.dtype)
+    return predictor(given).to(z)
+
+
+def _eigen(F: Tensor, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
+    tell("spectrum", 0.0)
+    s, U = np.linalg.eigh(F.double().cpu().numpy())
+    tell("spectrum", 1.0)
+    return s[::-1].copy(), U[:, ::-1]
+
+
+def _known(s: np.ndarray, samples: int) -> tuple[int, int, int]:
+    """Return how many modes are leading, in the window, and may carry an estimated W_p."""
+    total = float(np.maximum(s, 0).sum())
+    clear = s > 0 if samples == 0 else samples * s >= ABOVE_NOISE * total
+    known = int(min(clear.sum() if total > 0 else 0, MODES))
+    window = int(min(known, np.sum(s >= WINDOW * s[0])))
+    return min(known, LEADING), window, max(1, min(window, SHAPE_MODES))
+
+
+def _frame(
+    found: tuple[PredictorMap, ...], basis: np.ndarray, s: np.ndarray, last: np.ndarray | None,
+    known: tuple[int, int, int],
+) -> Frame:  # fmt: skip
+    m = basis.shape[1]
+    W_p, outside = None, np.zeros((m, m))
+    if found:
+        W_p, outside = _in_basis(found[0].W_p, basis)
+    VV = None
+    if last is not None:
+        UV = basis.T @ last
+        VV = UV @ UV.T
+    estimated = bool(found) and found[0].kind == predictor_maps.LEAST_SQUARES
+    return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2])
+
+
+def _padded(values: np.ndarray, length: int) -> np.ndarray:
+    return np.concatenate([values, np.full(length - len(values), np.nan)])
+
+
+def _shape(found: tuple[PredictorMap, ...]) -> dict[str, float]:
+    if not found or found[0].kind == predictor_maps.LEAST_SQUARES:
+        return {}
+    return {name: float(value) for name, value in shape_of(found[0].W_p).items()}
+
+
+def _in_basis(W_p: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    WU = W_p @ basis
+    inside = basis.T @ WU
+    return inside, WU.T @ WU - inside.T @ inside if basis.shape[1] < len(basis) else np.zeros_like(inside)
+
+
+def _by_map(
+    found: tuple[PredictorMap, ...], basis: np.ndarray, leading: int, frame: Frame, sums: Means
+) -> dict[str, dict[str, float]]:
+    """Return alignment, commutator, slope and asymmetry of the maps after the main one."""
+    n = sums["count"].sum()
+    means = {name: value.sum(axis=0, keepdims=True) / n for name, value in sums.items() if name in ("zz", "z", "size")}
+    other: dict[str, dict[str, float]] = {}
+    for each in found[1:]:
+        W_p, outside = _in_basis(each.W_p, basis)
+        one = readings(means, Frame(W_p, False, outside, None, frame.tail, frame.window, frame.shape_modes))
+        other[each.kind] = {
+            "alignment": float(np.mean(one["cosine"][0, : max(leading, 1)])),
+            "commutator": float(np.sqrt(one["commutator_sq"][0])) if "commutator_sq" in one else float("nan"),
+            "slope": float(one["slope"][0]),
+            "asymmetry": float(np.linalg.norm(each.W_p - each.W_p.T)) / max(float(np.linalg.norm(each.W_p)), TINY),
+            "explained": each.explained,
+        }
+    return other
+
+
+def _without_samples(
+    dim: int, F: Tensor | None, found: tuple[PredictorMap, ...], weights: dict[str, np.ndarray | None]
+) -> MeasuredNetwork:
+    """Return what weights, and an F of unknown samples, say; no draws, so no intervals."""
+    if F is None:
+        return MeasuredNetwork(0, dim, maps=found, shape=_shape(found), **weights)  # type: ignore[arg-type]
+    s, U = _eigen(F, lambda *_: None)
+    known = _known(s, 0)
+    means = {"zz": F.double().cpu().numpy()[None], "size": np.array([float(F.trace())])}
+    one = readings(means, _frame(found, np.eye(dim), s, weights["last"], known))
+    read = {name: Sampled(value[0], np.empty((0, *value[0].shape)), 0) for name, value in one.items()}
+    return MeasuredNetwork(
+        0, dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=read, leading=known[0], window=known[1],
+        shape_modes=known[2],
+        diagnosis=diagnose(F, found[0].W_p) if found else None, shape=_shape(found), **weights,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _line(source: FeatureSource) -> Tell:
+    """Return a progress line on the terminal, one per stage."""
+    lines: dict[str, Progress] = {}
+
+    def tell(stage: str, share: float) -> None:
+        """Show the share done of a stage; where the number of samples is not known, nothing."""
+        if source.count and share == share:
+            lines.setdefault(stage, Progress(stage, 1.0))(share)
+        if share >= 1 and stage in lines:
+            lines.pop(stage).close()
+
+    return tell
+
+
+def _numpy(M: Tensor | None) -> np.ndarray | None:
+    return None if M is None else M.detach().double().cpu().numpy().copy()

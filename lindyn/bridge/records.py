@@ -1,0 +1,210 @@
+"""What passes between the stages of a validation: pieces of a checkpoint, features, findings, the whole answer."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from torch import Tensor, nn
+
+from lindyn.bridge.run.mode_positions import ModeReading
+from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.watch.diagnosis import Diagnosis
+
+HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable"
+VERDICTS = (HOLDS, FAILS, NOT_TESTABLE)
+
+
+@dataclass(frozen=True, eq=False)
+class Pieces:
+    """The parts of one checkpoint under names that are free of its layout; absent parts are None.
+
+    Heads are plain stacks of Linear, BatchNorm1d and ReLU in eval mode, whatever module wrote them.
+
+    Args:
+        path: the file.
+        layout: short name, "lightly", "simsiam", ...
+        title: the layout in words.
+        backbone: the online backbone (images to features), in eval mode.
+        projector: the online projector.
+        predictor: the predictor.
+        target_backbone: the target's backbone.
+        target_projector: the target's projector.
+        F: E[z z^T] that the checkpoint carries, d x d.
+        step: optimiser step of the checkpoint.
+        epoch: epoch of the checkpoint.
+        settings: hyper-parameters that were read.
+        notes: one sentence each: what this layout does not save and what can still be tested, what was assumed.
+    """
+
+    path: Path
+    layout: str
+    title: str
+    backbone: nn.Module | None = None
+    projector: nn.Sequential | None = None
+    predictor: nn.Sequential | None = None
+    target_backbone: nn.Module | None = None
+    target_projector: nn.Sequential | None = None
+    F: Tensor | None = None
+    step: int | None = None
+    epoch: int | None = None
+    settings: Settings = field(default_factory=Settings)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureBatch:
+    """Some samples' features; rows are samples.
+
+    Args:
+        z1: projections of the first view by the online network, B x d.
+        z2: projections of the second view, or None where there is one view only.
+        target1: the target's projections of the first view, or None.
+    """
+
+    z1: Tensor
+    z2: Tensor | None = None
+    target1: Tensor | None = None
+
+
+class FeatureSource(Protocol):
+    """Gives the features of a network batch by batch, the same ones every time it is asked."""
+
+    @property
+    def description(self) -> str:
+        """In words: which images or file, how many, BatchNorm mode."""
+        ...
+
+    @property
+    def count(self) -> int | None:
+        """Number of samples, None if not known before the end."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Width d of the projections."""
+        ...
+
+    def batches(self) -> Iterator[FeatureBatch]:
+        """Yield the batches from the start."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class PredictorMap:
+    """One linear map that stands for the predictor.
+
+    Args:
+        W_p: d x d, acting on column vectors.
+        kind: "exact" (a linear predictor), "product of weights" (BatchNorm folded), "least squares", "mean Jacobian".
+        explained: share of the variance of the predictor's output that the map with the best offset explains; 1 for
+            an exact one, NaN without features.
+    """
+
+    W_p: np.ndarray
+    kind: str
+    explained: float
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """One law held against the network.
+
+    Args:
+        law: short name, stable ("alignment", "slope", ...).
+        title: the law in words.
+        statistic: what was measured, in words, with its formula.
+        value: the measured number; NaN where there is none.
+        low: lower end of its interval.
+        high: upper end of its interval.
+        verdict: "holds", "fails" or "not testable".
+        reason: one sentence: against what it was held, or why it cannot be tested.
+        source: paper and equation.
+        group: "theory", "assumption", "richemond" or "collapse".
+        map_kind: kind of the `PredictorMap` it was tested with, "" where no predictor enters.
+        details: further numbers and arrays by name (per mode, windows, references).
+    """
+
+    law: str
+    title: str
+    statistic: str
+    value: float
+    low: float
+    high: float
+    verdict: str
+    reason: str
+    source: str
+    group: str = "theory"
+    map_kind: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class OverTraining:
+    """Readings along a run, and the theory started from the first of them.
+
+    Args:
+        steps: optimiser steps, length K; epochs where no step is known (`unit`).
+        unit: "optimiser steps" or "epochs" or "checkpoints".
+        measured: arrays by name, first axis K: "s", "p", "tau" (K x modes; NaN where not known), "alignment_top",
+            "asymmetry", "effective_rank", "trace_F", "balance_residual".
+        theory: "s", "p", "tau" (K x modes) of the simulator from the first reading; {} where it could not run.
+        error: relative error of the theory per reading, length K, by name "s" and "p"; {} without theory.
+        reason: why there is no theory, or what is only approximate, in words.
+        source: in words ("7 checkpoints", "the trace ...").
+    """
+
+    steps: np.ndarray
+    unit: str
+    measured: Mapping[str, np.ndarray]
+    theory: Mapping[str, np.ndarray]
+    error: Mapping[str, np.ndarray]
+    reason: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the theory would change.
+
+    Args:
+        text: one or two sentences in plain words.
+        sure: "sure", "likely" or "a guess", by what it rests on.
+        because: the findings and rates it rests on, in words.
+    """
+
+    text: str
+    sure: str
+    because: str
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """The whole answer to one checkpoint or one run.
+
+    Args:
+        pieces: what was read (of the last checkpoint).
+        rates: the theory's rates.
+        features: what the features were, in words; "" without features.
+        samples: number of samples.
+        maps: the linear maps of the predictor, main one first.
+        diagnosis: the reading of the last checkpoint by the main map; None without F or W_p.
+        findings: all laws.
+        over_training: curves, None for a single checkpoint.
+        advice: in order of weight.
+        headline: one sentence: does the theory describe the run, is it collapsing.
+        modes: where the modes stood when the advice was computed; None where s, tau or x are not known.
+    """
+
+    pieces: Pieces
+    rates: Rates
+    features: str
+    samples: int
+    maps: tuple[PredictorMap, ...]
+    diagnosis: Diagnosis | None
+    findings: tuple[Finding, ...]
+    over_training: OverTraining | None
+    advice: tuple[Advice, ...]
+    headline: str
+    modes: ModeReading | None = None

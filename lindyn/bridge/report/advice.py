@@ -1,0 +1,242 @@
+"""What to make of the findings, in plain words: is it collapsing, does the theory describe it, what would have helped.
+
+How sure each sentence is, and by what: `sureness`.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Finding, OverTraining, PredictorMap
+from lindyn.bridge.report.confidence import (
+    DESCRIBED,
+    ENOUGH,
+    FATE,
+    HARDLY,
+    LIKELY,
+    SURE,
+    WEAK,
+    because,
+    how_sure,
+    theory_state,
+    weak_points,
+)  # fmt: skip
+from lindyn.bridge.report.headline import NEAR, alarm_of, told
+from lindyn.bridge.run import counterfactuals
+from lindyn.bridge.run.counterfactuals import Counterfactual
+from lindyn.bridge.run.mode_positions import ModeReading
+from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.watch.diagnosis import Diagnosis
+
+_SENTENCE = {
+    "healthy": "It is not collapsing",
+    NEAR: "It is near the limit of the collapse alarm",
+    "at risk": "It is at risk of collapse",
+    "collapsed": "It has collapsed",
+}
+
+
+def advise(
+    findings: Sequence[Finding],
+    rates: Rates,
+    diagnosis: Diagnosis | None,
+    maps: Sequence[PredictorMap] = (),
+    settings: Settings | None = None,
+    start: ModeReading | None = None,
+    samples: int = 0,
+    over: OverTraining | None = None,
+) -> tuple[Advice, ...]:
+    """Return what the theory says of a run and would change in it, in order of weight.
+
+    Args:
+        findings: all laws.
+        rates: of the run.
+        diagnosis: the reading; None without features or predictor.
+        maps: of the predictor, main one first.
+        settings: what is known of the training.
+        start: where the modes stand; None where s, tau or x are not known.
+        samples: of the reading.
+        over: curves with the simulator beside them.
+
+    Returns:
+        The advice; never empty.
+    """
+    kind = maps[0].kind if maps else ""
+    notes = start.notes if start is not None else ()
+    weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes)
+    found = [
+        _collapse(findings, diagnosis, samples),
+        _description(findings, kind, maps, over),
+        *_fate(findings, kind, weak),
+    ]
+    if start is None or len(start) == 0:
+        found.append(_no_modes())
+    elif absent := counterfactuals.missing(rates):
+        found.append(_no_rates(absent, rates))
+    elif rule := counterfactuals.rule_of(settings or Settings()):
+        found += [*_critical(start, rates, weak), _no_trained_predictor(rule)]
+    else:
+        outcomes = counterfactuals.simulate_changes(start, rates)
+        found += [*_critical(start, rates, weak), *_alternatives(outcomes, start, weak)]
+    return tuple(_without_repeats(found))
+
+
+def _without_repeats(found: Sequence[Advice]) -> Iterator[Advice]:
+    """Yield the advice; weak points that stood under an earlier one are not listed again."""
+    last = ""
+    for advice in found:
+        basis, mark, points = advice.because.partition(WEAK)
+        if mark and points == last:
+            yield replace(advice, because=f"{basis}; weak points as above.")
+        else:
+            last = points if mark else last
+            yield advice
+
+
+def _collapse(findings: Sequence[Finding], diagnosis: Diagnosis | None, samples: int) -> Advice:
+    alarm, reason = alarm_of(findings, diagnosis)
+    if alarm not in _SENTENCE:
+        return Advice(
+            "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.", SURE,
+            "Weights alone do not show the spectrum of F.",
+        )  # fmt: skip
+    text = f"{_SENTENCE[alarm]}: {_lower(reason)}"
+    if alarm == NEAR:
+        return Advice(text, LIKELY, f"Measured on {samples:,} samples; more would tell.")
+    if diagnosis is None:
+        return Advice(text, SURE, f"Measured on {samples:,} samples.")
+    d = len(diagnosis.s)
+    if samples < ENOUGH * d:
+        few = f"Only {samples:,} samples for {d} dimensions." if samples else "How many samples F has is not known."
+        return Advice(text, LIKELY, few)
+    return Advice(text, SURE, f"Measured on {samples:,} samples: effective rank {diagnosis.effective_rank:.1f} of {d}.")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _description(
+    findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap], over: OverTraining | None
+) -> Advice:
+    state, held, failed = theory_state(findings, kind)
+    if state == "cannot be tested":
+        return Advice("No law of the theory could be tested on this input.", SURE, _reasons(findings))
+    words = told(state, held, failed, over)
+    text = f"{words[0].upper()}{words[1:]}."
+    if failed:
+        text += " It fails in: " + ", ".join(dict.fromkeys(f.title for f in failed)) + "."
+    assumptions = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]
+    if assumptions:
+        text += " Its assumptions do not hold: " + ", ".join(dict.fromkeys(f.title for f in assumptions)) + "."
+    main = maps[0] if maps else None
+    exact = main is None or main.kind == "exact" or main.explained >= DESCRIBED
+    sure = SURE if exact and state != HARDLY else LIKELY
+    whole = main is None or main.kind == "exact" or math.isnan(main.explained)
+    share = "" if whole or main is None else f"; the map explains {main.explained:.2f} of the output"
+    return Advice(text, sure, f"Laws tested with the {kind or 'weights'} map of the predictor{share}.")
+
+
+def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[str]) -> list[Advice]:
+    """Return what the collapse boundary predicts, where a mode is below it."""
+    found = [f for f in findings if f.law == FATE and f.map_kind in ("", kind) and f.verdict == FAILS]
+    return [
+        Advice(f"The theory expects modes to collapse: {_lower(f.reason)}", how_sure(weak), because(f.source, weak))
+        for f in found
+    ]
+
+
+def _reasons(findings: Sequence[Finding]) -> str:
+    reasons = list(dict.fromkeys(f.reason for f in findings if f.verdict == NOT_TESTABLE and f.reason))
+    return " ".join(reasons[:2]) or "There were no findings."
+
+
+def _no_modes() -> Advice:
+    return Advice(
+        "What other rates would have done cannot be computed here: needed are a predictor and features of two views, "
+        "and the projector's last layer.", SURE, "They give p, s, tau and x per mode.",
+    )  # fmt: skip
+
+
+def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
+    keys = ", ".join(f"{key}=..." for key in rates.missing)
+    why = f"The file does not say how it was trained; give {keys} as you ran it." if keys else ""
+    return Advice(
+        f"What other rates would have done cannot be computed: {', '.join(absent)} of the run not known.", SURE,
+        why or "; ".join(rates.assumed) + ".",
+    )  # fmt: skip
+
+
+def _no_trained_predictor(rule: str) -> Advice:
+    return Advice(
+        f"W_p is set by the rule {rule}, not trained: there is no alpha_p or eta_p to change, and what another decay "
+        "or EMA would have done is not simulated.", SURE, "Eq. 11 is that of a trained predictor.",
+    )  # fmt: skip
+
+
+def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Advice]:
+    """Return the statement on the decay past which only collapse remains, where the run is past it or near."""
+    from lindyn.theory import critical_decay
+
+    if rates.target == "frozen" or not rates.eta_s:
+        return []
+    edge = np.asarray(critical_decay(1.0, start.x, start.x_aug))
+    over = rates.eta_s > edge
+    past = int(np.sum(over))
+    if not past:
+        return []
+    numbers = f"(theirs: {edge[over].max():.3g} or less, the run has eta_s = {rates.eta_s:.3g})"
+    text = (
+        f"In {past} of the {len(start)} modes of {start.words} the decay is past the critical one, x^2/(4(x + x')): by "
+        f"the theory they can only fade {numbers}. Less decay keeps more of them."
+    )
+    return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
+
+
+def _alternatives(outcomes: Sequence[Counterfactual], start: ModeReading, weak: Sequence[str]) -> list[Advice]:
+    """Return what the simulated changes say: which of them would have kept more modes alive."""
+    if not outcomes:
+        return []
+    base, others = outcomes[0], outcomes[1:]
+    basis = f"{len(start)} modes simulated from {start.words} for {base.duration:,.0f} of flow time (Eqs. 11-13)"
+    sure = how_sure(weak)
+    if base.alive == len(start):
+        every = f"all {len(start)} modes that stand" if len(start) > 1 else "the one mode that stands"
+        live = "live" if len(start) > 1 else "lives"
+        text = (
+            f"By the theory no rate needs to change: {every} out of noise in {start.words} {live} under the run's own."
+        )
+        behind = int(np.sum(np.asarray(start.p) <= 0))
+        text += f" {behind} of them start with p <= 0, but W_p grows there before s has faded." if behind else ""
+        harm = [o for o in others if o.alive < base.alive]
+        if harm:
+            text += f" Fewer would live with: {', '.join(f'{o.name} ({o.alive})' for o in harm)}."
+        return [Advice(text, sure, because(basis, weak))]
+    found = []
+    for words, names in KINDS:
+        chosen = [o for o in others if o.name in names]
+        if chosen:
+            helps = max(o.alive for o in chosen) > base.alive
+            rates = "; ".join(f"{o.name}: {o.words}" for o in chosen)
+            rests = because(f"{basis}; {rates}", weak)
+            found.append((helps, Advice(_compared(words, helps, chosen, base, start), sure, rests)))
+    return [advice for _, advice in sorted(found, key=lambda pair: not pair[0])]
+
+
+KINDS = (
+    ("Less weight decay", ("half the decay", "no decay")),
+    ("A faster predictor", ("alpha_p x 2", "alpha_p x 5", "alpha_p x 5, eta_p kept")),
+    ("Another EMA", ("a slower EMA", "a faster EMA")),
+)
+
+
+def _compared(
+    words: str, helps: bool, tried: Sequence[Counterfactual], base: Counterfactual, start: ModeReading
+) -> str:
+    counted = ", ".join(f"{o.alive} with {o.name}" for o in tried)
+    verb = "would have helped" if helps else "would not have helped"
+    unclear = f" ({base.undecided} undecided)" if base.undecided else ""
+    modes = f"{base.alive} of the {len(start)} modes of {start.words} live as it was{unclear}"
+    return f"{words} {verb}: {modes}; {counted}."

@@ -1,0 +1,186 @@
+"""`report.html`: the answer as one page that needs nothing but itself: pictures inside, no scripts, no network."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lindyn.bridge.records import FAILS, HOLDS, Finding, Validation
+from lindyn.bridge.report import schema, wording
+from lindyn.bridge.report.glossary import TERMS
+from lindyn.bridge.report.markup import Markup, document, table, tag
+from lindyn.bridge.report.page_style import STYLE
+from lindyn.bridge.report.pictures import Picture
+from lindyn.bridge.run.settings import USED, Settings
+
+CLASSES = {HOLDS: "holds", FAILS: "fails"}
+
+
+def page(answer: Validation, pictures: Sequence[Picture] = ()) -> str:
+    """Return the report as one HTML page; every text that a file brought is escaped.
+
+    Args:
+        answer: of `validate`.
+        pictures: of `pictures.draw`.
+
+    Returns:
+        The page's text.
+    """
+    title = f"{answer.pieces.path.name or answer.pieces.path}: held against the theory"
+    return document(
+        title, STYLE,
+        tag("h1", title),
+        tag("p", answer.headline, class_="headline"),
+        section("What to make of it", advice(answer)),
+        section("What was read", read(answer)),
+        section("Laws, one by one", findings(answer.findings)),
+        section("Over training", _over_training(answer)) if answer.over_training else None,
+        section("Pictures", [figure(picture) for picture in pictures]) if pictures else None,
+        section("What the words mean", glossary(answer.findings)),
+        footer(schema.versions()),
+    )  # fmt: skip
+
+
+def section(title: str, *content: Any) -> Markup:
+    """Return a part of a page with its title."""
+    return tag("section", tag("h2", title), *content)
+
+
+def read(answer: Validation) -> Markup:
+    """Return what was read: file, layout, place in training, features, settings with their sources, notes."""
+    pieces = answer.pieces
+    parts = [name.replace("_", " ") for name in schema.PARTS if getattr(pieces, name) is not None]
+    entries = {
+        "File": tag("code", pieces.path),
+        "Layout": f"{pieces.title} ({pieces.layout})",
+        "Place in training": wording.place(answer) or "not known",
+        "Parts": ", ".join(parts) or "none",
+        "Features": (answer.features + (f" ({answer.samples:,} samples)" if answer.samples else "")) or "none",
+        "Predictor's linear map": _maps(answer),
+        "Rates of the theory": wording.rates(answer.rates),
+    }
+    if answer.rates.assumed:
+        entries["Taken for granted"] = "; ".join(answer.rates.assumed)
+    if answer.rates.missing:
+        entries["Would be known with"] = ", ".join(answer.rates.missing)
+    listed = tag("dl", [[tag("dt", name), tag("dd", text)] for name, text in entries.items()])
+    return Markup(listed + _settings(answer) + _notes(pieces.notes))
+
+
+def _maps(answer: Validation) -> str:
+    if not answer.maps:
+        return "no predictor"
+    return "; ".join(
+        m.kind if m.kind == "exact" else f"{m.kind}, explains {wording.number(m.explained)} of the output's variance"
+        for m in answer.maps
+    )
+
+
+def _settings(answer: Validation) -> Markup:
+    known = answer.pieces.settings
+    if not known.values:
+        return tag("p", "No hyper-parameter is known: the file holds none and none was given.", class_="small")
+    used = {key: value for key, value in known.values.items() if key in USED}
+    rest = {key: value for key, value in known.values.items() if key not in USED}
+    shown = [tag("h3", "Hyper-parameters that the rates are made from"), _keys(used, known)] if used else []
+    if rest:
+        title = f"{len(rest)} other settings that were read"
+        shown.append(tag("details", tag("summary", title), _keys(rest, known)))
+    return Markup("".join(shown))
+
+
+def _keys(values: Mapping[str, Any], known: Settings) -> Markup:
+    rows = [[tag("code", key), tag("code", value), known.sources.get(key, "")] for key, value in values.items()]
+    return tag("div", table(["key of lindyn train", "value", "read from"], rows), class_="scroll")
+
+
+def _notes(notes: Sequence[str]) -> Markup:
+    return Markup(tag("h3", "Notes") + tag("ul", [tag("li", note) for note in notes])) if notes else Markup("")
+
+
+def advice(answer: Validation) -> Markup:
+    """Return the advice as a list; how sure each one is and what it rests on stand beside it."""
+    items = [
+        tag("li", tag("span", entry.sure, class_="sure"), " ", entry.text, tag("div", entry.because, class_="small"))
+        for entry in answer.advice
+    ]
+    return tag("ol", items, class_="advice") if items else tag("p", "Nothing.")
+
+
+def verdict(word: str) -> Markup:
+    """Return a verdict as a word in its colour."""
+    return tag("span", word, class_=f"verdict {CLASSES.get(word, 'untested')}")
+
+
+def findings(found: Sequence[Finding]) -> Markup:
+    """Return the tables of laws, one a group."""
+    parts = []
+    for group, rows in wording.grouped(found).items():
+        cells = [
+            [
+                [f.title, tag("div", _with_map(f), class_="small")],
+                [tag("span", wording.interval(f), class_="number"), *_other_maps(f)],
+                verdict(f.verdict),
+                [f.reason, tag("div", f.source, class_="small")],
+            ]
+            for f in rows
+        ]
+        head = ["law", "value [interval]", "verdict", "against what, or why not"]
+        parts += [tag("h3", wording.GROUPS.get(group, group)), tag("div", table(head, cells), class_="scroll")]
+    return Markup("".join(parts)) if parts else tag("p", "No law could be tested.")
+
+
+def _with_map(found: Finding) -> str:
+    return f"{found.statistic}; map: {found.map_kind}" if found.map_kind else found.statistic
+
+
+def _other_maps(found: Finding) -> list[Markup]:
+    """Return the same statistic by the predictor's other maps, where there are any."""
+    others = found.details.get("by_map")
+    if not isinstance(others, Mapping):
+        return []
+    return [tag("div", f"{kind}: {wording.number(float(value))}", class_="small") for kind, value in others.items()]
+
+
+def _over_training(answer: Validation) -> Markup:
+    over = answer.over_training
+    assert over is not None
+    rows = []
+    for place, step in enumerate(over.steps):
+        errors = [wording.number(float(over.error[name][place])) if name in over.error else "-" for name in ("s", "p")]
+        rows.append([f"{step:,}", *errors, *(_at(over.measured, name, place) for name in SHOWN)])
+    if len(rows) > MOST_ROWS:
+        keep = sorted({round(k * (len(rows) - 1) / (MOST_ROWS - 1)) for k in range(MOST_ROWS)})
+        rows = [rows[k] for k in keep]
+    head = [over.unit, "error in s", "error in p", *(name.replace("_", " ") for name in SHOWN)]
+    about = f"{over.source}; {wording.theory_error(answer)}."
+    return Markup(tag("p", about[0].upper() + about[1:]) + tag("div", table(head, rows), class_="scroll"))
+
+
+SHOWN = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual")
+MOST_ROWS = 24
+
+
+def _at(measured: Mapping[str, Any], name: str, place: int) -> str:
+    return wording.number(float(measured[name][place])) if name in measured else "-"
+
+
+def figure(picture: Picture) -> Markup:
+    """Return a picture with its bytes inside the page."""
+    data = base64.b64encode(picture.png).decode("ascii")
+    return tag(
+        "figure",
+        tag("img", src=f"data:image/png;base64,{data}", alt=picture.caption),
+        tag("figcaption", picture.caption),
+    )
+
+
+def glossary(found: Sequence[Finding]) -> Markup:
+    """Return what every statistic of the findings is, and the terms they use."""
+    entries = {f.title: f"{f.statistic}. Source: {f.source}." for f in found} | TERMS
+    return tag("dl", [[tag("dt", name), tag("dd", text)] for name, text in entries.items()], class_="words")
+
+
+def footer(versions: Mapping[str, str]) -> Markup:
+    """Return the versions of what made the page."""
+    listed = ", ".join(f"{name} {value}" for name, value in versions.items())
+    return tag("p", f"Made by lindyn validate ({listed}).", class_="small")

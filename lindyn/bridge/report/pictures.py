@@ -1,0 +1,134 @@
+"""The figures of an answer, as PNG bytes with name and caption; a picture without data is left out."""
+
+import io
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from lindyn.bridge.records import Finding, Validation
+from lindyn.bridge.watch.slopes import SlopeFit
+from lindyn.plotting import findings, style
+from lindyn.plotting import network_pictures as plots
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure.
+
+    Args:
+        name: of the file, without ending.
+        caption: one or two sentences.
+        png: its bytes.
+    """
+
+    name: str
+    caption: str
+    png: bytes
+
+
+def draw(answer: Validation) -> tuple[Picture, ...]:
+    """Return every picture that the answer has data for.
+
+    Args:
+        answer: of `validate`.
+
+    Returns:
+        The pictures, in the order in which they are shown.
+    """
+    return tuple(_pictures(answer))
+
+
+def _pictures(answer: Validation) -> Iterator[Picture]:
+    known = min(answer.samples - 1, len(answer.diagnosis.s)) if answer.diagnosis and answer.samples else None
+    if answer.diagnosis is not None:
+        yield _picture("spectra", _SPECTRA, _spectra, answer.diagnosis, known)
+        slope = _slope(answer.findings) or answer.diagnosis.slope
+        yield _picture("alignment", _ALIGNMENT, _alignment, answer.diagnosis, slope, known)
+    boundary = next((f for f in answer.findings if _has_boundary(f)), None)
+    if boundary is not None:
+        yield _picture("boundary", _BOUNDARY, _boundary, boundary)
+    if answer.over_training is not None:
+        yield _picture("over_training", _OVER_TRAINING, _over_training, answer.over_training)
+    if answer.findings:
+        yield _picture("findings", _FINDINGS, _forest, answer)
+
+
+_SPECTRA = (
+    "Left: eigenvalues of F over the largest. Right: p_j sorted beside the eigenvalues of the predictor's symmetric "
+    "part; where they lie on each other, F and W_p share their eigenspaces."
+)
+_ALIGNMENT = (
+    "Left: cosine between each eigenvector u_j of F and W_p u_j. Right: p_j against s_j in log-log, the fitted power "
+    "law with its window, and the slope 1/2 of the theory through the same middle."
+)
+_BOUNDARY = (
+    "Each mode's p_j beside the edge p_- of its basin of collapse and the fixed point p_+ that it would grow to, "
+    "under the run's own rates."
+)
+_OVER_TRAINING = (
+    "Marks: measured along the run. Lines: the theory started from the first reading with the run's own rates, nothing "
+    "fitted; largest modes, darkest first. Last: its relative error."
+)
+_FINDINGS = "Every law that was tested: value, interval and verdict. Each value is by its own definition."
+
+
+def _picture(name: str, caption: str, make: Callable[..., Figure], *data: Any) -> Picture:
+    with style.settings():
+        figure = make(*data)
+    file = io.BytesIO()
+    style.write(figure, file, "png")
+    return Picture(name, caption, file.getvalue())
+
+
+def _spectra(reading: Any, known: int | None) -> Figure:
+    figure, axes = style.new_figure(1, 2, height=3.6)
+    plots.spectra(axes[0, 0], reading.s, known)
+    plots.spectrum_of_predictor(axes[0, 1], reading.p, reading.spectrum_W_p)
+    return figure
+
+
+def _slope(findings: Sequence[Finding]) -> SlopeFit | None:
+    """Return the fit that the finding on the slope was made from, so that picture and table say the same."""
+    for found in findings:
+        if found.law == "slope" and math.isfinite(found.value) and {"modes", "s_low", "s_high"} <= set(found.details):
+            modes, low, high = (found.details[name] for name in ("modes", "s_low", "s_high"))
+            return SlopeFit(found.value, found.low, found.high, int(modes), low, high, "fitted")
+    return None
+
+
+def _alignment(reading: Any, slope: SlopeFit, known: int | None) -> Figure:
+    figure, axes = style.new_figure(1, 2, height=3.8)
+    plots.alignment_per_mode(axes[0, 0], reading.alignment, known)
+    plots.p_against_s(axes[0, 1], reading.s, reading.p, slope, known)
+    return figure
+
+
+def _has_boundary(found: Finding) -> bool:
+    edge = found.details.get("p_minus")
+    return edge is not None and "p" in found.details and np.ndim(edge) == 1 and bool(np.isfinite(edge).any())
+
+
+def _boundary(found: Finding) -> Figure:
+    figure, axes = style.new_figure(1, 1, height=3.8)
+    plots.p_against_boundary(axes[0, 0], found.details["p"], found.details["p_minus"], found.details.get("p_plus"))
+    return figure
+
+
+def _over_training(over: Any) -> Figure:
+    figure, axes = style.new_figure(2, 2, height=6.0)
+    for panel, name in zip(axes.ravel(), ("s", "p", "tau"), strict=False):
+        plots.over_training(panel, over.steps, name, over.measured, over.theory, over.unit)
+    plots.error_over_training(axes[1, 1], over.steps, over.error, over.unit)
+    return figure
+
+
+def _forest(answer: Validation) -> Figure:
+    main = answer.maps[0].kind if answer.maps else ""
+    shown = [f for f in answer.findings if f.map_kind in ("", main)]
+    figure, axes = style.new_figure(1, 1, height=1.0 + 0.27 * len(shown))
+    findings.forest(axes[0, 0], shown)
+    return figure

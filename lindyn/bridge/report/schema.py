@@ -1,0 +1,215 @@
+"""`report.json`: the answer as plain JSON with a schema number, written and read back. NaN is null.
+
+docs/validation.md documents every field. Networks and the matrices W_p do not go into the file: what is read back
+has the pieces' names, layout, settings and notes, and maps of size 0 x 0.
+"""
+
+import dataclasses
+import json
+import math
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lindyn
+from lindyn.bridge.records import Advice, Finding, OverTraining, Pieces, PredictorMap, Validation
+from lindyn.bridge.run.mode_positions import ModeReading
+from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.watch.diagnosis import Diagnosis
+from lindyn.bridge.watch.slopes import SlopeFit
+
+SCHEMA = 1
+KEY = "lindyn_validation"
+PARTS = ("backbone", "projector", "predictor", "target_backbone", "target_projector", "F")
+
+
+def as_json(answer: Validation) -> dict[str, Any]:
+    """Return the answer as JSON values (dict, list, str, finite numbers, None).
+
+    Args:
+        answer: of `lindyn.bridge.validate`.
+
+    Returns:
+        The report, as docs/validation.md has it.
+    """
+    over = answer.over_training
+    return {
+        KEY: SCHEMA,
+        "versions": versions(),
+        "headline": answer.headline,
+        "read": _read(answer.pieces),
+        "settings": {
+            key: {"value": plain(value), "source": answer.pieces.settings.sources.get(key, "")}
+            for key, value in answer.pieces.settings.values.items()
+        },
+        "rates": plain(dataclasses.asdict(answer.rates)),
+        "features": {"description": answer.features, "samples": answer.samples},
+        "maps": [{"kind": m.kind, "explained": plain(m.explained), "shape": list(m.W_p.shape)} for m in answer.maps],
+        "diagnosis": None if answer.diagnosis is None else plain(dataclasses.asdict(answer.diagnosis)),
+        "findings": [plain({**_fields(found), "details": dict(found.details)}) for found in answer.findings],
+        "over_training": None if over is None else plain(_fields(over)),
+        "modes": None if answer.modes is None else plain(_fields(answer.modes)),
+        "advice": [plain(dataclasses.asdict(advice)) for advice in answer.advice],
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what made a report."""
+    import torch
+
+    return {
+        "lindyn": lindyn.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
+def _read(pieces: Pieces) -> dict[str, Any]:
+    return {
+        "path": str(pieces.path),
+        "layout": pieces.layout,
+        "title": pieces.title,
+        "parts": [name for name in PARTS if getattr(pieces, name) is not None],
+        "step": pieces.step,
+        "epoch": pieces.epoch,
+        "notes": list(pieces.notes),
+    }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it; NaN and infinity become None."""
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return plain(_fields(value))
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
+
+
+def text(report: Mapping[str, Any]) -> str:
+    """Return the report as the file's text."""
+    return json.dumps(report, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def read_report(path: str | Path) -> Validation:
+    """Return the answer that a report.json holds, without networks and matrices.
+
+    Args:
+        path: of the file, or of the folder that holds it.
+
+    Returns:
+        The `Validation`; null is NaN where a number is meant.
+
+    Raises:
+        ValueError: no such file, not a report, damaged, or of a newer schema.
+    """
+    path = Path(path)
+    path = path / "report.json" if path.is_dir() else path
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"path must be a report.json; {path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise ValueError(f"{path} is no report of lindyn validate: it is not JSON, or cut off.") from error
+    if not isinstance(found, dict) or KEY not in found:
+        raise ValueError(f"{path} is no report of lindyn validate: it has no {KEY!r}.")
+    if not isinstance(found[KEY], int) or not 1 <= found[KEY] <= SCHEMA:
+        raise ValueError(
+            f"{path} has schema {found[KEY]!r}, this lindyn reads schema {SCHEMA}; update lindyn, or validate again."
+        )
+    try:
+        return _answer(found)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged: {error!r} while it was read; validate again.") from error
+
+
+def _answer(found: Mapping[str, Any]) -> Validation:
+    read, over, reading = found["read"], found["over_training"], found["diagnosis"]
+    stated = found["settings"]
+    settings = Settings(
+        {key: entry["value"] for key, entry in stated.items()}, {key: entry["source"] for key, entry in stated.items()}
+    )
+    pieces = Pieces(
+        Path(read["path"]), read["layout"], read["title"], step=read["step"], epoch=read["epoch"], settings=settings,
+        notes=tuple(read["notes"]),
+    )  # fmt: skip
+    rates: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in found["rates"].items()
+    }
+    return Validation(
+        pieces=pieces,
+        rates=Rates(**rates),
+        features=found["features"]["description"],
+        samples=found["features"]["samples"],
+        maps=tuple(PredictorMap(np.empty((0, 0)), m["kind"], _number(m["explained"])) for m in found["maps"]),
+        diagnosis=None if reading is None else _diagnosis(reading),
+        findings=tuple(_finding(entry) for entry in found["findings"]),
+        over_training=None if over is None else _over_training(over),
+        advice=tuple(Advice(**entry) for entry in found["advice"]),
+        headline=found["headline"],
+        modes=None if found["modes"] is None else _modes(found["modes"]),
+    )
+
+
+def _modes(entry: Mapping[str, Any]) -> ModeReading:
+    return ModeReading(**{**{k: _back(v) for k, v in entry.items()}, "notes": tuple(entry["notes"])})
+
+
+def _finding(entry: Mapping[str, Any]) -> Finding:
+    numbers = {name: _number(entry[name]) for name in ("value", "low", "high")}
+    return Finding(**{**entry, **numbers, "details": {k: _back(v) for k, v in entry["details"].items()}})
+
+
+def _diagnosis(entry: Mapping[str, Any]) -> Diagnosis:
+    values = {name: _back(value) for name, value in entry.items()}
+    return Diagnosis(**{**values, "slope": SlopeFit(**values["slope"])})
+
+
+def _over_training(entry: Mapping[str, Any]) -> OverTraining:
+    tables = {name: {k: _back(v) for k, v in entry[name].items()} for name in ("measured", "theory", "error")}
+    return OverTraining(**{**entry, **tables, "steps": np.asarray(entry["steps"])})
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _back(value: Any) -> Any:
+    """Return lists of numbers (null: NaN) as arrays, null as NaN, everything else as it is."""
+    if value is None:
+        return math.nan
+    if isinstance(value, dict):
+        return {key: _back(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        try:
+            return np.array(_with_nan(value), dtype=float)
+        except (TypeError, ValueError):
+            return value
+    return value
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_nan(entry) for entry in value]
+    if isinstance(value, str | bool):
+        raise TypeError("words")
+    return math.nan if value is None else value

@@ -1,0 +1,1 @@
+"""What is known of a training run, and the theory of it."""

@@ -1,0 +1,108 @@
+"""What a finished run says: one picture and one paragraph."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lindyn.bridge.training.config import TrainConfig
+
+
+def write_report(folder: Path, config: TrainConfig, trace: Path | None, metrics: list, result: dict[str, Any]) -> str:
+    """Write training.png and summary.txt into the folder; return the summary."""
+    from lindyn.bridge.watch.trace import read_trace
+    from lindyn.plotting import style
+    from lindyn.plotting.training_run import draw_training
+
+    readings = None if trace is None else read_trace(trace)
+    figure = draw_training(readings, metrics, result, title(config))
+    style.write(figure, folder / "training.png", "png")
+    text = summary(config, readings, metrics, result, folder)
+    if config.run.theory:
+        text += _write_theory(folder)
+    (folder / "summary.txt").write_text(text, encoding="utf-8")
+    return text
+
+
+def _write_theory(folder: Path) -> str:
+    """Write theory.png; return the line of the summary, or why there is none: a finished run is never lost to it."""
+    from lindyn.bridge.run.training_theory import beside
+    from lindyn.plotting import style
+    from lindyn.plotting.theory_beside_training import draw_beside
+
+    try:
+        found = beside(folder)
+    except ValueError as error:
+        return f"No linear theory beside this run: {error}\n"
+    measured, theory = found.readings()
+    hp = found.flow.hp
+    figure = draw_beside(
+        found.ts, measured, theory, found.error(),
+        rf"flow of Lemma 1 (lines) and training (marks): $\alpha_p$ = {hp.alpha_p:.3g}, $\beta$ = {hp.beta:.3g}, "
+        rf"$\eta_s$ = {hp.eta_s:.3g}, $\eta_p$ = {hp.eta_p:.3g}", found.note or "nothing fitted",
+    )  # fmt: skip
+    style.write(figure, folder / "theory.png", "png")
+    about = f" ({found.note})" if found.note else ""
+    return (
+        f"The linear theory from the same start, nothing fitted{about}: largest relative distance of (W, W_p) "
+        f"{np.max(found.error()):.3g}, at the end {found.error()[-1]:.3g}; theory.png.\n"
+    )
+
+
+def title(config: TrainConfig) -> str:
+    """Return the run in one line."""
+    m, method, o = config.model, config.method, config.optim
+    target = {"ema": f"EMA {method.ema:g}", "online": "no EMA", "frozen": "frozen target"}[method.target]
+    alpha = "" if o.alpha_p == 1 else rf", $\alpha_p$ = {o.alpha_p:g}"
+    return f"{config.data.name}, {m.backbone}, predictor {m.predictor}, {target}{alpha}, decay {o.weight_decay:g}"
+
+
+def summary(config: TrainConfig, trace: Any, metrics: list, result: dict[str, Any], folder: Path) -> str:
+    """Return the paragraph: what was trained, how good its features are, what the theory's eyes saw."""
+    m, method = config.model, config.method
+    sides = {"one-sided": "one-sided", "symmetrised": "symmetrised", "averaged": "symmetrised (mean)"}[method.sides]
+    parts = [
+        f"Trained {m.backbone} on {config.data.name} with {method.name} ({sides} {method.loss} loss, target "
+        f"{method.target}, predictor {m.predictor}): {result['steps']} steps of {config.optim.batch} images in "
+        f"{result['seconds']:.0f} s."
+    ]
+    if "linear" in result:
+        before = result["untrained"]
+        parts.append(
+            f"Linear evaluation on held-out images {_percent(result['linear'])}, k-NN {_percent(result['knn'])}; the "
+            f"same network untrained {_percent(before['linear'])} and {_percent(before['knn'])}, chance "
+            f"{_percent(result['chance'])}."
+        )
+    if metrics:
+        probe = f", probe trained beside {_percent(metrics[-1]['probe'])}" if "probe" in metrics[-1] else ""
+        parts.append(f"Last epoch: loss {metrics[-1]['loss']:.4f}{probe}.")
+    if trace is not None and trace.sizes["step"]:
+        parts.append(_seen(trace))
+    parts.append(
+        f"Wrote {folder}: training.png, summary.txt, result.json, checkpoints/, trace.jsonl, metrics.jsonl, run.toml."
+    )
+    return "\n".join(parts) + "\n"
+
+
+def _seen(trace: Any) -> str:
+    """Return the last diagnostics in words."""
+    last = trace.isel(step=-1)
+    leading = np.asarray(last["alignment"].values)[:8]
+    top = float(np.nanmean(leading)) if np.any(np.isfinite(leading)) else float("nan")
+    return (
+        f"At the end F has effective rank {float(last['effective_rank']):.1f} of {int(last['d'])}, the 8 leading modes "
+        f"align with W_p to a cosine of {top:.2f}, W_p has asymmetry {float(last['asymmetry']):.2f}; "
+        f"alarm: {last['alarm'].values!s}."
+    )
+
+
+def _percent(share: float) -> str:
+    return "not a number" if share != share else f"{100 * share:.1f} %"
+
+
+def write_result(folder: Path, result: dict[str, Any]) -> None:
+    """Write result.json, whole or not at all."""
+    draft = folder / ".result.json.draft"
+    draft.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    draft.replace(folder / "result.json")

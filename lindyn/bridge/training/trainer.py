@@ -1,0 +1,296 @@
+"""`train`: a configuration in, a folder with checkpoints, history, trace, picture and summary out."""
+
+import json
+import os
+import sys
+import time
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from lindyn.bridge.run import training_report
+from lindyn.bridge.training import callbacks, evaluation, networks, run_folder
+from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.config_text import read_toml
+from lindyn.bridge.training.image_batches import Source, open_source
+from lindyn.bridge.training.image_order import Order
+from lindyn.bridge.training.module import SelfSupervised
+
+CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or stopped) training run on disk.
+
+    Args:
+        folder: where everything is.
+        config: its configuration.
+        first: whether this is the first of its processes, which writes.
+    """
+
+    folder: Path
+    config: TrainConfig
+    first: bool = True
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Run":
+        """Return the run of a folder.
+
+        Raises:
+            ValueError: the folder holds no run.
+        """
+        folder = Path(folder)
+        if not (folder / "run.toml").is_file():
+            raise ValueError(f"{folder} holds no training run: there is no run.toml in it.")
+        return cls(folder, TrainConfig.read(folder / "run.toml"))
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints in the order of training; the first is the untrained network."""
+        return run_folder.every(self.folder / CHECKPOINTS)
+
+    @property
+    def trace(self) -> Path | None:
+        """The diagnostics' trace, for `lindyn.bridge.read_trace`; None if there is none."""
+        path = self.folder / TRACE
+        return path if path.is_file() else None
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One record per epoch: loss, probe, knn, lr, ema."""
+        return callbacks.read_history(self.folder / METRICS)
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """What the run ended with: accuracies, those of the untrained network, chance, seconds; {} before its end."""
+        path = self.folder / RESULT
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def module(self, checkpoint: int | Path = -1) -> SelfSupervised:
+        """Return the network as a checkpoint has it (an index into `checkpoints`, or a path), in eval mode."""
+        path = self.checkpoints[checkpoint] if isinstance(checkpoint, int) else checkpoint
+        module = build(self.config, open_source(self.config))
+        if self.config.run.precision == "64-true":
+            module = module.double()
+        module.load_state_dict(run_folder.read(path)["state_dict"])
+        return module.eval()
+
+
+def train(
+    config: TrainConfig | str | os.PathLike | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    **overrides: Any,
+) -> Run:
+    """Train a network with BYOL or SimSiam and any predictor; write checkpoints, history, trace, picture, summary.
+
+        run = lindyn.bridge.train(data__name="digits", model__predictor="direct_pred", run__epochs=20)
+        run.result["linear"], run.result["untrained"]["linear"]
+
+    Args:
+        config: a `TrainConfig`, or the path of a TOML file; None: the defaults (embedded MNIST images, CPU).
+        resume: go on from the furthest checkpoint in run.folder.
+        overwrite: drop an earlier run in run.folder.
+        **overrides: keys, with two underscores for the dot (optim__lr=0.05), or bare where there is only one such key.
+
+    Returns:
+        The `Run`; of several processes the first one writes its result.
+
+    Raises:
+        ValueError: a configuration that cannot run, a run in the folder already, a loss that is no number.
+        OSError: the folder cannot be written, or the disk is full.
+        TrainingStopped: the run was interrupted; its checkpoint is written.
+    """
+    given = {name.replace("__", "."): value for name, value in overrides.items()}
+    if isinstance(config, TrainConfig):
+        config = config.changed(given)
+    else:
+        config = TrainConfig.of(({} if config is None else read_toml(Path(config))) | given)
+    folder = Path(config.run.folder)
+    start = _start(folder, config, resume, overwrite)
+    if config.run.threads:
+        torch.set_num_threads(config.run.threads)
+    source = open_source(config)
+    with quiet():
+        trainer = make_trainer(config, folder, source)
+        module = build(config, source, trainer.world_size)
+        _check_batchnorm(config, module, trainer.world_size)
+        _claim(folder, config, fresh=start is None)  # nothing is written, or dropped, before the run can start
+        started = time.monotonic()
+        trainer.fit(module, ckpt_path=None if start is None else str(start), weights_only=True)
+        seconds = time.monotonic() - started
+        if trainer.is_global_zero:
+            module.to(trainer.strategy.root_device)  # Lightning has taken it back to the CPU
+            _finish(folder, config, module, source, seconds)
+    return Run(folder, config, trainer.is_global_zero)
+
+
+def build(config: TrainConfig, source: Source, world: int = 1) -> SelfSupervised:
+    """Return the untrained module; the same weights for the same seed, whatever was drawn before."""
+    order = Order(source.count, config.optim.batch, config.optim.accumulate, config.run.seed, 0, world)
+    per_epoch = len(order) // config.optim.accumulate
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.run.seed)
+        return SelfSupervised(config, source, per_epoch * config.run.epochs, per_epoch)
+
+
+def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Trainer:
+    """Return Lightning's trainer for this run."""
+    run, optim = config.run, config.optim
+    accelerator, devices, nodes = _hardware(config)
+    where = folder / CHECKPOINTS
+    bar = run.progress and sys.stderr.isatty()
+    synchronised = (
+        run.sync_batchnorm and accelerator != "cpu" and torch.cuda.is_available()
+    )  # torch has it on GPUs only
+    keep = ModelCheckpoint(
+        dirpath=where, filename=run_folder.NAME, auto_insert_metric_name=False, every_n_epochs=run.checkpoint_every,
+        save_top_k=-1, save_on_train_epoch_end=True,
+    )  # fmt: skip
+    beside: list[pl.Callback] = [callbacks.Guard(config, where), callbacks.Evaluator(config, source)]
+    beside += [callbacks.History(folder / METRICS, config)]
+    if run.diagnostics_every:
+        beside += [callbacks.Watch(folder / TRACE, run.diagnostics_every, modes=run.diagnostics_top)]
+    beside += [callbacks.TrainingBar()] if bar else [callbacks.Lines(config)] if run.progress else []
+    beside += [callbacks.Ends(config, where), keep, callbacks.Interrupts(config, where)]
+    logger = False
+    if run.tensorboard:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        logger = TensorBoardLogger(folder, name="tensorboard", version="")  # type: ignore[assignment]
+    settings: dict[str, Any] = {
+        "accelerator": accelerator,
+        "devices": devices,
+        "num_nodes": nodes,
+        "strategy": run.strategy,
+        "precision": run.precision,
+        "max_epochs": run.epochs,
+        "accumulate_grad_batches": optim.accumulate,
+        "gradient_clip_val": optim.clip or None,
+        "sync_batchnorm": synchronised,
+        "callbacks": beside,
+        "logger": logger,
+        "plugins": [run_folder.SafeFiles()],
+        "default_root_dir": folder,
+        "enable_model_summary": False,
+        "enable_progress_bar": bar,
+        "use_distributed_sampler": False,
+        "limit_val_batches": 0,
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": 10,
+    }
+    return pl.Trainer(**settings)
+
+
+def _hardware(config: TrainConfig) -> tuple[str, Any, int]:
+    """Return accelerator, devices and nodes; under torchrun they are what torchrun started."""
+    run = config.run
+    local = os.environ.get("LOCAL_WORLD_SIZE")
+    if local and "RANK" in os.environ:
+        return run.accelerator, int(local), int(os.environ.get("WORLD_SIZE", local)) // int(local)
+    if run.devices:
+        return run.accelerator, run.devices, run.nodes
+    gpu = run.accelerator not in ("cpu",) and torch.cuda.is_available()
+    return run.accelerator, "auto" if gpu else 1, run.nodes
+
+
+def _start(folder: Path, config: TrainConfig, resume: bool, overwrite: bool) -> Path | None:
+    """Return the checkpoint to start from, or None; nothing is written.
+
+    Raises:
+        ValueError: a run is there already, nothing to resume, or a checkpoint of another configuration.
+    """
+    found = run_folder.latest(folder / CHECKPOINTS)
+    if not resume:
+        if found is not None and not overwrite:
+            raise ValueError(
+                f"{folder} holds a run already. Add --resume to go on with it, --overwrite to drop it, or choose "
+                "another run.folder."
+            )
+        return None
+    if found is None:
+        raise ValueError(f"There is nothing to resume: {folder / CHECKPOINTS} holds no checkpoint.")
+    run_folder.check_same(found, config)
+    return found
+
+
+def _claim(folder: Path, config: TrainConfig, fresh: bool) -> None:
+    """Make the folder, drop an earlier run if this one starts afresh, write the configuration; in one process only.
+
+    Raises:
+        OSError: the folder cannot be made or written.
+    """
+    if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) != 0:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fresh:
+            _clear(folder)
+        draft = folder / ".run.toml.draft"
+        draft.write_text(config.to_toml(), encoding="utf-8")
+        draft.replace(folder / "run.toml")
+    except OSError as error:
+        raise OSError(
+            f"Cannot write to run.folder {folder}: {error.strerror}. Choose another with run.folder=..."
+        ) from error
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier run wrote, and nothing else."""
+    for path in run_folder.every(folder / CHECKPOINTS):
+        path.unlink()
+    for name in (METRICS, TRACE, RESULT, "training.png", "theory.png", "summary.txt"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _check_batchnorm(config: TrainConfig, module: SelfSupervised, world: int) -> None:
+    share = config.optim.batch // world
+    parts = [module.backbone, module.projection_head, module.prediction_head]
+    if share < 2 and networks.has_batchnorm(*parts):
+        raise ValueError(
+            f"BatchNorm needs at least 2 images on every device; optim.batch={config.optim.batch} on {world} "
+            f"device{'s' * (world > 1)} gives {share}. Use optim.batch={2 * world} or more."
+        )
+
+
+def _finish(folder: Path, config: TrainConfig, module: SelfSupervised, source: Source, seconds: float) -> None:
+    """Evaluate the trained and the untrained network, write result, picture and summary."""
+    result: dict[str, Any] = {"steps": module.steps, "seconds": seconds, "images": module.steps * config.optim.batch}
+    if source.classes and config.run.evaluation != "none":
+        result["chance"] = 1 / source.classes
+        result |= evaluation.evaluate(module, source, config)
+        fresh = build(config, source).to(module.device)
+        result["untrained"] = evaluation.evaluate(fresh, source, config, untrained=True)
+        if config.run.evaluation == "images":
+            result |= evaluation.on_images(module, source, config)
+    training_report.write_result(folder, result)
+    run = Run(folder, config)
+    training_report.write_report(folder, config, run.trace, run.metrics, result)
+
+
+@contextmanager
+def quiet() -> Any:
+    """Silence Lightning's advice on loaders, loggers and hardware; warnings of our own and of torch stay."""
+    import logging
+
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning_fabric)")
+        warnings.filterwarnings("ignore", message=".*(does not have many workers|litlogger|isinstance.treespec).*")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -1,0 +1,199 @@
+"""What a network's features and predictor say in the theory's terms: one pure function on F and W_p."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lindyn import _checks, observables
+from lindyn.bridge.watch.alarm import collapse_alarm
+from lindyn.bridge.watch.slopes import OTHER_WINDOWS, SlopeFit, fit_slope
+from lindyn.predictors import arrays
+from lindyn.states import CorrelationState
+
+LEADING = 16
+"""Modes that the one number `alignment_top` averages over, as the published traces of real runs do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """The numbers of one reading; arrays have one entry per eigenvector u_j of F, largest eigenvalue first.
+
+    Args:
+        s: eigenvalues of F, [features]^2.
+        p: u_j^T W_p u_j.
+        alignment: cosine between u_j and W_p u_j, sign kept; NaN where W_p u_j = 0 (Fig. 2).
+        spectrum_W_p: eigenvalues of the symmetric part of W_p, largest first.
+        alignment_top: mean of the first min(16, d) cosines.
+        asymmetry: ||W_p - W_p^T|| / ||W_p||, 0 to 2.
+        commutator_norm: ||[F, W_p]|| (Theorem 3), [features]^2.
+        commutator_share: the same over ||F|| ||W_p||, free of scale, 0 to 2.
+        balance_c: the c that brings c W_p^T W_p nearest to F (Theorem 1 with c = 1/alpha_p; of a network neither
+            alpha_p nor W W^T is known: c also holds the scale of the data and of the loss).
+        balance_residual: ||F - c W_p^T W_p|| / ||F||, 0 (balanced) to 1; what is told is its trend.
+        slope: of log p against log s with window and interval.
+        slope_by_window: the slope in the windows `OTHER_WINDOWS`.
+        trace_F: tr F, [features]^2.
+        effective_rank: exp of the entropy of F's eigenvalues.
+        effective_rank_share: the same over min(N - 1, d).
+        rankme: exp of the entropy of the features' singular values, sqrt(s).
+        rankme_share: the same over min(N - 1, d).
+        concentration: largest eigenvalue over tr F.
+        std: mean over dimensions of the standard deviation of l2-normalised features, 1/sqrt(d) if isotropic.
+        spread: std sqrt(d).
+        scale: tr F over its start.
+        alarm: "healthy", "at risk" or "collapsed".
+        reason: of the alarm, one sentence.
+    """
+
+    s: np.ndarray
+    p: np.ndarray
+    alignment: np.ndarray
+    spectrum_W_p: np.ndarray
+    alignment_top: float
+    asymmetry: float
+    commutator_norm: float
+    commutator_share: float
+    balance_c: float
+    balance_residual: float
+    slope: SlopeFit
+    slope_by_window: np.ndarray
+    trace_F: float
+    effective_rank: float
+    effective_rank_share: float
+    rankme: float
+    rankme_share: float
+    concentration: float
+    std: float
+    spread: float
+    scale: float
+    alarm: str
+    reason: str
+
+    def flat(self) -> dict[str, Any]:
+        """Return every number under a name of its own: the slope's fields become slope, slope_low, ..."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        slope = dataclasses.asdict(values.pop("slope"))
+        return {**values, "slope": slope.pop("slope"), **{f"slope_{name}": value for name, value in slope.items()}}
+
+
+def diagnose(
+    F: Any,
+    W_p: Any,
+    W: Any = None,
+    *,
+    std: float | None = None,
+    samples: int | None = None,
+    start: float | None = None,
+) -> Diagnosis:
+    """Return what F and W_p say about alignment, balance, rank and collapse.
+
+    Args:
+        F: E[z z^T] of the predictor's inputs (not centred), d x d, symmetric PSD; numpy, JAX or torch.
+        W_p: the predictor, or the linear map nearest to it, d x d, acting on column vectors.
+        W: weights of a linear online network, d x n; balance is then that of Theorem 1, W W^T against W_p^T W_p.
+        std: mean over dimensions of the standard deviation of l2-normalised features (`std_of_normalised`).
+        samples: N, how many features F was gathered from: no more than min(N - 1, d) modes are known.
+        start: tr F at the start of training, the scale's reference.
+
+    Returns:
+        The reading.
+
+    Raises:
+        ValueError: shapes that do not fit, F not symmetric PSD, NaN or infinity, half precision, samples < 2.
+
+    Source: Tian, Chen, Ganguli 2021, Theorem 1, Fig. 2, Eqs. 14, 18; Roy and Vetterli 2007 (effective rank); Garrido
+    et al. 2023 (RankMe); Chen and He 2021 (standard deviation of normalised features).
+    """
+    F, W_p, round_off = _matrices(F, W_p)
+    known = _known_modes(samples, len(F))
+    state = CorrelationState._unchecked(W_p=W_p, F=F, tau=1.0)  # F is PSD to its own precision, not to float64's
+    eigen = observables.eigen_F(state)
+    _refuse_negative(eigen[0], round_off)
+    p, s = observables.mode_values(state, eigen)
+    alignment = observables.alignment(state, eigen)
+    commutator = float(observables.commutator_norm(state))
+    size = float(np.linalg.norm(F) * np.linalg.norm(W_p))
+    return Diagnosis(
+        s=s,
+        p=p,
+        alignment=alignment,
+        spectrum_W_p=observables.spectrum_W_p(state),
+        alignment_top=float(np.mean(alignment[:LEADING])),
+        asymmetry=float(observables.asymmetry(state)),
+        commutator_norm=commutator,
+        commutator_share=commutator / size if size > 0 else math.nan,
+        **_balance(F if W is None else _gram(W, len(F)), W_p),
+        slope=fit_slope(p, s, limit=known),
+        slope_by_window=np.array([fit_slope(p, s, window, known).slope for window in OTHER_WINDOWS]),
+        **_collapse(s, known, std, start),
+    )
+
+
+def _matrices(F: Any, W_p: Any) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return F and W_p in double precision, F symmetric, and the round-off of what was given."""
+    F = arrays.as_matrix("F", F, symmetric=True)
+    tolerance = arrays.PRECISE.get(arrays.dtype_name(F), 1e-5)
+    W_p = arrays.as_matrix("W_p", W_p, n=F.shape[0])
+    F, W_p = (_checks.to_numpy(M).astype(np.float64) for M in (F, W_p))
+    return F, W_p, tolerance
+
+
+def _refuse_negative(s: np.ndarray, tolerance: float) -> None:
+    if s[-1] < -tolerance * max(s[0], -s[-1]):
+        raise ValueError(
+            f"F must be positive semi-definite; got smallest eigenvalue {s[-1]:.3g}. It is E[z z^T] of one view, not "
+            "the cross-correlation of two."
+        )
+
+
+def _known_modes(samples: int | None, d: int) -> int:
+    if samples is None:
+        return d
+    if samples < 2:
+        raise ValueError(f"samples must be 2 or more; got {samples}. One feature has no spectrum.")
+    return min(int(samples) - 1, d)
+
+
+def _gram(W: Any, d: int) -> np.ndarray:
+    W = _checks.to_numpy(_checks.as_array("W", W, ndim=2)).astype(np.float64)
+    if len(W) != d:
+        raise ValueError(f"W must have {d} rows, as F has; got shape {W.shape}.")
+    return W @ W.T
+
+
+def _collapse(s: np.ndarray, known: int, std: float | None, start: float | None) -> dict[str, Any]:
+    """Return size, ranks, spread and the alarm; `known` modes at most can be told from none."""
+    positive, d = np.maximum(s, 0.0), len(s)
+    total = float(positive.sum())
+    rank, rankme = (float(observables.entropy_rank(values)) for values in (positive, np.sqrt(positive)))
+    concentration = float(positive[0]) / total if total > 0 else math.nan
+    std = math.nan if std is None else _checks.as_scalar("std", std, minimum=0.0)
+    scale = math.nan
+    if start is not None:
+        scale = total / _checks.as_scalar("start", start, minimum=0.0, exclusive=True)
+    alarm, reason = collapse_alarm(concentration, std * math.sqrt(d), scale, d)
+    return {
+        "trace_F": total,
+        "effective_rank": rank,
+        "effective_rank_share": rank / known,
+        "rankme": rankme,
+        "rankme_share": rankme / known,
+        "concentration": concentration,
+        "std": std,
+        "spread": std * math.sqrt(d),
+        "scale": scale,
+        "alarm": alarm,
+        "reason": reason,
+    }
+
+
+def _balance(F: np.ndarray, W_p: np.ndarray) -> dict[str, Any]:
+    """Return the c that brings c W_p^T W_p nearest to F, and what is left as a share of ||F||."""
+    G = W_p.T @ W_p
+    if not G.any() or not F.any():
+        return {"balance_c": math.nan, "balance_residual": math.nan}
+    c = float(np.sum(F * G) / np.sum(G * G))
+    return {"balance_c": c, "balance_residual": float(np.linalg.norm(F - c * G) / np.linalg.norm(F))}

@@ -1,0 +1,182 @@
+"""The trace of a run: a text file of JSON lines that grows by one line per reading and survives being cut off.
+
+Line 1 is a header: schema version, configuration, units. Every other line is one reading with its `step`. A run that
+goes on writes a header again and then appends; where it was set back to an earlier step, the later readings of the
+old run no longer count. A last line that was cut off is dropped.
+"""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import lindyn
+from lindyn.bridge.watch.trace_quantities import COORDINATES, QUANTITIES, WORDS
+
+SCHEMA = 1
+_KEY = "lindyn_trace"
+_DIGITS = 7  # what float32 knows
+
+
+class TraceWriter:
+    """Appends readings to a trace; opens the file for every line, so that nothing is lost with the process.
+
+    Args:
+        path: of the file; made with its folder, or appended to where it is a trace already.
+        configuration: how the readings are taken, JSON values.
+        resume: whether an existing trace may be appended to.
+
+    Raises:
+        ValueError: a folder that cannot be written, a file that is no trace, an existing one with resume=False.
+    """
+
+    def __init__(self, path: str | os.PathLike, configuration: dict[str, Any], resume: bool = True):
+        self.path = Path(path)
+        self.last: dict[str, Any] | None = None
+        if self.path.is_file() and not _barely_begun(self.path):
+            if not resume:
+                raise ValueError(f"path is a file already: {self.path}; choose another, or resume=True to append.")
+            records = _read(self.path)[1]
+            self.last = records[-1] if records else None
+        header = {_KEY: SCHEMA, "lindyn": lindyn.__version__, "configuration": configuration, "time": "optimiser steps"}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _drop_cut_off_line(self.path)
+            self._append({**header, "units": {name: quantity.unit for name, quantity in QUANTITIES.items()}})
+        except OSError as error:
+            raise ValueError(
+                f"path must be a file that can be written; got {self.path} ({error.strerror}). Choose another folder."
+            ) from error
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one reading, a dict with `step`; numbers keep 7 digits, NaN becomes null."""
+        self._append({name: _plain(value) for name, value in record.items()})
+
+    def _append(self, line: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def read_trace(path: str | os.PathLike) -> Any:
+    """Return the trace of a run as an xarray.Dataset over `step` and `mode` (eigenvectors of F, largest s first).
+
+    Args:
+        path: of the file that `Diagnostics` wrote.
+
+    Returns:
+        The dataset; every variable has `units` and `long_name`, `attrs` hold the configuration (of the last start),
+        the number of starts and the schema version. Readings that a set-back run made again are the newer ones.
+
+    Raises:
+        ValueError: no such file, not a trace, a trace of a newer schema, a damaged line before the last.
+    """
+    import xarray as xr
+
+    headers, records = _read(Path(path))
+    names = list(dict.fromkeys(name for record in records for name in record if name != "step"))
+    modes = max((len(record[name]) for record in records for name in ("s",) if record.get(name)), default=0)
+    sizes = {"mode": modes, **{name: len(values) for name, values in COORDINATES.items()}}
+    variables = {name: _variable(name, [record.get(name) for record in records], sizes) for name in names}
+    coordinates = {"step": np.array([record["step"] for record in records], dtype=int), "mode": np.arange(modes)}
+    coordinates |= {name: np.array(values) for name, values in COORDINATES.items()}
+    attributes = {
+        "schema": headers[-1][_KEY],
+        "lindyn": headers[-1]["lindyn"],
+        "starts": len(headers),
+        "configuration": json.dumps(headers[-1]["configuration"]),
+        "time": headers[-1]["time"],
+    }
+    return xr.Dataset(variables, coords=coordinates, attrs=attributes)
+
+
+def _variable(name: str, values: list[Any], sizes: dict[str, int]) -> tuple[tuple[str, ...], np.ndarray, dict]:
+    """Return (axes, numbers, attributes) of one variable; what a reading lacks is NaN, or an empty word."""
+    quantity = QUANTITIES.get(name)
+    attributes = {"units": quantity.unit, "long_name": quantity.meaning} if quantity else {}
+    if name in WORDS:
+        return ("step",), np.array([value or "" for value in values], dtype=str), attributes
+    dims = quantity.dims if quantity else ()
+    numbers = np.full((len(values), *(sizes[dim] for dim in dims)), np.nan)
+    for row, value in enumerate(values):
+        if value is None:
+            continue
+        if dims:
+            numbers[row, : len(value)] = [math.nan if entry is None else entry for entry in value]
+        else:
+            numbers[row] = value
+    return ("step", *dims), numbers, attributes
+
+
+def _read(path: Path) -> tuple[list[dict], list[dict]]:
+    """Return the headers and the readings that count."""
+    if not path.is_file():
+        raise ValueError(f"path must be a trace that Diagnostics wrote; {path} does not exist.")
+    lines = path.read_bytes().split(b"\n")
+    headers: list[dict] = []
+    records: list[dict] = []
+    for number, line in enumerate(lines, start=1):
+        entry = _entry(line)
+        last = number >= len(lines) or not any(lines[number:])
+        if entry is None and line and not (last and headers):
+            what = f"line {number} of {path} is damaged" if headers else f"{path} is no trace: it has no header"
+            raise ValueError(f"path must be a trace that Diagnostics wrote; {what}.")
+        if entry is None:
+            continue
+        if _KEY in entry:
+            _check_schema(entry, path)
+            headers.append(entry)
+        elif not headers:
+            raise ValueError(f"path must be a trace that Diagnostics wrote; {path} is no trace: it has no header.")
+        else:
+            while records and records[-1]["step"] >= entry["step"]:  # the run was set back
+                records.pop()
+            records.append(entry)
+    if not headers:
+        raise ValueError(f"path must be a trace that Diagnostics wrote; {path} is no trace: it has no header.")
+    return headers, records
+
+
+def _check_schema(header: dict, path: Path) -> None:
+    if header[_KEY] != SCHEMA:
+        raise ValueError(f"{path} has trace schema {header[_KEY]}, this lindyn reads {SCHEMA}; update lindyn.")
+
+
+def _entry(line: bytes) -> dict | None:
+    """Return the dict of a line, or None where it is none."""
+    try:
+        entry = json.loads(line)
+    except ValueError:  # not JSON, or bytes that are no text
+        return None
+    return entry if isinstance(entry, dict) and (_KEY in entry or isinstance(entry.get("step"), int)) else None
+
+
+def _barely_begun(path: Path) -> bool:
+    """Return whether a file is empty or holds a part of its first header only."""
+    content = path.read_bytes()
+    return not content or (b"\n" not in content and content.startswith(f'{{"{_KEY}"'.encode()[: len(content)]))
+
+
+def _drop_cut_off_line(path: Path) -> None:
+    """Cut the file back to its last whole line, so that what is appended starts on a line of its own."""
+    if not path.is_file():
+        return
+    with path.open("rb+") as file:
+        content = file.read()
+        start = content.rfind(b"\n") + 1
+        if _entry(content[start:]) is not None:
+            file.write(b"\n")  # whole, but for its end
+        else:
+            file.truncate(start)
+
+
+def _plain(value: Any) -> Any:
+    """Return numbers, arrays and words as JSON has them."""
+    if isinstance(value, str | bool | int) or value is None:
+        return value
+    if np.ndim(value):
+        return [_plain(entry) for entry in np.asarray(value)]
+    number = float(value)
+    return float(f"{number:.{_DIGITS}g}") if math.isfinite(number) else None

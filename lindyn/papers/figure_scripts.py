@@ -1,0 +1,237 @@
+"""Figure scripts: where they lie, how one is loaded, run and written.
+
+A script is named <paper>_fig<NN>.py and has `compute(**parameters) -> data`, `check(data) -> claims` and
+`draw(data) -> Figure`. `data` is a flat dict of arrays plus "parameters"; what `draw` and `check` use is all in it,
+so that the numbers file alone gives the picture and the verdict again.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import importlib.util
+import io
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+import lindyn
+from lindyn import _checks
+from lindyn.papers.figure_claims import Claim, expected, resource_folder
+
+_NAME = re.compile(r"(?P<paper>\w+)_fig(?P<number>\d+)$")
+
+
+@dataclass(frozen=True)
+class FigureResult:
+    """What one figure script gave.
+
+    Args:
+        paper: e.g. "tian2021".
+        number: of the figure in the paper.
+        claims: in the order of figures.toml.
+        files: what was written; the picture only where every claim came out as expected.
+        seconds: wall time.
+        error: why it did not run to its end, "" otherwise.
+        trace: the traceback of that.
+    """
+
+    paper: str
+    number: int
+    claims: list[Claim] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+    error: str = ""
+    trace: str = ""
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether it ran and every claim came out as expected."""
+        return not self.error and all(claim.as_expected for claim in self.claims)
+
+
+def papers() -> dict[str, dict[int, Path]]:
+    """Return the figure scripts that are there: paper -> figure number -> path."""
+    found: dict[str, dict[int, Path]] = {}
+    for path in sorted(resource_folder("_figures", "figures").glob("*_fig*.py")):
+        name = _NAME.match(path.stem)
+        if name:
+            found.setdefault(name["paper"], {})[int(name["number"])] = path
+    return found
+
+
+def find(paper: str, figure: int | None = None) -> dict[int, Path]:
+    """Return the scripts of a paper, or the one asked for, by figure number.
+
+    Raises:
+        ValueError: an unknown paper or figure; the message says what there is and suggests the near one.
+    """
+    known = papers()
+    scripts = known[_checks.one_of("paper", paper, known)]
+    if figure is None:
+        return scripts
+    if figure not in scripts:
+        near = min(scripts, key=lambda number: abs(number - figure))
+        listed = ", ".join(map(str, scripts))
+        raise ValueError(f"figure must be one of {listed} for {paper}; got {figure}. Did you mean {near}?")
+    return {figure: scripts[figure]}
+
+
+def load(path: Path) -> ModuleType:
+    """Import a script by its path, under a name that a worker process can use too."""
+    spec = importlib.util.spec_from_file_location(f"lindyn_figures_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"Cannot load the figure script {path}.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def writable_folder(out: Path) -> Path:
+    """Make the output folder and return it.
+
+    Raises:
+        OSError: it cannot be made or written to; nothing was changed.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=out, prefix=".lindyn-"):
+            pass
+    except OSError as error:
+        raise OSError(f"Cannot write to {out}: {error.strerror}. Give another folder with --out.") from error
+    return out
+
+
+def run_figure(path: Path, out: Path, **parameters: Any) -> FigureResult:
+    """Run one script: compute, check, write the numbers, and, where the claims came out as expected, the picture.
+
+    Args:
+        path: of the script.
+        out: folder for its files, which exists.
+        **parameters: handed to its `compute`; default the published figure.
+
+    Returns:
+        The result; an exception inside the script becomes its `error`.
+
+    Raises:
+        OSError: a file cannot be written.
+        ValueError: the file is not named like a figure script.
+    """
+    name = _NAME.match(path.stem)
+    if name is None:
+        raise ValueError(f"A figure script is named <paper>_fig<NN>.py; got {path.name}.")
+    paper, number, start = name["paper"], int(name["number"]), time.perf_counter()
+    claims: list[Claim] = []
+    figure = None
+    try:
+        script = load(path)
+        data = script.compute(**parameters)
+        claims = script.check(data)
+        if all(claim.as_expected for claim in claims):
+            figure = script.draw(data)
+    except Exception as error:  # one broken figure must not lose the others
+        words = f"{type(error).__name__}: {error}"
+        return FigureResult(
+            paper, number, claims, [], time.perf_counter() - start, " ".join(words.split()), traceback.format_exc()
+        )
+    files = _write(data, claims, figure, out, path.stem)
+    return FigureResult(paper, number, claims, files, time.perf_counter() - start)
+
+
+def _write(data: dict[str, Any], claims: list[Claim], figure: Any, out: Path, stem: str) -> list[Path]:
+    """Write numbers, claims and picture; each file appears whole or not at all."""
+    paper, number = stem.split("_fig")
+    entry = expected(paper)["figure"][str(int(number))]
+    report = {
+        "figure": entry["title"],
+        "lindyn": lindyn.__version__,
+        "parameters": data["parameters"],
+        "not printed in the paper, chosen here": entry.get("chosen", {}),
+        "claims": [dataclasses.asdict(claim) | {"verdict": claim.verdict} for claim in claims],
+    }
+    numbers = io.BytesIO()
+    arrays: dict[str, Any] = {key: _stored(value) for key, value in data.items()}
+    np.savez_compressed(numbers, **arrays)
+    contents = {".npz": numbers.getvalue(), ".json": json.dumps(report, indent=1, default=_plain).encode()}
+    for ending in (".png", ".pdf"):
+        if figure is None:  # a picture of an earlier run beside these numbers would mislead
+            (out / f"{stem}{ending}").unlink(missing_ok=True)
+        else:
+            contents[ending] = _rendered(figure, ending)
+    return [_replace(out / f"{stem}{ending}", content) for ending, content in contents.items()]
+
+
+def _rendered(figure: Any, ending: str) -> bytes:
+    from lindyn.plotting import style
+
+    picture = io.BytesIO()
+    style.write(figure, picture, ending[1:])
+    return picture.getvalue()
+
+
+def _stored(value: Any) -> np.ndarray:
+    return np.array(json.dumps(value, default=_plain)) if isinstance(value, dict) else np.asarray(value)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
+
+
+def _replace(path: Path, content: bytes) -> Path:
+    """Write a file beside its place and move it there."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.chmod(name, 0o644)
+            os.replace(name, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+    except OSError as error:
+        raise OSError(f"Cannot write {path}: {error.strerror}. Earlier files are as they were.") from error
+    return path
+
+
+def load_numbers(path: Path) -> dict[str, Any]:
+    """Return the data of a figure from its .npz file, as `compute` gave it."""
+    with np.load(path, allow_pickle=False) as file:
+        data: dict[str, Any] = {key: file[key] for key in file.files}
+    data["parameters"] = json.loads(str(data["parameters"]))
+    return data
+
+
+def main(script: str, argv: Sequence[str] | None = None) -> int:
+    """Run one figure script from the command line: `python figures/tian2021_fig03.py [--out DIR]`.
+
+    Args:
+        script: the script's `__file__`.
+        argv: its arguments, default those of the process.
+
+    Returns:
+        0 where every claim came out as expected, 1 otherwise, 2 where nothing could be written.
+    """
+    from lindyn.papers import claim_table
+
+    path = Path(script).resolve()
+    parser = argparse.ArgumentParser(description=f"Draw and check {path.stem}.")
+    parser.add_argument("--out", type=Path, default=Path("lindyn-out") / path.stem.split("_")[0], metavar="DIR")
+    try:
+        result = run_figure(path, writable_folder(parser.parse_args(argv).out))
+    except OSError as error:
+        print(f"lindyn: error: {error}", file=sys.stderr)
+        return 2
+    print(claim_table.report([result]))
+    return 0 if result.as_expected else 1

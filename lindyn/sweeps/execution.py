@@ -1,0 +1,156 @@
+"""Running a plan: block by block, in memory or into a store, here or on a cluster."""
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lindyn._progress import Progress
+from lindyn.sweeps.grid import Block
+from lindyn.sweeps.plan import Plan, Results, row_bytes
+from lindyn.sweeps.store import FULL, Store, sized
+
+SHARE = 0.5  # of the free memory, which a result may take
+Sink = Callable[[Block, tuple[slice, ...], dict[str, np.ndarray]], None]
+
+
+class SweepInterrupted(KeyboardInterrupt):
+    """A sweep was stopped by the user; the message says what is kept."""
+
+
+def execute(
+    plan: Plan,
+    store: Path | str | None = None,
+    *,
+    client: Any = None,
+    threads: int | None = None,
+    points: int | None = None,
+    progress: bool = True,
+) -> Any:
+    """Compute a plan and return its Dataset.
+
+    Args:
+        plan: what is swept.
+        store: folder of a zarr store: the result goes there, and what is there already is not computed again.
+        client: a dask.distributed Client to compute on.
+        threads: threads per block, default all cores.
+        points: points in a block, default the plan's.
+        progress: show progress on a terminal.
+
+    Returns:
+        An xarray.Dataset, in memory or reading from the store.
+
+    Raises:
+        ValueError: a result that does not fit in memory, a store of another sweep, a grid without points.
+        OSError: the store cannot be written to; what was written is kept.
+        SweepInterrupted: Ctrl-C; what was written is kept.
+    """
+    if points is not None and (not isinstance(points, int | np.integer) or points < 1):
+        raise ValueError(f"points must be a whole number >= 1; got {points!r}.")
+    if store is None:
+        check_memory(plan)
+        results = Results.empty(plan)
+        target: Store | None = None
+        chunks, done = plan.grid.chunks(points or plan.points), set()
+    else:
+        target = Store.at(store, plan, points)
+        chunks, done = target.chunks, target.done()
+    todo = [block for block in plan.grid.blocks(chunks) if block not in done]
+    bar = SweepBar(plan, chunks, done, shown=progress)
+    try:
+        if client is not None:
+            from lindyn.sweeps.cluster import compute_blocks
+
+            for block, values in compute_blocks(client, plan, target, chunks, todo):
+                if target is None:
+                    results.put(plan.grid.region(block, chunks), values)
+                bar.tick(block)
+        else:
+            for block, values in _here(plan, chunks, todo, threads):
+                region = plan.grid.region(block, chunks)
+                results.put(region, values) if target is None else target.put(block, region, values)
+                bar.tick(block)
+    except KeyboardInterrupt as error:
+        raise SweepInterrupted(_kept("Interrupted", target, bar)) from error
+    except OSError as error:
+        if error.errno in FULL and target is not None:
+            raise OSError(_kept(f"The disk of {target.path} is full", target, bar, ", once there is room,")) from error
+        raise
+    finally:
+        bar.close()
+    return results.dataset(plan) if target is None else target.dataset()
+
+
+def _here(
+    plan: Plan, chunks: tuple[int, ...], todo: list[Block], threads: int | None
+) -> Iterator[tuple[Block, dict[str, np.ndarray]]]:
+    for block in todo:
+        yield block, plan.compute(plan.grid.region(block, chunks), threads=threads)
+
+
+def _kept(what: str, target: Store | None, bar: "SweepBar", when: str = "") -> str:
+    if target is None:
+        return f"{what}: {bar.share()} were computed, in memory, and are lost; a store (store=PATH) would have kept it."
+    return f"{what}: {bar.share()} are complete in {target.path}; the same call{when} goes on from there."
+
+
+class SweepBar:
+    """Counts blocks and points, and shows them.
+
+    Args:
+        plan: what is swept.
+        chunks: shape of a block.
+        done: blocks that were there before.
+        shown: whether to show anything (only ever on a terminal).
+    """
+
+    def __init__(self, plan: Plan, chunks: tuple[int, ...], done: set[Block], shown: bool) -> None:
+        self.grid, self.chunks = plan.grid, chunks
+        self.total = math.prod(-(-n // c) for n, c in zip(plan.grid.shape, chunks, strict=True))
+        self.blocks, self.points = len(done), sum(self._size(block) for block in done)
+        self.line = Progress("sweep", max(plan.grid.size, 1), unit="trajectories", before=self.points)
+        self.line.shown = self.line.shown and shown
+
+    def _size(self, block: Block) -> int:
+        return math.prod(part.stop - part.start for part in self.grid.region(block, self.chunks))
+
+    def tick(self, block: Block) -> None:
+        """Count one block."""
+        self.blocks += 1
+        self.points += self._size(block)
+        self.line(self.points)
+
+    def share(self) -> str:
+        """Return how far it is, in words."""
+        return f"{self.blocks} of {self.total} blocks ({self.points:,} of {self.grid.size:,} points)"
+
+    def close(self) -> None:
+        """Wipe the line."""
+        self.line.close()
+
+
+def check_memory(plan: Plan) -> None:
+    """Raise ValueError if the result does not fit in memory, saying how large it is and offering the store."""
+    wanted, free = plan.grid.size * row_bytes(plan), free_memory()
+    if wanted > SHARE * free:
+        shape = " x ".join(map(str, plan.grid.shape))
+        raise ValueError(
+            f"The result of {shape} = {plan.grid.size:.3g} points takes {sized(wanted)} and {sized(free)} of memory "
+            "are free; give store=PATH (--out PATH) to stream it to disk, or a coarser grid."
+        )
+
+
+def free_memory() -> float:
+    """Return the bytes of memory that a result could take."""
+    if sys.platform == "linux":
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024.0 * float(line.split()[1])
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, OSError, ValueError):
+        return 8e9

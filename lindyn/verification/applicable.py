@@ -1,0 +1,187 @@
+"""Which statement applies to which run, and what is measured of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lindyn import observables
+from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
+from lindyn.solve.trajectory import Trajectory
+from lindyn.verification import at_rest, common, critical, integrals, matrix_checks, reduced_systems
+from lindyn.verification.record import VerificationRow
+
+MATRIX = (WeightFlow, GramFlow, CorrelationFlow)
+MODES = (ModeFlow, ModeWeightFlow)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One statement as something to measure.
+
+    Args:
+        name: the statement.
+        title: a few words.
+        applies: run -> "" where it applies, else the reason why not.
+        measure: run -> the row.
+    """
+
+    name: str
+    title: str
+    applies: Callable[[Trajectory], str]
+    measure: Callable[[Trajectory], VerificationRow]
+
+
+def _balance_applies(kinds: tuple[type, ...], allowed: tuple[str, ...]) -> Callable[[Trajectory], str]:
+    def applies(traj: Trajectory) -> str:
+        flow, hp = traj.flow, traj.flow.hp
+        return common.first(
+            (not isinstance(flow, kinds), f"it speaks of {' or '.join(kind.__name__ for kind in kinds)}"),
+            (not hp.equal_decays, "it needs eta_p = eta_s"),
+            (hp.alpha_p == 0, "it needs alpha_p > 0"),
+            (common.predictor(flow) not in allowed, f"the predictor is {common.predictor(flow)}"),
+            (not common.stopped(flow), "it needs stop-gradient"),
+        )
+
+    return applies
+
+
+def _balance(name: str, title: str) -> Callable[[Trajectory], VerificationRow]:
+    return lambda traj: common.identity(name, title, observables.balance_residual(traj), common.tolerance(traj))
+
+
+def _trace_balance(traj: Trajectory) -> VerificationRow:
+    hp = traj.flow.hp
+    F, W_p = observables.correlation(traj), observables.predictor(traj)
+    parts = np.trace(F, axis1=-2, axis2=-1), np.sum(W_p**2, axis=(-2, -1)) / hp.alpha_p
+    value = parts[0] - parts[1]
+    left = np.abs(value - np.exp(-2 * hp.eta * (traj.ts - traj.ts[0])) * value[0])
+    return common.identity(
+        "beyond.symmetrised_balance",
+        "trace of the balance",
+        left / np.maximum(sum(parts), 1e-300),
+        common.tolerance(traj),
+    )
+
+
+def _proportional_applies(traj: Trajectory) -> str:
+    flow = traj.flow
+    return common.first(
+        (not isinstance(flow, WeightFlow | GramFlow), "the flow has Assumption 1 built in"),
+        (flow.target == "online", "W_a = W"),
+    )
+
+
+def _proportional(traj: Trajectory) -> VerificationRow:
+    off = 1 - np.abs(observables.target_correlation(traj))
+    known = np.isfinite(off)
+    limit = 1e-6
+    verdict = "premise not fulfilled" if not known.any() or np.nanmax(off) > limit else "holds"
+    reason = f"|<W_a, W>| / (||W_a|| ||W||) >= {1 - np.nanmax(off):.4f}" if known.any() else "W_a = 0"
+    return VerificationRow(
+        "assumption_1",
+        "W_a proportional to W (an assumption, not a theorem)",
+        verdict,
+        reason,
+        np.where(known, off, np.nan),
+        tolerance=limit,
+    )
+
+
+def _curriculum_applies(traj: Trajectory) -> str:
+    flow = traj.flow
+    if not isinstance(flow, ModeFlow | ParabolaFlow):
+        return "it speaks of modes with tau"
+    return common.first(
+        (getattr(flow, "tau", "") != "dynamic" or flow.target != "ema", "tau is held"),
+        (bool(np.any(np.asarray(traj.states.tau[0]) != 0)), "it starts from tau(0) = 0"),
+    )
+
+
+def _curriculum(traj: Trajectory) -> VerificationRow:
+    states = traj.states
+    size = np.sqrt(np.asarray(states.s)) if isinstance(traj.flow, ModeFlow) else np.abs(np.asarray(states.p))
+    size, tau = size.reshape(len(traj), -1), np.asarray(states.tau).reshape(len(traj), -1)
+    falls = np.diff(size, axis=0) < -1e-12 * size[:-1]
+    premise = np.concatenate([np.zeros((1, size.shape[1]), bool), ~np.logical_or.accumulate(falls, axis=0)])
+    bound = 1 - np.exp(-float(traj.flow.hp.beta) * (traj.ts - traj.ts[0]))[:, None]
+    over = np.where(premise, np.maximum(tau - bound, 0.0), 0.0).max(axis=1)
+    return common.identity(
+        "tian.tau_bounds", "tau <= 1 - exp(-beta t) while nothing shrinks", over, 1e-7, premise.any(axis=1)
+    )
+
+
+def _pairs_applies(traj: Trajectory) -> str:
+    return common.first(
+        (not isinstance(traj.flow, ModeFlow), "it speaks of decoupled modes"),
+        common.by_rule(traj.flow),
+        (not common.stopped(traj.flow), "it needs stop-gradient"),
+    )
+
+
+def _pairs(traj: Trajectory) -> VerificationRow:
+    k = np.sort(np.asarray(observables.lambda_min_K(traj)).reshape(len(traj), -1), axis=1)
+    single = k[:, 0] > 0
+    pair = k[:, 0] + k[:, 1] > 0 if k.shape[1] > 1 else single
+    reason = (
+        f"pair sums positive at {100 * pair.mean():.0f} % of times, every single k_j at {100 * single.mean():.0f} %"
+    )
+    return VerificationRow(
+        "tian.eq_17_pairs",
+        "alignment of the modes is restored",
+        "holds" if pair.all() else "premise not fulfilled",
+        reason,
+        premise=pair,
+    )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("tian.lemma_1", "the states follow Lemma 1", integrals.lemma_1_applies, integrals.lemma_1),
+    Check("closed_form.rule", "W_p is what its rule says", integrals.rule_applies, integrals.rule),
+    Check(
+        "tian.theorem_1",
+        "balancing",
+        _balance_applies(MATRIX, ("trained",)),
+        _balance("tian.theorem_1", "balancing (Eq. 5)"),
+    ),
+    Check(
+        "beyond.symmetrised_balance",
+        "trace of the balance",
+        _balance_applies(MATRIX, ("trained", "symmetrised")),
+        _trace_balance,
+    ),
+    Check(
+        "tian.integral_of_motion",
+        "Eq. 14",
+        _balance_applies(MODES, ("trained",)),
+        _balance("tian.integral_of_motion", "s - p^2/alpha_p (Eq. 14)"),
+    ),
+    Check("tian.theorem_2", "decay without stop-gradient", matrix_checks.theorem_2_applies, matrix_checks.theorem_2),
+    Check(
+        "tian.no_predictor", "decay without predictor", matrix_checks.no_predictor_applies, matrix_checks.no_predictor
+    ),
+    Check(
+        "tian.theorem_3 (identity)",
+        "the commutator's equation",
+        matrix_checks.theorem_3_applies,
+        matrix_checks.commutator_identity,
+    ),
+    Check("tian.theorem_3", "alignment", matrix_checks.theorem_3_applies, matrix_checks.theorem_3),
+    Check("tian.theorem_3_sharp", "alignment, sharp", matrix_checks.theorem_3_applies, matrix_checks.theorem_3_sharp),
+    Check("assumption_1", "W_a proportional to W", _proportional_applies, _proportional),
+    Check("tian.eq_15", "tau as an integral", integrals.eq_15_applies, integrals.eq_15),
+    Check("tian.tau_bounds", "curriculum of tau", _curriculum_applies, _curriculum),
+    Check("tian.critical_decay", "collapse above the critical decay", critical.with_tau_applies, critical.with_tau),
+    Check("tian.critical_decay_full", "the same in the full flow", critical.full_applies, critical.full),
+    Check(
+        "tian.critical_decay_ema",
+        "the same with a moving target",
+        critical.moving_target_applies,
+        critical.moving_target,
+    ),
+    Check("tian.eq_17_pairs", "Eq. 17, pair by pair", _pairs_applies, _pairs),
+    Check("tian.fixed_points", "where it rests", at_rest.fixed_points_apply, at_rest.fixed_points_at_rest),
+    Check("tian.fixed_point_manifold", "where it rests at eta = 0", at_rest.manifold_applies, at_rest.manifold),
+    Check("tian.reduction_gram", "the exact isotropic reduction", reduced_systems.gram_applies, reduced_systems.gram),
+    Check("tian.reduction_12", "the closure on (W_p, F)", reduced_systems.gram_applies, reduced_systems.pair),
+)
