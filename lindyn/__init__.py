@@ -7,8 +7,7 @@
 Importing lindyn loads neither jax, torch nor pyplot; each name is loaded when it is first used.
 """
 
-import importlib
-from typing import Any
+from lindyn._faces import lazy
 
 __version__ = "0.1.0"
 
@@ -55,17 +54,4 @@ _MODULES = (
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        value = getattr(importlib.import_module(_HOME[name]), name)
-    elif name in _MODULES:
-        value = importlib.import_module(f"lindyn.{name}")
-    else:
-        raise AttributeError(f"module 'lindyn' has no attribute {name!r}")
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOME, _MODULES)

@@ -15,9 +15,9 @@ Convention: torch's `Linear.weight` is [out, in] and z holds samples as rows, so
 on every sample as a column: the W_p of the papers and of `lindyn.predictors`.
 """
 
-import importlib
 import importlib.util
-from typing import Any
+
+from lindyn._faces import lazy
 
 if importlib.util.find_spec("torch") is None:
     raise ImportError('lindyn.bridge needs PyTorch; install it with pip install "lindyn[torch]".')
@@ -58,14 +58,4 @@ _HOME = {
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'lindyn.bridge' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -13,11 +13,11 @@ scikit-learn and pillow (extra `images`) are loaded when a source needs them.
 
 from lindyn.images.augment import Augmentation, Augmenter
 from lindyn.images.direction_errors import DirectionErrors
+from lindyn.images.direction_survival import SurvivalStudy, study_images, survival_study
 from lindyn.images.estimate import ImageMoments, image_moments
 from lindyn.images.image_sources import open_source
 from lindyn.images.survival import SurvivalOutcome
 from lindyn.images.survival_prediction import Prediction, SingleModes, predict, single_modes, survival_threshold
-from lindyn.images.survival_study import SurvivalStudy, study_images, survival_study
 from lindyn.view_sums import ViewSums
 
 __all__ = [

@@ -7,8 +7,8 @@ import numpy as np
 from lindyn._linalg import ratio
 
 if TYPE_CHECKING:
+    from lindyn.images.direction_survival import SurvivalStudy
     from lindyn.images.survival import SurvivalOutcome
-    from lindyn.images.survival_study import SurvivalStudy
 
 
 def describe(study: "SurvivalStudy") -> str:

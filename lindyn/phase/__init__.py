@@ -2,7 +2,7 @@
 
 system       `plane` (p, s) at held tau, `ema` (p, s, tau) with the moving target
 equilibria   fixed points found on the flow, with residual, Jacobian, eigenvalues, stability, and a count by winding
-curves       nullclines and nullsurfaces
+nullcline_curves  nullclines and nullsurfaces
 manifold     the separatrix of the plane: stable manifold of the saddle p_-
 surface      the separatrix of the moving-target system, by backward trajectories and by bisection of starts
 fates        what becomes of starts
@@ -16,52 +16,41 @@ phase.find_fixed_points(system).points
 phase.separatrix(system).curve
 """
 
-import importlib
-from typing import Any
+from lindyn._faces import lazy
 
 _HOME = {
-    "PhaseSystem": "system",
-    "plane": "system",
-    "ema": "system",
-    "FixedPoint": "equilibria",
-    "FixedPointSet": "equilibria",
-    "classify": "equilibria",
-    "find_fixed_points": "equilibria",
-    "p_minus_of": "saddle",
-    "Nullcline": "curves",
-    "nullclines": "curves",
-    "nullclines_by_sign": "curves",
-    "Separatrix": "manifold",
-    "separatrix": "manifold",
-    "side_test": "manifold",
-    "SeparatrixSurface": "surface",
-    "separatrix_surface": "surface",
-    "edge_by_bisection": "surface",
-    "Fates": "fates",
-    "follow_fates": "fates",
-    "BasinMap": "basins",
-    "BasinFraction": "basins",
-    "basin_map": "basins",
-    "basin_fraction": "basins",
-    "wilson": "basins",
-    "continue_curve": "arclength",
-    "SpecialPoint": "arclength",
-    "bifurcation_diagram": "diagrams",
-    "find_fold": "diagrams",
-    "fold_curve": "diagrams",
-    "hopf_margin": "diagrams",
+    "PhaseSystem": ".system",
+    "plane": ".system",
+    "ema": ".system",
+    "FixedPoint": ".equilibria",
+    "FixedPointSet": ".equilibria",
+    "classify": ".equilibria",
+    "find_fixed_points": ".equilibria",
+    "p_minus_of": ".saddle",
+    "Nullcline": ".curves",
+    "nullclines": ".curves",
+    "nullclines_by_sign": ".curves",
+    "Separatrix": ".manifold",
+    "separatrix": ".manifold",
+    "side_test": ".manifold",
+    "SeparatrixSurface": ".surface",
+    "separatrix_surface": ".surface",
+    "edge_by_bisection": ".surface",
+    "Fates": ".fates",
+    "follow_fates": ".fates",
+    "BasinMap": ".basins",
+    "BasinFraction": ".basins",
+    "basin_map": ".basins",
+    "basin_fraction": ".basins",
+    "wilson": ".basins",
+    "continue_curve": ".arclength",
+    "SpecialPoint": ".arclength",
+    "bifurcation_diagram": ".diagrams",
+    "find_fold": ".diagrams",
+    "fold_curve": ".diagrams",
+    "hopf_margin": ".diagrams",
 }
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'lindyn.phase' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"lindyn.phase.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOME)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.phase.curves import Nullcline, nullclines
 from lindyn.phase.equilibria import FixedPointSet, check_box, find_fixed_points
 from lindyn.phase.manifold import Separatrix, separatrix
+from lindyn.phase.nullcline_curves import Nullcline, nullclines
 from lindyn.phase.saddle import p_minus_of
 from lindyn.phase.system import PhaseSystem
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from lindyn.plotting.style import GREY, INK
 
 if TYPE_CHECKING:
-    from lindyn.images.survival_study import SurvivalStudy
+    from lindyn.images.direction_survival import SurvivalStudy
 
 MARGIN = 6  # how many dead modes or directions to show past the last living one
 TILES = 12

@@ -17,8 +17,7 @@
 Neither numba nor jax is loaded before a sweep asks for it.
 """
 
-import importlib
-from typing import Any
+from lindyn._faces import lazy
 
 _HOME = {
     "solve_lanes": "lindyn.solve.lanes.api",
@@ -29,10 +28,4 @@ _HOME = {
 
 __all__ = list(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'lindyn.solve.lanes' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+__getattr__, __dir__ = lazy(__name__, _HOME)
