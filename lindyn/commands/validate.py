@@ -132,7 +132,7 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
         raise ValueError(f"--compare with --features takes two of them, for A and for B; got {len(features)}.")
     from lindyn.bridge.report import output_files, report_files
     from lindyn.bridge.report.compare import compare
-    from lindyn.bridge.report.compare_text import terminal
+    from lindyn.bridge.report.compare_text import summary
     from lindyn.bridge.report.schema import read_report
 
     answers = []
@@ -141,7 +141,7 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
         answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
     found = compare(*answers)
     folder = output_files.write_whole(args.out or f"{DEFAULT_OUT}-compare", report_files.files_of_comparison(found))
-    print(terminal(found, str(folder / "report.html")), end="")
+    print(summary(found, str(folder / "report.html")), end="")
     return 0
 
 
