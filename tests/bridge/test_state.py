@@ -1,6 +1,7 @@
 """What a layer keeps: persistent buffers of fixed shape, resumed to the last bit, copied, pickled, moved."""
 
 import copy
+import inspect
 import io
 import pickle
 
@@ -131,3 +132,12 @@ def test_a_state_dict_saved_by_a_compiled_or_wrapped_model_loads_without_the_pre
     other = bridge.DirectPredPredictor(D)
     other.load_state_dict({key.removeprefix("0."): value for key, value in model.state_dict().items()})
     assert torch.equal(other.W_p, model[0].W_p)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_layer_class_made_by_the_loop_is_one_like_any_other(name):
+    layer_class = RULES[name]
+    assert pickle.loads(pickle.dumps(layer_class)) is layer_class
+    assert getattr(bridge, layer_class.__name__) is layer_class and layer_class.__qualname__ == layer_class.__name__
+    assert inspect.signature(layer_class) == inspect.signature(bridge.ClosedFormPredictor)
+    assert layer_class.__doc__.endswith("Arguments: see `ClosedFormPredictor`.")

@@ -1,4 +1,4 @@
-"""`ClosedFormPredictor`: any closed-form rule as a layer that drops into a real training run."""
+"""`ClosedFormPredictor`: any closed-form rule as a layer that drops into a real training run, and one layer a rule."""
 
 import weakref
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from lindyn import _checks
-from lindyn.bridge.layers import batch_sums, layer_arguments
-from lindyn.bridge.layers.gathered_statistics import Gathering
-from lindyn.bridge.layers.layer_state import TALLY
+from lindyn.bridge.layers import batch_sums
+from lindyn.bridge.layers import predictor_base as base
+from lindyn.bridge.layers.gathered_statistics import TALLY, Gathering
 from lindyn.bridge.layers.predictor_base import full_precision, in_backward, outside_graph
 from lindyn.predictors import Recipe
 
@@ -107,13 +107,13 @@ class ClosedFormPredictor(Gathering):
         **changes: Any,
     ) -> None:
         super().__init__()
-        self.input_dim = self.output_dim = layer_arguments.square(input_dim, output_dim)
+        self.input_dim = self.output_dim = base.square_width(input_dim, output_dim)
         changes |= {name: value for name, value in (("rho", rho), ("freq", freq)) if value is not None}
         self.recipe = self._recipe(rule, changes)
-        self.cross_from = _checks.one_of("cross_from", cross_from, layer_arguments.CROSS_FROM)
+        self.cross_from = _checks.one_of("cross_from", cross_from, base.CROSS_FROM)
         self.views = int(_checks.one_of("views", str(views), ("1", "2")))
-        self.accumulate = layer_arguments.count("accumulate", accumulate)
-        layer_arguments.practice(self.recipe, self.input_dim, cross_from, self.views, trainable)
+        self.accumulate = base.whole_number("accumulate", accumulate)
+        base.check_practice(self.recipe, self.input_dim, cross_from, self.views, trainable)
         self.reads_cross = self.recipe.rule.reads_cross and cross_from != "none"
         self._make_state(self.input_dim, self.recipe, self.reads_cross, trainable)
 
@@ -142,7 +142,7 @@ class ClosedFormPredictor(Gathering):
         Raises:
             ValueError: no samples, another width, a target of another shape, a cross-correlation that was never given.
         """
-        layer_arguments.features("z", z, self.input_dim, self.training)
+        base.check_batch("z", z, self.input_dim, self.training)
         if self.training:
             self._before(z, target)
         weight = self.W_p.to(z.dtype, copy=torch.is_grad_enabled())
@@ -167,8 +167,8 @@ class ClosedFormPredictor(Gathering):
                 f"observe needs a rule that reads E[z' z^T] and cross_from='target'; got {self.recipe.rule.name} and "
                 f"cross_from={self.cross_from!r}."
             )
-        layer_arguments.features("z", z, self.input_dim)
-        layer_arguments.same_shape("z_target", z_target, z, "Row k must be the other view of row k.")
+        base.check_batch("z", z, self.input_dim)
+        base.check_same_shape("z_target", z_target, z, "Row k must be the other view of row k.")
         if self.training and not in_backward():
             if self.clock.crossings:
                 self._turn()
@@ -282,3 +282,42 @@ class ClosedFormPredictor(Gathering):
             self.update()
         else:
             self.clock.backwards += 1
+
+
+_RULES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "DirectPredPredictor": ("paper", {}, """\
+DirectPred: W_p = U diag(sqrt(s) + eps max s) U^T, eps 0.1, rho 0.3 (Tian et al. 2021, Eq. 18, Table 6).
+
+rule="luckmatters" takes the values of the released code."""),
+    "DirectSetPredictor": ("direct_set", {"rho": 0.3}, """\
+DirectSet: W_p = U diag(s^power) U^T, power 1/2, rho 0.3 as DirectPred (Wang, Chen, Du, Tian 2021).
+
+rule="implicit_var_reg" takes that code's values."""),
+    "DirectCopyPredictor": ("directcopy", {}, """\
+DirectCopy: W_p = F / ||F||_F + 0.3 I, rho 0.5 (Wang et al. 2021; values of Hoeppe et al. 2022)."""),
+    "LinearRegressionPredictor": ("linear_regression", {}, """\
+LRP: W_p = H F^-1 of the last step's batch (Grill et al. 2020; Richemond et al. 2023).
+
+Richemond et al. set it from the batch it is used on, which needs both views at the first call: update="call" with
+cross_from="target" or views=2."""),
+    "NeumannPredictor": ("neumann", {}, """\
+NE: W_p = 2 H - H F of the last step's batch (Richemond et al. 2023); batchwise as `LinearRegressionPredictor`.
+
+Meaningful only where F's eigenvalues lie in (0, 2); normalise="fro" is safe."""),
+    "VisserPredictor": ("richemond", {"rule": "visser"}, """\
+Visser's iteration towards F^(1/2), one product a step, from the batch it is used on (Richemond et al. 2023)."""),
+    "NewtonSchulzPredictor": ("richemond", {}, """\
+NS: Newton-Schulz towards F^(1/2), 9 steps, from the batch it is used on (Richemond et al. 2023)."""),
+    "NewtonSchulzTwicePredictor": ("richemond", {"rule": "newton_schulz_twice"}, """\
+NS^2: towards F^(1/4), 7 steps of each, from the batch it is used on (Richemond et al. 2023)."""),
+    "StiefelPredictor": ("stiefel", {}, """\
+Towards the polar factor of H of the last step's batch (Richemond et al. 2023).
+
+cross_from="none" takes F instead of H, as printed. Batchwise as `LinearRegressionPredictor`."""),
+}  # fmt: skip
+"""A layer for each closed-form rule: the recipe that has the values of its source, what it changes in it, in words."""
+
+for _name, (_source, _changed, _words) in _RULES.items():
+    _words += "\n\nArguments: see `ClosedFormPredictor`."
+    _fields = {"__module__": __name__, "__doc__": _words, "source": _source, "changed": _changed}
+    globals()[_name] = type(_name, (ClosedFormPredictor,), _fields)

@@ -1,15 +1,131 @@
-"""From the calls of a closed-form layer to F-hat, the cross-correlation and W_p: what is gathered, averaged, set."""
+"""What a closed-form layer remembers, and how its calls become F-hat, the cross-correlation and W_p.
+
+`CallCounter` counts on the host, so that deciding when to set W_p never waits for a device; `ClosedFormState` holds the
+buffers (saved, loaded, copied, moved); `Gathering` gathers, averages and sets.
+"""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lindyn.bridge.layers import batch_sums, layer_arguments
-from lindyn.bridge.layers.layer_state import TALLY, ClosedFormState
+from lindyn.bridge.layers import batch_sums
+from lindyn.bridge.layers.predictor_base import Predictor, check_batch, check_same_shape
 from lindyn.predictors import Recipe
 
+WIDE = (torch.float32, torch.float64)
+TALLY = ("accepted", "accepted_cross", "rejected", "refused")
 ACCEPTED, ACCEPTED_CROSS, REJECTED, REFUSED = range(len(TALLY))
+
+
+@dataclass
+class CallCounter:
+    """Counts of a layer; written into the state dict, read from it once.
+
+    Args:
+        calls: training calls so far.
+        updates: updates of F-hat so far.
+        gathered: calls whose statistics wait for the next update.
+        paired: cross-statistics gathered since the last update.
+        crossings: cross-statistics gathered ever.
+        backwards: backward passes since the last update.
+        went_back: 1 if a backward pass went through the output since the last call.
+        placed: 1 once W_p came from statistics.
+    """
+
+    calls: int = 0
+    updates: int = 0
+    gathered: int = 0
+    paired: int = 0
+    crossings: int = 0
+    backwards: int = 0
+    went_back: int = 0
+    placed: int = 0
+
+    @classmethod
+    def read(cls, counters: torch.Tensor) -> "CallCounter":
+        """Return the clock that a counters buffer holds (waits for its device, once)."""
+        return cls(*counters.tolist())
+
+    def tensor(self) -> torch.Tensor:
+        """Return the counts as the counters buffer holds them."""
+        return torch.tensor(astuple(self), dtype=torch.int64)
+
+
+FIELDS = len(fields(CallCounter))
+
+
+class ClosedFormState(Predictor):
+    """Buffers of fixed shape, written in place, and a clock on the host that mirrors the counters.
+
+    The forward call multiplies with a copy of W_p, so that setting W_p in place spoils no graph. Statistics stay in
+    float32 or float64 when the module is cast to half precision.
+    """
+
+    W_p: Tensor
+    F_hat: Tensor
+    cross_hat: Tensor
+    counters: Tensor
+    tally: Tensor
+
+    def _make_state(self, d: int, recipe: Recipe, cross: bool, trainable: bool) -> None:
+        self.waiting = tuple(batch_sums.shapes(d, cross, recipe.centre))
+        if trainable:
+            self.W_p = nn.Parameter(torch.eye(d))
+        else:
+            self.register_buffer("W_p", torch.eye(d))
+        self.register_buffer("F_hat", torch.zeros(d, d))
+        if cross:
+            self.register_buffer("cross_hat", torch.zeros(d, d))
+        for name, shape in batch_sums.shapes(d, cross, recipe.centre).items():
+            self.register_buffer(f"waiting_{name}", torch.zeros(shape))
+        self.register_buffer("counters", torch.zeros(FIELDS, dtype=torch.int64))
+        self.register_buffer("tally", torch.zeros(len(TALLY), dtype=torch.int64))
+        self._clock: CallCounter | None = None
+        self._partner: Tensor | None = None
+        self._handle: Any = None
+
+    @property
+    def clock(self) -> CallCounter:
+        """The counts on the host, read from the buffer at the first use and after loading."""
+        if self._clock is None:
+            self._clock = CallCounter.read(self.counters)
+        return self._clock
+
+    def waiting_sums(self) -> batch_sums.Sums:
+        """Return the sums that wait for the next update (the buffers themselves)."""
+        return {name: getattr(self, f"waiting_{name}") for name in self.waiting}
+
+    def _write_clock(self) -> None:
+        if self._clock is not None:
+            with torch.no_grad():
+                self.counters.copy_(self._clock.tensor())
+
+    def _save_to_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        self._write_clock()
+        super()._save_to_state_dict(*args, **kwargs)
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._clock = self._partner = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles leave behind what belongs to this run: a half-done pair and the optimiser's hook."""
+        self._write_clock()
+        return {**self.__dict__, "_clock": None, "_partner": None, "_handle": None}
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
+        self._partner = None
+
+        def wide(tensor: Tensor) -> Tensor:
+            new = fn(tensor)
+            keep = tensor.dtype in WIDE and new.dtype not in WIDE and not isinstance(tensor, nn.Parameter)
+            return tensor.to(new.device) if keep else new
+
+        return super()._apply(wide, *args, **kwargs)
 
 
 class Gathering(ClosedFormState):
@@ -29,8 +145,8 @@ class Gathering(ClosedFormState):
             return None
         if self.cross_from == "target":
             if target is not None:
-                layer_arguments.features("target", target, self.input_dim)
-                layer_arguments.same_shape("target", target, z, "Row k must be the other view of row k.")
+                check_batch("target", target, self.input_dim)
+                check_same_shape("target", target, z, "Row k must be the other view of row k.")
                 return batch_sums.rows(target)
             if self.recipe.update == "call" and not self.clock.paired:
                 raise ValueError(_never(self.recipe.rule.name, self.cross_from))

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lindyn.bridge.layers import layer_arguments
-from lindyn.bridge.layers.predictor_base import Predictor
+from lindyn.bridge.layers.predictor_base import Predictor, check_batch, square_width, whole_number
 from lindyn.equations import weights
 
 
@@ -32,8 +31,8 @@ class LinearPredictor(Predictor):
         self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = False
     ) -> None:
         super().__init__()
-        self.input_dim = layer_arguments.width("input_dim", input_dim)
-        self.output_dim = self.input_dim if output_dim is None else layer_arguments.width("output_dim", output_dim)
+        self.input_dim = whole_number("input_dim", input_dim)
+        self.output_dim = self.input_dim if output_dim is None else whole_number("output_dim", output_dim)
         self.layers = nn.Sequential(nn.Linear(self.input_dim, self.output_dim, bias=bias))
 
     @property
@@ -47,7 +46,7 @@ class LinearPredictor(Predictor):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return z W_p^T (+ bias); see `ClosedFormPredictor.forward`."""
-        layer_arguments.features("z", z, self.input_dim, self.training)
+        check_batch("z", z, self.input_dim, self.training)
         return functional.linear(z, self.W_p, self._linear.bias)
 
 
@@ -70,7 +69,7 @@ class SymmetricLinearPredictor(LinearPredictor):
     """
 
     def __init__(self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None) -> None:
-        super().__init__(layer_arguments.square(input_dim, output_dim))
+        super().__init__(square_width(input_dim, output_dim))
         with torch.no_grad():
             self._linear.weight.copy_(self.W_p)
 
@@ -104,9 +103,9 @@ class MLPPredictor(Predictor):
         self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = True
     ) -> None:
         super().__init__()
-        self.input_dim = layer_arguments.width("input_dim", input_dim)
-        self.hidden_dim = 4096 if hidden_dim is None else layer_arguments.width("hidden_dim", hidden_dim)
-        self.output_dim = self.input_dim if output_dim is None else layer_arguments.width("output_dim", output_dim)
+        self.input_dim = whole_number("input_dim", input_dim)
+        self.hidden_dim = 4096 if hidden_dim is None else whole_number("hidden_dim", hidden_dim)
+        self.output_dim = self.input_dim if output_dim is None else whole_number("output_dim", output_dim)
         self.layers = nn.Sequential(
             nn.Linear(self.input_dim, self.hidden_dim, bias=False),
             nn.BatchNorm1d(self.hidden_dim),
@@ -116,7 +115,7 @@ class MLPPredictor(Predictor):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the prediction, [..., output_dim]; all axes of z but the last are samples."""
-        layer_arguments.features("z", z, self.input_dim, self.training)
+        check_batch("z", z, self.input_dim, self.training)
         return self.layers(z.reshape(-1, self.input_dim)).reshape(*z.shape[:-1], self.output_dim)
 
 
@@ -141,7 +140,7 @@ class SymmetricMLPPredictor(MLPPredictor):
     def __init__(
         self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = True
     ) -> None:
-        super().__init__(layer_arguments.square(input_dim, output_dim), hidden_dim, None, bias)
+        super().__init__(square_width(input_dim, output_dim), hidden_dim, None, bias)
         with torch.no_grad():
             V = self.V
             self._outer[0].weight.copy_(V)
@@ -159,7 +158,7 @@ class SymmetricMLPPredictor(MLPPredictor):
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the prediction, [..., d]; all axes of z but the last are samples."""
-        layer_arguments.features("z", z, self.input_dim, self.training)
+        check_batch("z", z, self.input_dim, self.training)
         V = self.V
         hidden = self.layers[2](self.layers[1](functional.linear(z.reshape(-1, self.input_dim), V)))
         return functional.linear(hidden, V.T, self._outer[1].bias).reshape(*z.shape[:-1], self.output_dim)

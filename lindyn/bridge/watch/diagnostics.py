@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lindyn import _checks
-from lindyn.bridge.layers import layer_arguments
+from lindyn.bridge.layers.predictor_base import whole_number
 from lindyn.bridge.watch.alarm import UNKNOWN, WORDS
 from lindyn.bridge.watch.diagnosis import Diagnosis, diagnose
 from lindyn.bridge.watch.feature_sums import FeatureSums
@@ -71,9 +71,9 @@ class Diagnostics:
         resume: bool = True,
         world: bool = False,
     ):
-        self.every = layer_arguments.count("every", every)
-        self.window = None if window is None else min(layer_arguments.count("window", window), self.every)
-        self.modes, self.writer, self.tell, self.world = layer_arguments.count("modes", modes), writer, tell, world
+        self.every = whole_number("every", every)
+        self.window = None if window is None else min(whole_number("window", window), self.every)
+        self.modes, self.writer, self.tell, self.world = whole_number("modes", modes), writer, tell, world
         self.name, self.predictor = find_predictor(module, predictor)
         self.map = map_kind(self.predictor)
         self._trace = TraceWriter(path, self._configuration(), resume) if _rank() == 0 else None
