@@ -73,6 +73,17 @@ def as_scalar(name: str, value: Any, minimum: float = -np.inf, exclusive: bool =
     return number
 
 
+def as_whole(name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as a whole number >= `minimum`.
+
+    Raises:
+        ValueError: not a whole number, or below `minimum`.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < minimum:
+        raise ValueError(f"{name} must be a whole number >= {minimum}; got {value!r}.")
+    return int(value)
+
+
 def as_psd(name: str, value: Any, n: int | None = None) -> Any:
     """Return `value` as a symmetric positive semi-definite matrix, exactly symmetrised (traced: as it is).
 

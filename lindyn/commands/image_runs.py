@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from lindyn import _files
+
 _FIXED = ("n1", "x", "x_aug", "sigma2", "X", "X_aug_file", "system", "scale", "scale_p", "target_start", "p", "s")
 _FIXED_TOO = (
     "tau0",
@@ -55,12 +57,12 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
     draw_survival(study, figure.subplots(1, 3))
     summary = study.summary()
     figure.savefig(out / "survival.png", dpi=110)
-    (out / "summary.txt").write_text(summary + "\n", encoding="utf-8")
+    _files.write(out / "summary.txt", summary + "\n")
     kept = {name: value for name, value in settings.items() if name not in (*_FIXED, *_FIXED_TOO)}
     kept |= {"n2": settings["n2"] if "n2" in given else N2, "t1": float(study.full.trajectory.t1)}
     if study.source is not None and study.source.augmentation is not None:
         kept |= {name: getattr(study.source.augmentation, name) for name in ("crop", "flip", "noise", "blur")}
-    (out / "run.toml").write_text(to_toml(kept), encoding="utf-8")
+    _files.write(out / "run.toml", to_toml(kept))
     data = study.full.trajectory.save(out / "trajectory.nc")
     (out / "trajectory.png").unlink(missing_ok=True)  # the picture of another run would stand beside these numbers
     print(summary)

@@ -1,9 +1,9 @@
 """`lindyn phase`: portrait, bifurcation diagrams, basin of collapse; a picture and its reading."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
+from lindyn import _files
 from lindyn.commands import options
 
 KINDS = ("portrait", "bifurcation", "two-parameter", "basin", "surface")
@@ -72,10 +72,9 @@ def run(args: argparse.Namespace) -> int:
     _checks.one_of("--kind", args.kind, KINDS)
     given = _given(args)
     from lindyn.commands import phase_pictures
-    from lindyn.commands.simulate import writable_folder
     from lindyn.plotting.style import write
 
-    out = writable_folder(Path(args.out))
+    out = _files.writable_folder(args.out)
     make = getattr(phase_pictures, args.kind.replace("-", "_"))
     figure, words = make(given, vars(args))
     file = out / f"{args.kind}.png"

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from lindyn import _files
+
 DESCRIPTION = """\
 Run the proof of every statement of the papers, on the very equations that lindyn integrates.
 
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         path = Path(args.latex)
         if not path.parent.is_dir():
             raise ValueError(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
-        path.write_text(as_latex_document(chosen), encoding="utf-8")
+        _files.write(path, as_latex_document(chosen))
         print(f"Wrote {len(chosen)} statements to {path}.")
         return 0
     proofs = prove([statement.name for statement in chosen])

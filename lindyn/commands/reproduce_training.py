@@ -100,8 +100,7 @@ def chosen(table: Any, scale: str, wanted: list[str]) -> tuple[Any, ...]:
 
 def finish(plan: Any, ledger: bool) -> None:
     """Print the table of a study, draw its picture, and write the ledger's copy where asked."""
-    from lindyn import papers
-    from lindyn.bridge.studies.training_study import write_json
+    from lindyn import _files, papers
     from lindyn.papers import study_files, study_tables
     from lindyn.plotting import study_pictures as pictures
     from lindyn.plotting import style
@@ -115,7 +114,7 @@ def finish(plan: Any, ledger: bool) -> None:
         style.write(picture, written[-1], "png")
     if ledger:
         path = papers.folder(plan.table.paper) / "studies" / f"{plan.table.name}-{plan.scale}.json"
-        write_json(path, study_files.slim(content))
+        _files.write_json(path, study_files.slim(content))
         written.append(path)
     print("wrote " + ", ".join(map(str, written)))
 

@@ -1,10 +1,10 @@
 """`lindyn simulate`: one system from flags or a TOML file; saves the trajectory and a picture."""
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
+from lindyn import _files
 from lindyn.commands import options
 
 DESCRIPTION = """\
@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the system and write its files; 0 if it reached the end, 1 if it ended early."""
     settings, given = options.configuration(args)
-    out = writable_folder(Path(args.out))
+    out = _files.writable_folder(args.out)
     if settings["images"] is not None:
         from lindyn.commands.image_runs import run_images
 
@@ -75,7 +75,7 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     from lindyn.commands.run_text import describe
     from lindyn.plotting.trajectory_picture import save_picture
 
-    (out / "run.toml").write_text(options.to_toml(settings), encoding="utf-8")
+    _files.write(out / "run.toml", options.to_toml(settings))
     data = trajectory.save(out / "trajectory.nc")
     with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
         picture = save_picture(trajectory, out / "trajectory.png")
@@ -84,20 +84,3 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     print(describe(trajectory))
     print(f"Wrote {data}, {picture} and {out / 'run.toml'}.")
     return 0 if trajectory.succeeded else 1
-
-
-def writable_folder(out: Path) -> Path:
-    """Make the output folder.
-
-    Raises:
-        ValueError: it cannot be made or written to.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"Cannot make the output folder {out}: {error.strerror}. Choose another with --out."
-        ) from error
-    if not os.access(out, os.W_OK):
-        raise ValueError(f"Cannot write to the output folder {out}: permission denied. Choose another with --out.")
-    return out

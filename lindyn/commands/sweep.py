@@ -1,11 +1,11 @@
 """`lindyn sweep`: a map of what becomes of a mode over its parameters, with a picture and a reading of it."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from lindyn import _files
 from lindyn.commands import options
 
 DESCRIPTION = """\
@@ -120,12 +120,8 @@ def _sweep(given: dict[str, Any], settings: dict[str, Any], out: Path, scheduler
         with connect(scheduler) as client:
             ds = lindyn.sweep(**given, **settings, store=store, client=client)
     if store is None:
-        draft = out.with_name(f".{out.name}.{os.getpid()}.draft")
-        try:
-            ds.to_netcdf(draft, engine="scipy")
-            draft.replace(out)
-        finally:
-            draft.unlink(missing_ok=True)
+        with _files.draft(out) as file:
+            ds.to_netcdf(file, engine="scipy")
     return ds
 
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from lindyn import _files
 from lindyn.commands.flags import take_flags_anywhere
 
 DESCRIPTION = """\
@@ -85,10 +86,10 @@ def run(args: argparse.Namespace) -> int:
             "Give what to validate: a checkpoint, a folder of lindyn train (lindyn validate lindyn-out/train), a "
             "trace.jsonl, or --features FILE. --layouts lists the checkpoints that are read."
         )
-    from lindyn.bridge.report import output_files, report_files, terminal
+    from lindyn.bridge.report import report_files, terminal
 
     answer = _validate(args, paths, keys, args.features)
-    folder = output_files.write_whole(args.out or DEFAULT_OUT, report_files.files(answer))
+    folder = _files.write_folder(args.out or DEFAULT_OUT, report_files.files(answer), "the report")
     print(terminal.summary(answer, str(folder / "report.html")), end="")
     return 0
 
@@ -130,7 +131,7 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
     features = args.features or [None, None]
     if len(features) != 2:
         raise ValueError(f"--compare with --features takes two of them, for A and for B; got {len(features)}.")
-    from lindyn.bridge.report import output_files, report_files
+    from lindyn.bridge.report import report_files
     from lindyn.bridge.report.compare import compare
     from lindyn.bridge.report.compare_text import summary
     from lindyn.bridge.report.schema import read_report
@@ -140,7 +141,9 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
         is_report = path.endswith(".json")
         answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
     found = compare(*answers)
-    folder = output_files.write_whole(args.out or f"{DEFAULT_OUT}-compare", report_files.files_of_comparison(found))
+    folder = _files.write_folder(
+        args.out or f"{DEFAULT_OUT}-compare", report_files.files_of_comparison(found), "the report"
+    )
     print(summary(found, str(folder / "report.html")), end="")
     return 0
 

@@ -7,8 +7,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from lindyn import _files
 from lindyn.papers.figure_claims import expected
-from lindyn.papers.figure_scripts import FigureResult, find, run_figure, writable_folder
+from lindyn.papers.figure_scripts import FigureResult, find, run_figure
 
 TICK = 0.2  # seconds between two calls of `watch`
 Watch = Callable[[list[int], list[FigureResult]], None]
@@ -38,7 +39,7 @@ def reproduce(
         OSError: `out` cannot be written to.
     """
     scripts = find(paper, figure)
-    folder = writable_folder(Path(out))
+    folder = _files.writable_folder(out)
     cost = {number: expected(paper)["figure"][str(number)].get("cost", 0) for number in scripts}
     order = sorted(scripts, key=lambda number: -cost[number])  # the long ones first, so that the end is even
     results: list[FigureResult] = []

@@ -6,15 +6,12 @@ so that the numbers file alone gives the picture and the verdict again.
 """
 
 import argparse
-import contextlib
 import dataclasses
 import importlib.util
 import io
 import json
-import os
 import re
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -26,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import lindyn
-from lindyn import _checks
+from lindyn import _checks, _files
 from lindyn.papers.figure_claims import Claim, expected, resource_folder
 
 _NAME = re.compile(r"(?P<paper>\w+)_fig(?P<number>\d+)$")
@@ -98,21 +95,6 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def writable_folder(out: Path) -> Path:
-    """Make the output folder and return it.
-
-    Raises:
-        OSError: it cannot be made or written to; nothing was changed.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=out, prefix=".lindyn-"):
-            pass
-    except OSError as error:
-        raise OSError(f"Cannot write to {out}: {error.strerror}. Give another folder with --out.") from error
-    return out
-
-
 def run_figure(path: Path, out: Path, **parameters: Any) -> FigureResult:
     """Run one script: compute, check, write the numbers, and, where the claims came out as expected, the picture.
 
@@ -169,7 +151,7 @@ def _write(data: dict[str, Any], claims: list[Claim], figure: Any, out: Path, st
             (out / f"{stem}{ending}").unlink(missing_ok=True)
         else:
             contents[ending] = _rendered(figure, ending)
-    return [_replace(out / f"{stem}{ending}", content) for ending, content in contents.items()]
+    return [_write(out / f"{stem}{ending}", content) for ending, content in contents.items()]
 
 
 def _rendered(figure: Any, ending: str) -> bytes:
@@ -188,21 +170,11 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
-def _replace(path: Path, content: bytes) -> Path:
-    """Write a file beside its place and move it there."""
+def _write(path: Path, content: bytes) -> Path:
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
+        return _files.write(path, content)
     except OSError as error:
         raise OSError(f"Cannot write {path}: {error.strerror}. Earlier files are as they were.") from error
-    return path
 
 
 def load_numbers(path: Path) -> dict[str, Any]:
@@ -229,7 +201,7 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=f"Draw and check {path.stem}.")
     parser.add_argument("--out", type=Path, default=Path("lindyn-out") / path.stem.split("_")[0], metavar="DIR")
     try:
-        result = run_figure(path, writable_folder(parser.parse_args(argv).out))
+        result = run_figure(path, _files.writable_folder(parser.parse_args(argv).out))
     except OSError as error:
         print(f"lindyn: error: {error}", file=sys.stderr)
         return 2

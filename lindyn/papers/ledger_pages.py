@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lindyn import _files
 from lindyn.papers import study_files, study_tables
 from lindyn.papers.ledger import PAPERS, STATUSES, Judged, folder, judge, load
 
@@ -131,8 +132,7 @@ def write_report(paper: str, path: Any = None, figures: Mapping[int, Any] | None
         The path.
     """
     path = folder(paper) / "REPORT.md" if path is None else Path(path)
-    path.write_text(report(paper, figures), encoding="utf-8")
-    return path
+    return _files.write(path, report(paper, figures))
 
 
 def is_stale(paper: str) -> bool:
@@ -175,6 +175,4 @@ def with_slips(page: str) -> str:
 
 def write_slips(path: Any) -> Path:
     """Rewrite the list of slips of a page in place, and return its path."""
-    path = Path(path)
-    path.write_text(with_slips(path.read_text(encoding="utf-8")), encoding="utf-8")
-    return path
+    return _files.write(path, with_slips(Path(path).read_text(encoding="utf-8")))

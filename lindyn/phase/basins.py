@@ -10,7 +10,6 @@ from scipy.stats import norm
 from lindyn import _checks
 from lindyn.phase.fates import follow_fates
 from lindyn.phase.system import PARAMETERS, PhaseSystem
-from lindyn.solve.ode import whole
 
 Sampler = Callable[[np.random.Generator, int], np.ndarray]
 DISTRIBUTIONS = ("uniform", "normal", "loguniform", "constant")
@@ -186,7 +185,7 @@ def basin_fraction(
         ValueError: see `distribution`.
     """
     draw, words = distribution(starts, system)
-    drawn = draw(np.random.default_rng(seed), whole("count", count))
+    drawn = draw(np.random.default_rng(seed), _checks.as_whole("count", count))
     if np.any(drawn["s"] < 0):
         raise ValueError(f"s must be >= 0; the distribution {words} draws {drawn['s'].min():g}.")
     told = follow_fates(system, drawn["p"], drawn["s"], drawn.get("tau"), rtol=rtol)
@@ -213,7 +212,7 @@ def wilson(successes: int, count: int, level: float = 0.95) -> tuple[float, floa
     """
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1; got {level:g}. A usual one is 0.95.")
-    if not 0 <= successes <= whole("count", count):
+    if not 0 <= successes <= _checks.as_whole("count", count):
         raise ValueError(f"successes must be between 0 and {count}; got {successes}.")
     z = float(norm.ppf((1 + level) / 2))
     share = successes / count

@@ -11,7 +11,6 @@ from lindyn.phase.fates import follow_fates
 from lindyn.phase.manifold import follow_back
 from lindyn.phase.saddle import p_minus_of
 from lindyn.phase.system import PhaseSystem
-from lindyn.solve.ode import whole
 
 SCAN = 61  # levels of s tried before bisection
 RADIUS = 1e-3  # of the saddle's own size: where the quadratic patch ends; it is good to its cube
@@ -75,7 +74,7 @@ def separatrix_surface(
     """
     if system.beta is None:
         raise ValueError("With tau held the separatrix is a curve; use phase.separatrix(system).")
-    box, curves = check_box(system, box), whole("curves", curves)
+    box, curves = check_box(system, box), _checks.as_whole("curves", curves)
     saddle = p_minus_of(system)
     patch, slow, fast = _patch(system, saddle)
     if slow.imag != 0:

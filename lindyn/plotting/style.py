@@ -4,16 +4,20 @@ Colours mean one thing everywhere: stable red, unstable green, flow blue, invari
 shape and fill say the same again, so that a grey print loses nothing; families of curves run from dark to light.
 """
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from lindyn import _files
 
 STABLE, UNSTABLE, FLOW = "#c8102e", "#0b8a3a", "#3b6fb6"
 INK, GREY, PALE = "#1a1a1a", "0.55", "0.85"
@@ -122,7 +126,8 @@ def write(figure: Figure, file: Any, ending: str) -> None:
     level = fonts.level
     fonts.setLevel(logging.ERROR)  # it warns of the dates inside matplotlib's own fonts
     try:
-        with settings():  # ticks and texts are made when the figure is written
-            figure.savefig(file, format=ending, dpi=DPI, metadata=undated[ending])
+        whole = _files.draft(file) if isinstance(file, str | Path) else contextlib.nullcontext(file)
+        with whole as target, settings():  # ticks and texts are made when the figure is written
+            figure.savefig(target, format=ending, dpi=DPI, metadata=undated[ending])
     finally:
         fonts.setLevel(level)

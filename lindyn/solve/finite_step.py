@@ -16,7 +16,7 @@ from lindyn.flows.full import WeightFlow
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.sampling import GaussianViews, RecordedViews
 from lindyn.solve import rule_steps
-from lindyn.solve.ode import SAVED, any_traced, check_start, whole
+from lindyn.solve.ode import SAVED, any_traced, check_start
 from lindyn.solve.reductions import StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
 from lindyn.states import ModeWeightState, WeightState
@@ -81,9 +81,9 @@ def descend(
     momentum = _checks.as_scalar("momentum", momentum, minimum=0.0)
     if momentum >= 1:
         raise ValueError(f"momentum must be below 1; got {momentum:g}.")
-    alpha, steps = learning_rate / (1 - momentum), whole("steps", steps)
+    alpha, steps = learning_rate / (1 - momentum), _checks.as_whole("steps", steps)
     gamma_a = _gamma_a(flow, alpha)
-    save_every = max(1, steps // (SAVED - 1)) if save_every is None else whole("save_every", save_every)
+    save_every = max(1, steps // (SAVED - 1)) if save_every is None else _checks.as_whole("save_every", save_every)
     source = _source(flow, batch, samples)
     reduced = reduce_flow(flow, rules.complete(flow, y0), "printed" if source is not None else "auto")
     plan = (steps, save_every, batch)
@@ -111,7 +111,7 @@ def _source(flow: Any, batch: int | None, samples: Any) -> Any:
         if samples is not None:
             raise ValueError("samples were given without batch; say how many samples a step takes, e.g. batch=128.")
         return None
-    whole("batch", batch)
+    _checks.as_whole("batch", batch)
     if not isinstance(flow, WeightFlow):
         raise ValueError(f"Minibatches need a WeightFlow; got {type(flow).__name__}. Leave batch out.")
     source = GaussianViews.of(flow.data) if samples is None else samples

@@ -1,17 +1,14 @@
 """A trajectory as one netCDF file: lindyn writes and reads it with scipy alone, xarray opens it."""
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import lindyn
-from lindyn import _checks, flows, states
+from lindyn import _checks, _files, flows, states
 from lindyn.flows.full import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments, SamplingError
@@ -110,23 +107,15 @@ def save(traj: Trajectory, path: Any) -> Path:
     if not path.parent.is_dir():
         raise FileError(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    except OSError as error:
-        raise FileError(f"Cannot write {path}: {error.strerror}. Choose a folder you may write to.") from error
-    os.close(handle)
-    try:
-        with netcdf_file(name, "w", version=2) as file:
+        with _files.draft(path) as beside, netcdf_file(str(beside), "w", version=2) as file:
             variables, text = _described(traj)
             for key, value in text.items():
                 setattr(file, key, value)
             _write(file, variables)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+    except PermissionError as error:
+        raise FileError(f"Cannot write {path}: {error.strerror}. Choose a folder you may write to.") from error
     except OSError as error:
         raise FileError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
     return path
 
 

@@ -101,7 +101,7 @@ def simulate(
         solver=_checks.one_of("solver", solver, SOLVERS),
         dense=bool(dense),
         steady_state=_steady_tolerance(steady_state),
-        max_steps=whole("max_steps", max_steps),
+        max_steps=_checks.as_whole("max_steps", max_steps),
         elementwise=isinstance(y0, ELEMENTWISE),
         progress=progress,
     )
@@ -194,10 +194,3 @@ def _steady_tolerance(steady_state: bool | float) -> float | None:
     if steady_state is False:
         return None
     return 1e-9 if steady_state is True else _checks.as_scalar("steady_state", steady_state, 0.0, exclusive=True)
-
-
-def whole(name: str, value: Any) -> int:
-    """Return `value` as a whole number >= 1, or raise ValueError."""
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
-    return int(value)

@@ -7,7 +7,6 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn.flows import choices
-from lindyn.solve.ode import whole
 from lindyn.sweeps import axes as ax
 from lindyn.sweeps.execution import execute
 from lindyn.sweeps.grid import Grid
@@ -109,13 +108,13 @@ def sweep_matrices(
         raise ValueError("predictor must be 'trained' or 'symmetrised'; got 'identity', under which nothing is learnt.")
     settings = {
         "system": _checks.one_of("system", system, SYSTEMS),
-        "n1": whole("n1", n1),
-        "n2": whole("n2", n2),
+        "n1": _checks.as_whole("n1", n1),
+        "n2": _checks.as_whole("n2", n2),
         "t1": _checks.as_scalar("t1", t1, minimum=0.0, exclusive=True),
         "target": target,
         "predictor": predictor,
         "rtol": _checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True),
-        "max_steps": whole("max_steps", max_steps),
+        "max_steps": _checks.as_whole("max_steps", max_steps),
         "grown": _checks.as_scalar("grown", grown, minimum=0.0, exclusive=True),
     }
     parsed = _parameters(given, target)
@@ -141,7 +140,7 @@ def _parameters(given: dict[str, Any], target: str) -> dict[str, float | ax.Axis
 def _seed_axis(seeds: Any) -> ax.Axis:
     """Return the axis of random starts."""
     if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
-        values = np.arange(whole("seeds", seeds))
+        values = np.arange(_checks.as_whole("seeds", seeds))
     else:
         values = np.asarray(seeds)
         if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iu" or np.any(values < 0):

@@ -7,7 +7,6 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn.flows import choices
-from lindyn.solve.ode import whole
 from lindyn.sweeps import axes as ax
 from lindyn.sweeps.execution import execute
 from lindyn.sweeps.grid import Grid
@@ -108,7 +107,7 @@ def sweep(
         "predictor": predictor,
         "engine": _checks.one_of("engine", engine, ENGINES),
         "rtol": _checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True),
-        "max_steps": whole("max_steps", max_steps),
+        "max_steps": _checks.as_whole("max_steps", max_steps),
         "grown": _checks.as_scalar("grown", grown, minimum=0.0, exclusive=True),
         "start": PARABOLA if isinstance(s, str) else "given",
     }

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from lindyn import _files
 from lindyn.sweeps.grid import Block
 from lindyn.sweeps.plan import Plan, attributes, clash, configuration, row_bytes
 
@@ -84,10 +85,7 @@ class Store:
     def _make(cls, path: Path, plan: Plan, chunks: tuple[int, ...]) -> "Store":
         """Make the store beside its place and move it there, so that it appears whole."""
         zarr = _zarr()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-        shutil.rmtree(draft, ignore_errors=True)
-        try:
+        with _files.draft_folder(path) as draft:
             group = zarr.create_group(draft, zarr_format=3, attributes=_json(attributes(plan)))
             group.attrs["block_shape"] = list(chunks)
             for axis in plan.grid.axes:
@@ -104,11 +102,6 @@ class Store:
                 warnings.simplefilter("ignore")  # zarr 3 warns that consolidated metadata is not in its standard yet
                 zarr.consolidate_metadata(group.store)
             (draft / MARKS).mkdir()
-            if path.exists():
-                path.rmdir()
-            draft.rename(path)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
         return cls(path, zarr.open_group(path, mode="r+"), chunks)
 
     def done(self) -> set[Block]:
@@ -116,7 +109,9 @@ class Store:
         folder = self.path / MARKS
         if not folder.is_dir():
             return set()
-        return {_block(name) for name in os.listdir(folder) if not name.endswith(".partial")}
+        return {
+            _block(name) for name in os.listdir(folder) if not name.startswith(".") and not name.endswith(".partial")
+        }
 
     def has(self, block: Block) -> bool:
         """Return whether a block is complete."""
@@ -135,16 +130,11 @@ class Store:
             files.append(self.path / name / target.metadata.encode_chunk_key(block))
         for file in files:
             if file.exists():  # zarr leaves out a chunk that holds nothing but its fill value
-                _sync(file)
-                _sync(file.parent)
+                _files.to_disk(file)
+                _files.to_disk(file.parent)
         folder = self.path / MARKS
         folder.mkdir(exist_ok=True)
-        mark = folder / _name(block)
-        draft = mark.with_name(f"{mark.name}.{os.getpid()}.partial")
-        draft.touch()
-        _sync(draft)
-        draft.replace(mark)
-        _sync(folder)
+        _files.write(folder / _name(block), b"", sync=True)
 
     def dataset(self) -> Any:
         """Return the store as a Dataset that reads what is looked at."""
@@ -170,15 +160,6 @@ def _name(block: Block) -> str:
 
 def _block(name: str) -> Block:
     return () if name == "all" else tuple(map(int, name.split(".")))
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _zarr() -> Any:

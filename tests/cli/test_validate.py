@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lindyn.bridge.report import output_files
+from lindyn import _files
 from lindyn.cli import main, parser
 from lindyn.commands.validate import split_words
 from tests.bridge.validation.test_page import read
@@ -111,7 +111,7 @@ def test_wrong_calls_are_one_sentence_and_write_nothing(capsys, tmp_path, words,
 
 def test_a_report_that_fails_leaves_the_old_one(capsys, tmp_path, monkeypatch):
     out = tmp_path / "report"
-    output_files.write_whole(out, {"report.html": "old", "figures/a.png": b"old", "other.txt": "mine"})
+    _files.write_folder(out, {"report.html": "old", "figures/a.png": b"old", "other.txt": "mine"})
     real = Path.rename
 
     def refuse(self, target):
@@ -121,7 +121,7 @@ def test_a_report_that_fails_leaves_the_old_one(capsys, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(OSError, match=r"No space left on device\. Nothing was changed"):
-        output_files.write_whole(out, {"report.html": "new", "figures/b.png": b"new"})
+        _files.write_folder(out, {"report.html": "new", "figures/b.png": b"new"})
     monkeypatch.undo()
     found = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
     assert found == {"report.html": b"old", "figures/a.png": b"old", "other.txt": b"mine"}
@@ -129,13 +129,13 @@ def test_a_report_that_fails_leaves_the_old_one(capsys, tmp_path, monkeypatch):
 
 
 def test_a_new_report_replaces_the_old_one_and_nothing_else(tmp_path):
-    output_files.write_whole(tmp_path / "r", {"report.html": "old", "figures/a.png": b"old", "mine.txt": "mine"})
-    output_files.write_whole(tmp_path / "r", {"report.html": "new", "figures/b.png": b"new"})
+    _files.write_folder(tmp_path / "r", {"report.html": "old", "figures/a.png": b"old", "mine.txt": "mine"})
+    _files.write_folder(tmp_path / "r", {"report.html": "new", "figures/b.png": b"new"})
     found = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
     assert found == {"report.html", "figures/b.png", "mine.txt"}
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(ValueError, match=r"is a file\. Choose another"):
-        output_files.write_whole(tmp_path / "file", {"report.html": "new"})
+        _files.write_folder(tmp_path / "file", {"report.html": "new"})
 
 
 def test_flags_stand_anywhere_with_their_values():

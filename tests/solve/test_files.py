@@ -139,7 +139,7 @@ def test_unwritable_places(tmp_path):
     if not os.access(locked, os.W_OK):  # root may write anywhere
         with pytest.raises(netcdf.FileError, match="Choose a folder you may write to"):
             run.save(locked / "run.nc")
-    assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.rglob("*.draft"))
 
 
 def test_a_folder_that_refuses(tmp_path, monkeypatch):
@@ -148,7 +148,7 @@ def test_a_folder_that_refuses(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(netcdf.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(netcdf, "_write", refuse)
     with pytest.raises(netcdf.FileError, match=r"Permission denied\. Choose a folder you may write to"):
         solved("one mode").save(tmp_path / "run.nc")
 
@@ -161,7 +161,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch, step):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(*((netcdf, "_write") if step == "_write" else (netcdf.os, "replace")), full)
+    monkeypatch.setattr(*((netcdf, "_write") if step == "_write" else (os, "replace")), full)
     with pytest.raises(netcdf.FileError, match=r"Cannot write .*run\.nc: No space left on device"):
         solved("one mode").save(path)
     assert path.read_bytes() == before

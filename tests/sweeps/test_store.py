@@ -38,7 +38,7 @@ def identical(one, other):
 
 def blocks(store):
     folder = store / ".blocks"
-    return sum(not name.endswith(".partial") for name in os.listdir(folder)) if folder.is_dir() else 0
+    return sum(not name.startswith(".") for name in os.listdir(folder)) if folder.is_dir() else 0
 
 
 def test_a_store_holds_what_memory_holds(tmp_path, whole):

@@ -1,11 +1,11 @@
 """What a finished run says: one picture and one paragraph."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lindyn import _files
 from lindyn.bridge.training.config import TrainConfig
 
 
@@ -21,7 +21,7 @@ def write_report(folder: Path, config: TrainConfig, trace: Path | None, metrics:
     text = summary(config, readings, metrics, result, folder)
     if config.run.theory:
         text += _write_theory(folder)
-    (folder / "summary.txt").write_text(text, encoding="utf-8")
+    _files.write(folder / "summary.txt", text)
     return text
 
 
@@ -99,10 +99,3 @@ def _seen(trace: Any) -> str:
 
 def _percent(share: float) -> str:
     return "not a number" if share != share else f"{100 * share:.1f} %"
-
-
-def write_result(folder: Path, result: dict[str, Any]) -> None:
-    """Write result.json, whole or not at all."""
-    draft = folder / ".result.json.draft"
-    draft.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    draft.replace(folder / "result.json")

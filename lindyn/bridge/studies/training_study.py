@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import lindyn
+from lindyn import _files
 from lindyn.bridge.run import training_prediction
 from lindyn.bridge.studies.table_presets import StudyRow, Table
 from lindyn.bridge.training import sections
@@ -134,23 +135,11 @@ class Study:
 
     def write(self) -> None:
         """Write the study file beside its place and move it there."""
-        write_json(self.path, self.content())
+        _files.write_json(self.path, self.content())
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(values, default=list))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file whole or not at all.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def measured(out: Path, job: Job) -> dict[str, Any] | None:
@@ -257,9 +246,9 @@ def execute(out: Path, job: Job) -> dict[str, Any]:
     found = _read(folder / MEASURED)
     if found is None:
         found = _trained(config, folder)
-        write_json(folder / MEASURED, found)
+        _files.write_json(folder / MEASURED, found)
     predicted = {"method": training_prediction.METHOD, **measured_run.theory_of(Run(folder, config))}
-    write_json(folder / THEORY, predicted)
+    _files.write_json(folder / THEORY, predicted)
     return {**found, "theory": predicted}
 
 

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 
+from lindyn import _files
 from lindyn.bridge.training import evaluation, target_network
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
@@ -84,7 +85,7 @@ class History(pl.Callback):
         """Drop what lies ahead of where training starts."""
         if trainer.is_global_zero:
             kept = [row for row in read_history(self.path) if row["step"] <= trainer.global_step]
-            self.path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+            _files.write(self.path, "".join(json.dumps(row) + "\n" for row in kept))
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Add up the loss on the device."""

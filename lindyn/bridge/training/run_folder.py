@@ -1,6 +1,5 @@
 """Checkpoints that are whole or absent, and the folder of a run."""
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
+from lindyn import _files
 from lindyn.bridge.training.config import TrainConfig
 
 NAME = "step={step:08d}"
@@ -24,16 +24,11 @@ class SafeFiles(TorchCheckpointIO):
             OSError: it could not be written (a full disk, no permission); earlier checkpoints are untouched.
         """
         file = Path(path)
-        draft = file.with_name(f".{file.name}.draft")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as opened:
+            with _files.draft(file, sync=True) as beside, beside.open("wb") as opened:
                 torch.save(checkpoint, opened)
-                opened.flush()
-                os.fsync(opened.fileno())
-            draft.replace(file)
         except (OSError, RuntimeError) as error:  # torch turns a short write into a RuntimeError
-            draft.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
             kept = latest(file.parent)
             raise OSError(

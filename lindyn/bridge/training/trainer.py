@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from lindyn import _files
 from lindyn.bridge.run import training_report
 from lindyn.bridge.training import callbacks, evaluation, networks, run_folder
 from lindyn.bridge.training.config import TrainConfig
@@ -235,9 +236,7 @@ def _claim(folder: Path, config: TrainConfig, fresh: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if fresh:
             _clear(folder)
-        draft = folder / ".run.toml.draft"
-        draft.write_text(config.to_toml(), encoding="utf-8")
-        draft.replace(folder / "run.toml")
+        _files.write(folder / "run.toml", config.to_toml())
     except OSError as error:
         raise OSError(
             f"Cannot write to run.folder {folder}: {error.strerror}. Choose another with run.folder=..."
@@ -272,7 +271,7 @@ def _finish(folder: Path, config: TrainConfig, module: SelfSupervised, source: S
         result["untrained"] = evaluation.evaluate(fresh, source, config, untrained=True)
         if config.run.evaluation == "images":
             result |= evaluation.on_images(module, source, config)
-    training_report.write_result(folder, result)
+    _files.write_json(folder / "result.json", result)
     run = Run(folder, config)
     training_report.write_report(folder, config, run.trace, run.metrics, result)
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from lindyn import _checks
 from lindyn.solve.lanes import layout, problem, sign_change
 from lindyn.solve.lanes.block import log2_bits
 from lindyn.solve.lanes.kernel import build
 from lindyn.solve.lanes.problem import LaneProblem, LaneResult
 from lindyn.solve.lanes.thresholds import STIFF_REACH
-from lindyn.solve.ode import whole
 
 CHUNK = 4096  # lanes a thread takes at a time, at most: 1 MB of work space
 LEAST = 64  # lanes, at least: the places of a block empty out at the end of a chunk
@@ -78,7 +78,7 @@ def solve_lanes(
     given = (alpha_p, beta, eta_p, eta_s, x, x_aug, p, s, tau)
     values = dict(zip((*problem.CONSTANTS, *problem.STATE), given, strict=True))
     task = problem.check(values, t1, target, tau_mode, predictor, rtol, max_steps)
-    threads = available_cores() if threads is None else whole("threads", threads)
+    threads = available_cores() if threads is None else _checks.as_whole("threads", threads)
     result = LaneResult.empty(task.n)
     kernel = build(task.fixed_p, task.fixed_tau)
     chunks: queue.SimpleQueue[slice] = queue.SimpleQueue()

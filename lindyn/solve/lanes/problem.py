@@ -11,7 +11,6 @@ from lindyn.flows import choices
 from lindyn.solve.lanes import layout
 from lindyn.solve.lanes.layout import STATUSES
 from lindyn.solve.lanes.thresholds import COLLAPSE, COLLAPSED_SHARE, ESCAPE, EVENTS, NONE, escape_level
-from lindyn.solve.ode import whole
 
 RTOL = 1e-8  # p99 of the final state's relative error is then under 1e-6
 RTOL_RANGE = (1e-13, 1e-2)
@@ -147,7 +146,7 @@ def check(
     if not RTOL_RANGE[0] <= rtol <= RTOL_RANGE[1]:
         raise ValueError(f"rtol must be between {RTOL_RANGE[0]:g} and {RTOL_RANGE[1]:g}; got {rtol:g}.")
     n = next(iter(lengths.values()), 1)
-    return LaneProblem(arrays, n, t1, target, tau_mode, predictor, rtol, whole("max_steps", max_steps))
+    return LaneProblem(arrays, n, t1, target, tau_mode, predictor, rtol, _checks.as_whole("max_steps", max_steps))
 
 
 def _lane_array(name: str, value: Any) -> np.ndarray:

@@ -1,0 +1,89 @@
+"""Files and folders that are whole or not there: a failure in the middle leaves what was, and no draft."""
+
+import os
+
+import pytest
+
+from lindyn import _files
+
+
+def everything(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("sync", [False, True])
+def test_a_file_is_written_whole(tmp_path, sync):
+    path = tmp_path / "a.txt"
+    assert _files.write(path, "one é\n", sync=sync) == path
+    assert path.read_bytes() == "one é\n".encode()
+    _files.write(path, b"two", sync=sync)
+    assert everything(tmp_path) == {"a.txt": b"two"}
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("no"), KeyboardInterrupt()])
+def test_a_failure_in_the_middle_leaves_the_old_file_and_no_draft(tmp_path, error):
+    path = _files.write(tmp_path / "a.txt", "old")
+    with pytest.raises(type(error)), _files.draft(path) as file:
+        file.write_bytes(b"half of the n")
+        raise error
+    assert everything(tmp_path) == {"a.txt": b"old"}
+    with pytest.raises(type(error)), _files.draft(tmp_path / "b.txt"):
+        raise error
+    assert everything(tmp_path) == {"a.txt": b"old"}
+
+
+def test_a_move_that_fails_leaves_the_old_file_and_no_draft(tmp_path, monkeypatch):
+    path = _files.write(tmp_path / "a.json", "old")
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(OSError, match="No space left"):
+            _files.write_json(path, {"a": 1})
+    assert everything(tmp_path) == {"a.json": b"old"}
+    _files.write_json(tmp_path / "deep" / "er" / "b.json", {"a": 1})
+    assert (tmp_path / "deep" / "er" / "b.json").read_text() == '{\n "a": 1\n}\n'
+
+
+def test_a_folder_that_is_not_there_or_is_a_file_is_an_os_error(tmp_path):
+    _files.write(tmp_path / "a", "old")
+    for path in (tmp_path / "none" / "b", tmp_path / "a" / "b", tmp_path):
+        with pytest.raises(OSError):
+            _files.write(path, "new")
+    assert everything(tmp_path) == {"a": b"old"}
+
+
+def test_a_link_is_followed_and_what_is_no_file_is_written_to_itself(tmp_path):
+    _files.write(tmp_path / "a", "old")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    _files.write(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "a").read_text() == "new"
+    _files.write(os.devnull, "gone")
+    assert not os.path.isfile(os.devnull) and os.path.exists(os.devnull)
+
+
+def test_a_folder_appears_whole_or_not_at_all(tmp_path):
+    place = tmp_path / "store"
+    with pytest.raises(ZeroDivisionError), _files.draft_folder(place) as folder:
+        (folder / "half").write_text("x")
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+    place.mkdir()  # an empty folder gives way
+    with _files.draft_folder(place) as folder:
+        (folder / "all").write_text("x")
+        assert list(place.iterdir()) == []
+    assert everything(tmp_path) == {"store/all": b"x"}
+    with pytest.raises(OSError), _files.draft_folder(place) as folder:
+        (folder / "other").write_text("y")
+    assert everything(tmp_path) == {"store/all": b"x"} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
+    (tmp_path / "taken").write_text("mine")
+    for place in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        with pytest.raises(OSError, match=r"Cannot make the output folder .*Choose another with --out\."):
+            _files.writable_folder(place)
+    assert _files.writable_folder(tmp_path / "a" / "b").is_dir()
+    assert everything(tmp_path) == {"taken": b"mine"}
