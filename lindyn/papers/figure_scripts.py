@@ -151,7 +151,7 @@ def _write(data: dict[str, Any], claims: list[Claim], figure: Any, out: Path, st
             (out / f"{stem}{ending}").unlink(missing_ok=True)
         else:
             contents[ending] = _rendered(figure, ending)
-    return [_write(out / f"{stem}{ending}", content) for ending, content in contents.items()]
+    return [_whole(out / f"{stem}{ending}", content) for ending, content in contents.items()]
 
 
 def _rendered(figure: Any, ending: str) -> bytes:
@@ -170,7 +170,7 @@ def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
 
 
-def _write(path: Path, content: bytes) -> Path:
+def _whole(path: Path, content: bytes) -> Path:
     try:
         return _files.write(path, content)
     except OSError as error:
