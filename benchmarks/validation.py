@@ -22,7 +22,7 @@ from torch import nn
 from lindyn.bridge import laws
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FeatureBatch
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 
 BATCH = 512
 

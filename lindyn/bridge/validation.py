@@ -13,12 +13,12 @@ from lindyn.bridge.features import feature_request, features_alone
 from lindyn.bridge.features.feature_request import Request
 from lindyn.bridge.laws import growth, loss_scale, untrained
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
-from lindyn.bridge.records import OverTraining, Pieces, Validation
+from lindyn.bridge.records import Curves, Pieces, Validation
 from lindyn.bridge.report import advice as advising
 from lindyn.bridge.report.headline import headline
 from lindyn.bridge.run import curves, linear_network, mode_measurements, trace_run
 from lindyn.bridge.run.rates import rates_of
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation_request import AUTO
 from lindyn.bridge.validation_stages import Stages
@@ -176,7 +176,7 @@ def _without_networks(pieces: Pieces) -> Pieces:
 
 def _over_training(
     given: inputs.Inputs, readings: Sequence[tuple[Pieces, MeasuredNetwork]], rates: Rates, notes: list[str]
-) -> OverTraining | None:
+) -> Curves | None:
     """Return the curves: by checkpoints where there are enough with features, else by a trace that has more."""
     whole = [(pieces, measured) for pieces, measured in readings if measured.F is not None]
     trace, settings = given.trace, readings[-1][0].settings
@@ -191,7 +191,7 @@ def _over_training(
     return over if given.run is None else linear_network.with_own_theory(over, given.run.parent)
 
 
-def _tried(make: Callable[[], OverTraining], notes: list[str]) -> OverTraining | None:
+def _tried(make: Callable[[], Curves], notes: list[str]) -> Curves | None:
     """Return curves, or None with a note where the trace beside the checkpoints does not give any."""
     try:
         return make()
@@ -221,7 +221,7 @@ def _answer(
     rates: Rates,
     measured: MeasuredNetwork,
     words: str,
-    over: OverTraining | None,
+    over: Curves | None,
     modes: Any,
     readings: Sequence[tuple[Pieces, MeasuredNetwork]] = (),
 ) -> Validation:

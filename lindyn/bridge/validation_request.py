@@ -9,7 +9,7 @@ import torch
 
 from lindyn.bridge.measure.block_sums import FEWEST
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.trainer import RESULT
 
 AUTO = "auto"

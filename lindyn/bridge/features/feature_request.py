@@ -10,7 +10,7 @@ from lindyn.bridge.features import calibration
 from lindyn.bridge.features import feature_arrays as sources
 from lindyn.bridge.features.image_features import ImageFeatures
 from lindyn.bridge.records import FeatureSource, Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from lindyn.bridge.validation_request import AUTO
 
 OWN_IMAGES = ("lindyn",)

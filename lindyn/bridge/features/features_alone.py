@@ -11,7 +11,7 @@ from torch import nn
 from lindyn import _checks
 from lindyn.bridge.features.feature_arrays import DAMAGED
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 LAYOUT, TITLE = "features", "features alone"
 W_P = "W_p"

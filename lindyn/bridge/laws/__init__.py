@@ -4,7 +4,7 @@ from lindyn.bridge.laws import balance, collapse, data, eigenspaces, power_law, 
 from lindyn.bridge.laws.law_table import LAWS, Law
 from lindyn.bridge.measure.measured_network import MeasuredNetwork
 from lindyn.bridge.records import Finding
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 
 __all__ = ["LAWS", "Law", "findings"]
 

@@ -22,7 +22,7 @@ from lindyn.bridge.laws.verdicts import held, untestable
 from lindyn.bridge.measure.measured_network import MeasuredNetwork
 from lindyn.bridge.measure.sampled import fixed
 from lindyn.bridge.records import Finding
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 
 
 def findings(measured: MeasuredNetwork, rates: Rates) -> tuple[Finding, ...]:

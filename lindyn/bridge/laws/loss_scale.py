@@ -11,7 +11,7 @@ import numpy as np
 
 from lindyn.bridge.laws import findings
 from lindyn.bridge.records import NOT_TESTABLE, Finding
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 
 SCALED = ("eq17", "eq17_pairs", "boundary")
 """Laws in which decay stands beside the gradient."""

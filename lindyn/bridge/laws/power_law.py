@@ -10,7 +10,7 @@ from lindyn.bridge.measure.measured_network import MeasuredNetwork
 from lindyn.bridge.measure.predictor_maps import EXACT
 from lindyn.bridge.measure.sampled import Interval
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 from lindyn.bridge.watch.slopes import fit_slope
 
 NEAR, WIDE = 0.1, 0.25

@@ -15,7 +15,7 @@ from lindyn.bridge.laws.verdicts import held, made, main_kind, missing_map, too_
 from lindyn.bridge.measure.measured_network import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval, Sampled
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 from lindyn.equations import modes
 from lindyn.theory.stationary_points import branches, critical_decay
 

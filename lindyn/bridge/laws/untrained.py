@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from lindyn.bridge.records import NOT_TESTABLE, Finding
 from lindyn.bridge.run.counterfactuals import rule_of
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 TRAINED = ("constant", "balance", "eq17", "eq17_pairs")
 """Laws that follow from Eq. 11, the flow of a predictor with a learning rate and a decay."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Finding, OverTraining, PredictorMap
+from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Curves, Finding, ModeReading, PredictorMap
 from lindyn.bridge.report.confidence import (
     DESCRIBED,
     ENOUGH,
@@ -26,8 +26,7 @@ from lindyn.bridge.report.confidence import (
 from lindyn.bridge.report.headline import NEAR, alarm_of, told
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.counterfactuals import Counterfactual
-from lindyn.bridge.run.mode_positions import ModeReading
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.diagnosis import Diagnosis
 
 _SENTENCE = {
@@ -46,7 +45,7 @@ def advise(
     settings: Settings | None = None,
     start: ModeReading | None = None,
     samples: int = 0,
-    over: OverTraining | None = None,
+    over: Curves | None = None,
 ) -> tuple[Advice, ...]:
     """Return what the theory says of a run and would change in it, in order of weight.
 
@@ -118,9 +117,7 @@ def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _description(
-    findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap], over: OverTraining | None
-) -> Advice:
+def _description(findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap], over: Curves | None) -> Advice:
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return Advice("No law of the theory could be tested on this input.", SURE, _reasons(findings))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding, PredictorMap
 from lindyn.bridge.report.wording import law
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.diagnosis import Diagnosis
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"

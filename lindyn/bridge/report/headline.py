@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lindyn.bridge.records import NOT_TESTABLE, Finding, OverTraining
+from lindyn.bridge.records import NOT_TESTABLE, Curves, Finding
 from lindyn.bridge.report.confidence import theory_state
 from lindyn.bridge.report.wording import law
 from lindyn.bridge.watch import alarm as alarms
@@ -24,7 +24,7 @@ _HEADLINE = {
 
 
 def headline(
-    findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "", over: OverTraining | None = None
+    findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "", over: Curves | None = None
 ) -> str:
     """Return one sentence: is it collapsing, does the theory describe it.
 
@@ -43,7 +43,7 @@ def headline(
     return f"{collapse}; {told(state, held, failed, over)}{missed}."
 
 
-def told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: OverTraining | None) -> str:
+def told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: Curves | None) -> str:
     """Return what the laws and the simulator say together: laws of a trained end fail in a run that is on its way."""
     share = f"{len(held)} of {len(held) + len(failed)}"
     close = _closeness(over)
@@ -52,7 +52,7 @@ def told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: O
     return f"the linear theory {state}: {share} testable laws hold"
 
 
-def _closeness(over: OverTraining | None) -> str:
+def _closeness(over: Curves | None) -> str:
     """Return the simulator's errors at the end in words where both are small, else nothing."""
     if over is None or not {"s", "p"} <= set(over.error):
         return ""

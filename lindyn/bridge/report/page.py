@@ -10,7 +10,7 @@ from lindyn.bridge.report.glossary import TERMS
 from lindyn.bridge.report.markup import Markup, document, table, tag
 from lindyn.bridge.report.page_style import STYLE
 from lindyn.bridge.report.pictures import Picture
-from lindyn.bridge.run.settings import USED, Settings
+from lindyn.bridge.settings import USED, Settings
 
 CLASSES = {HOLDS: "holds", FAILS: "fails"}
 

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 
 import lindyn
-from lindyn.bridge.records import Advice, Finding, OverTraining, Pieces, PredictorMap, Validation
-from lindyn.bridge.run.mode_positions import ModeReading
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.diagnosis import Diagnosis
 from lindyn.bridge.watch.slopes import SlopeFit
 
@@ -184,9 +183,9 @@ def _diagnosis(entry: Mapping[str, Any]) -> Diagnosis:
     return Diagnosis(**{**values, "slope": SlopeFit(**values["slope"])})
 
 
-def _over_training(entry: Mapping[str, Any]) -> OverTraining:
+def _over_training(entry: Mapping[str, Any]) -> Curves:
     tables = {name: {k: _back(v) for k, v in entry[name].items()} for name in ("measured", "theory", "error")}
-    return OverTraining(**{**entry, **tables, "steps": np.asarray(entry["steps"])})
+    return Curves(**{**entry, **tables, "steps": np.asarray(entry["steps"])})
 
 
 def _number(value: Any) -> float:

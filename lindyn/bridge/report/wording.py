@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lindyn.bridge.records import Finding, Validation
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 
 GROUPS = {
     "theory": "Laws of the theory",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.run import training_theory
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import target_network
 from lindyn.bridge.training.config import TrainConfig
 

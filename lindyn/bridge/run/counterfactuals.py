@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.run.mode_positions import ModeReading
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.records import ModeReading
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.predictors.definition import RULES
 from lindyn.predictors.presets import PRESETS
 from lindyn.sweeps import outcome

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from lindyn import observables
-from lindyn.bridge.records import OverTraining, Pieces, PredictorMap
+from lindyn.bridge.records import Curves, Pieces, PredictorMap
 from lindyn.bridge.run import start
-from lindyn.bridge.run.settings import Rates, Settings
 from lindyn.bridge.run.start import NotPossible
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.diagnosis import Diagnosis, diagnose
 from lindyn.bridge.watch.slopes import WINDOW
 from lindyn.bridge.watch.trace import read_trace
@@ -32,7 +32,7 @@ class Reading(Protocol):
     diagnosis: Diagnosis | None
 
 
-def from_checkpoints(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> OverTraining:
+def from_checkpoints(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> Curves:
     """Return the curves of a run's checkpoints, and the theory from the first of them.
 
     Modes are paired by u_j^T W_p u_j with the eigenvectors u_j of each reading's F, and stand largest s first at each
@@ -67,13 +67,13 @@ def from_checkpoints(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> Ov
             raise NotPossible("the checkpoints do not say at which optimiser step they were written")
         theory, reason = start.from_reading(*readings[0], rates, steps, _per_epoch(readings))
     except NotPossible as why:
-        return OverTraining(steps, unit, curves, {}, {}, f"not possible: {why}", source)
-    return OverTraining(steps, unit, curves, theory, relative_errors(curves, theory), reason, source)
+        return Curves(steps, unit, curves, {}, {}, f"not possible: {why}", source)
+    return Curves(steps, unit, curves, theory, relative_errors(curves, theory), reason, source)
 
 
 def from_trace(
     path: str | os.PathLike, rates: Rates, settings: Settings, first: tuple[Pieces, Any] | None = None
-) -> OverTraining:
+) -> Curves:
     """Return the curves of a trace file, and the theory from its first reading.
 
     A trace holds s and p, but neither the moments of the views nor weights: r_j and k_j (`started`) are known where
@@ -106,8 +106,8 @@ def from_trace(
         else:
             theory, reason = _from_first(first, rates, settings, steps, modes)
     except NotPossible as why:
-        return OverTraining(steps, "optimiser steps", curves, {}, {}, f"not possible: {why}", source)
-    return OverTraining(steps, "optimiser steps", curves, theory, relative_errors(curves, theory), reason, source)
+        return Curves(steps, "optimiser steps", curves, {}, {}, f"not possible: {why}", source)
+    return Curves(steps, "optimiser steps", curves, theory, relative_errors(curves, theory), reason, source)
 
 
 def _from_first(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from lindyn.bridge.records import OverTraining
+from lindyn.bridge.records import Curves
 from lindyn.bridge.run import curves, flow, training_theory
 from lindyn.bridge.training.trainer import Run
 
@@ -23,7 +23,7 @@ def last_stack(backbone: nn.Module | None, projector: nn.Sequential | None) -> n
     return projector
 
 
-def with_own_theory(over: OverTraining, folder: Path) -> OverTraining:
+def with_own_theory(over: Curves, folder: Path) -> Curves:
     """Return the curves with the theory of the run itself, where its network is linear; else as they are.
 
     Args:

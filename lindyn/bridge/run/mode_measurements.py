@@ -12,11 +12,10 @@ import numpy as np
 
 from lindyn.bridge.laws import loss_scale
 from lindyn.bridge.measure.measuring import ABOVE_NOISE
-from lindyn.bridge.records import Pieces
+from lindyn.bridge.records import ModeReading, Pieces
 from lindyn.bridge.run import flow
 from lindyn.bridge.run import start as beginnings
-from lindyn.bridge.run.mode_positions import ModeReading
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 
 ALIGNED = 0.5**0.5
 """Mean cosine of the leading modes from which they count as aligned, as in the law on alignment."""

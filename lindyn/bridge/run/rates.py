@@ -3,7 +3,7 @@
 from typing import Any
 
 from lindyn.bridge.run import training_prediction, training_theory
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
 
 LOSS = ("method.loss", "method.sides")

@@ -9,7 +9,7 @@ from lindyn.bridge.records import Pieces
 from lindyn.bridge.run import flow, last_layer
 from lindyn.bridge.run.clock import clock
 from lindyn.bridge.run.flow import ModeStart, Motion, Start
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.predictor_choice import TRAINED
 from lindyn.bridge.training.sections import OPTIONS
 from lindyn.hyperparameters import Hyperparameters

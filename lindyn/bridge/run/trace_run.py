@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from lindyn.bridge.watch.diagnosis import Diagnosis
 from lindyn.bridge.watch.slopes import SlopeFit
 from lindyn.bridge.watch.trace import read_trace

@@ -7,11 +7,10 @@ import numpy as np
 
 import lindyn as ld
 from lindyn.bridge import diagnose
-from lindyn.bridge.records import Finding, OverTraining, Pieces, PredictorMap, Validation
+from lindyn.bridge.records import Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.report import advice as advising
 from lindyn.bridge.report.headline import headline
-from lindyn.bridge.run.mode_positions import ModeReading
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 
 RATES = Rates(alpha_p=1.0, beta=0.01, eta_s=0.02, eta_p=0.02, step_time=0.1, target="ema")
 SETTINGS = Settings.of(
@@ -86,7 +85,7 @@ def over_training(modes=6, readings=7):
              for name in ("s", "p")}  # fmt: skip
     ones = np.linspace(0.4, 0.9, readings)
     rest = {"alignment_top": ones, "asymmetry": 1 - ones, "effective_rank": 10 * ones, "trace_F": ones}
-    return OverTraining(100 * np.arange(readings), "optimiser steps", measured | rest, theory, error,
+    return Curves(100 * np.arange(readings), "optimiser steps", measured | rest, theory, error,
                         "beta belongs to the first EMA rate", f"{readings} checkpoints")  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lindyn.bridge.records import Pieces, PredictorMap
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.run_folder import step_of
 from lindyn.bridge.training.trainer import Run, train

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lindyn.bridge.records import FeatureBatch
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 
 RATES = Rates(alpha_p=2.0, beta=0.3, eta_s=0.01, eta_p=0.01, step_time=0.1, target="ema")
 

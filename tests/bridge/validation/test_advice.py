@@ -7,13 +7,12 @@ import pytest
 
 import lindyn as ld
 from lindyn.bridge import diagnose
-from lindyn.bridge.records import PredictorMap
+from lindyn.bridge.records import ModeReading, PredictorMap
 from lindyn.bridge.report import advice as advising
 from lindyn.bridge.report import confidence
 from lindyn.bridge.report.headline import headline
 from lindyn.bridge.run import counterfactuals
-from lindyn.bridge.run.mode_positions import ModeReading
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from tests.bridge.validation import answers
 
 EXACT = (PredictorMap(np.eye(24), "exact", 1.0),)

@@ -10,7 +10,7 @@ from torch import nn
 from lindyn.bridge import compare, read_report, validate, validation_request
 from lindyn.bridge.report import report_files, terminal
 from lindyn.bridge.run import linear_network
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from tests.bridge.validation.originals import FIXTURES
 from tests.bridge.validation.runs import trained
 from tests.bridge.validation.synthetic import of

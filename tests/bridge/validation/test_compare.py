@@ -9,7 +9,7 @@ import pytest
 from lindyn.bridge.records import Validation
 from lindyn.bridge.report import compare_text, schema
 from lindyn.bridge.report.compare import HIGHER, LOWER, ONE_SIDED, SAME, compare
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from tests.bridge.validation import answers
 from tests.bridge.validation.test_page import EVIL, read
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from lindyn.bridge.features.image_features import FAR, from_images
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.image_order import Order
 from lindyn.bridge.training.networks import LinearNet

@@ -9,7 +9,7 @@ from lindyn.bridge import laws
 from lindyn.bridge.laws.balance import balance_residual
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 from lindyn.theory import fixed_points
 from tests.bridge.validation.synthetic import RATES, Aligned, linear, of, rotation
 

@@ -8,7 +8,7 @@ from lindyn.bridge.laws.balance import balance_residual
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
 from lindyn.bridge.run import training_theory
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.trainer import train
 from lindyn.theory import fixed_points

@@ -11,7 +11,7 @@ from lindyn.bridge.laws.verdicts import held
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.measure.sampled import Interval, Sampled
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, VERDICTS
-from lindyn.bridge.run.settings import Rates
+from lindyn.bridge.settings import Rates
 from tests.bridge.validation.synthetic import RATES, Aligned, Arrays, linear, of
 
 MODEL = Aligned.of(8, 0, 0.5)

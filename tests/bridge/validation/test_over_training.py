@@ -10,7 +10,7 @@ from torch import nn
 from lindyn.bridge.features.image_features import from_images
 from lindyn.bridge.run.curves import PER_MODE, SCALARS, from_checkpoints, from_trace, relative_errors
 from lindyn.bridge.run.rates import rates_of
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.trainer import train
 from lindyn.bridge.watch.diagnosis import diagnose
 from lindyn.bridge.watch.trace import read_trace

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lindyn.bridge.records import Advice, Pieces
 from lindyn.bridge.report import markup, page, pictures, terminal
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from tests.bridge.validation import answers
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\x1b[31m'

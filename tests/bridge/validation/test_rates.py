@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lindyn.bridge.run import training_prediction, training_theory
 from lindyn.bridge.run.rates import rates_of
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
 
 BYOL = {

@@ -11,7 +11,7 @@ from lindyn.bridge.run.clock import FlowClock, clock
 from lindyn.bridge.run.flow import Motion, Start, decoupled, lemma_1, modes_of
 from lindyn.bridge.run.last_layer import last_map
 from lindyn.bridge.run.rates import rates_of
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 HP = ld.Hyperparameters(1.7, 0.3, eta_p=0.02, eta_s=0.01)
 TS = np.array([0.0, 0.7, 2.0, 5.0])

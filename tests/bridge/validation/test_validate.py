@@ -15,7 +15,7 @@ from lindyn.bridge.features.feature_request import WEIGHTS_ONLY
 from lindyn.bridge.laws import loss_scale
 from lindyn.bridge.report import terminal
 from lindyn.bridge.run import mode_measurements
-from lindyn.bridge.run.settings import Rates, Settings
+from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import run_folder
 from lindyn.bridge.validation import validate
 

@@ -13,7 +13,7 @@ from lindyn.bridge.checkpoints.backbones import TORCHVISION
 from lindyn.bridge.checkpoints.layouts.content import Content
 from lindyn.bridge.checkpoints.resnets import Form
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 WITHOUT_PREDICTOR = (
     "without it the laws about W_p (alignment, symmetry, p against s, balance) cannot be tested; the spectrum of F, "

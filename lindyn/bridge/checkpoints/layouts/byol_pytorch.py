@@ -8,7 +8,7 @@ from lindyn.bridge.checkpoints.layouts.assembling import BACKBONE_ONLY, Names, a
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.resnets import STAGES, Form
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "byol-pytorch", "byol-pytorch"
 NAMES = Names("online_encoder.net", "online_encoder.projector", "online_predictor", "target_encoder.net",

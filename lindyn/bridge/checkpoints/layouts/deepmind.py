@@ -10,7 +10,7 @@ from lindyn.bridge.checkpoints.layouts.assembling import WITHOUT_BACKBONE, WITHO
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.resnets import Form
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "deepmind", "DeepMind's BYOL (haiku)"
 CODE = {

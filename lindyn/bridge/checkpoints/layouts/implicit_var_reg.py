@@ -12,7 +12,7 @@ from lindyn.bridge.checkpoints.layouts import solo_learn
 from lindyn.bridge.checkpoints.layouts.assembling import WITHOUT_PREDICTOR, with_notes
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "implicit-var-reg", "implicit-var-reg (DirectPred in solo-learn)"
 

@@ -5,7 +5,7 @@ from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.layouts.optimisers import settings
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "lightly", "lightly (PyTorch Lightning)"
 TEACHER = ("teacher_backbone", "teacher_projection_head")

@@ -11,7 +11,7 @@ from lindyn.bridge.checkpoints import heads
 from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
 
 NAME, TITLE = "lindyn", "lindyn train"

@@ -11,7 +11,7 @@ from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, is_sum
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.layouts.optimisers import peak, settings
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "luckmatters", "luckmatters (the DirectPred authors' code)"
 ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"

@@ -9,7 +9,7 @@ from lindyn.bridge.checkpoints.layouts.assembling import BACKBONE_ONLY
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.resnets import STAGES, Form
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "miszkur", "miszkur/SelfSupervisedLearning (Keras)"
 CODE = {

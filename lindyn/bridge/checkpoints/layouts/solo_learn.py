@@ -9,7 +9,7 @@ from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.layouts.optimisers import settings
 from lindyn.bridge.checkpoints.resnets import Form
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "solo-learn", "solo-learn"
 ARGS = "args.json"

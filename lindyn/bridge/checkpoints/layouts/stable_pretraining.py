@@ -4,7 +4,7 @@ from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.layouts.optimisers import settings
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "stable-pretraining", "stable-pretraining (PyTorch Lightning)"
 NAMES = Names("backbone.student", "projector.student", "predictor", "backbone.teacher", "projector.teacher")

@@ -8,7 +8,7 @@ from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.checkpoints.layouts.optimisers import settings
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.settings import Settings
+from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "sthalles", "sthalles/PyTorch-BYOL"
 ONLINE, TARGET = luckmatters.ONLINE, luckmatters.TARGET
