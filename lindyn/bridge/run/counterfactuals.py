@@ -7,8 +7,7 @@ import numpy as np
 
 from lindyn.bridge.records import ModeReading
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.predictors.definition import RULES
-from lindyn.predictors.presets import PRESETS
+from lindyn.bridge.training.predictor_choice import PredictorKind
 from lindyn.sweeps import outcome
 
 DECAY_TIMES = 30.0
@@ -76,8 +75,7 @@ def changes(rates: Rates) -> dict[str, tuple[str, Rates]]:
 
 def rule_of(settings: Settings) -> str:
     """Return the closed-form rule that sets W_p, "" where the predictor is trained or not known."""
-    name = str(settings.get("model.predictor", ""))
-    return name if name in RULES or name in PRESETS else ""
+    return PredictorKind.of(settings.get("model.predictor")).rule
 
 
 def missing(rates: Rates) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The last linear layer of an online network: what stands for the theory's W where features before it are frozen."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,24 @@ def last_map(backbone: nn.Module | None, projector: nn.Module | None) -> tuple[n
     return W.numpy(), note if norms else ""
 
 
-def of_online(pieces: Pieces) -> tuple[np.ndarray | None, str]:
-    """Return `last_map` of a checkpoint's online network."""
-    return last_map(pieces.backbone, pieces.projector)
+@dataclass(frozen=True, eq=False)
+class LastLayer:
+    """The last linear layer of a run's online network, see `last_map`.
+
+    Args:
+        W: d x m, None where there is none.
+        note: what is only approximate, or why there is none.
+        is_all: whether it is the whole online network, as in the paper.
+    """
+
+    W: np.ndarray | None
+    note: str
+    is_all: bool
+
+
+def of_online(pieces: Pieces) -> LastLayer:
+    """Return the last layer of a checkpoint's online network."""
+    return LastLayer(*last_map(pieces.backbone, pieces.projector), is_linear(pieces))
 
 
 def is_linear(pieces: Pieces) -> bool:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from lindyn.bridge.run import training_prediction, training_theory
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.losses import OVER_J, SIDES_OVER_J
+from lindyn.hyperparameters import Hyperparameters
 
 LOSS = ("method.loss", "method.sides")
 """The loss over J of Eq. 1: without it neither a step nor a decay has a length in flow time."""
@@ -60,6 +61,38 @@ def rates_of(settings: Settings) -> Rates:
     )
 
 
+def hyperparameters(config: TrainConfig, over_J: float = 1.0, share: float = 1.0) -> Hyperparameters:
+    """Return (alpha_p, beta, eta_s, eta_p) of a whole configuration, in flow time.
+
+    One step is c alpha / (1 - momentum) of flow time, with c = 2 `over_J` where both directions of the loss are summed:
+    the gradient is c times that of Eq. 1, while decay and EMA are not. SGD adds the decay to the gradient, so that
+    eta_s = decay / c and eta_p = alpha_p (predictor's decay) / c.
+
+    Args:
+        config: the run.
+        over_J: its loss of one direction over J of Eq. 1 (`losses.OVER_J` for unit vectors).
+        share: of the peak learning rate.
+
+    Raises:
+        ValueError: LARS, which is no gradient flow.
+    """
+    o, c = config.optim, over_J * SIDES_OVER_J[config.method.sides]
+    if o.name != FLOWING:
+        raise ValueError(f"The linear theory is that of gradient descent; got optim.name={o.name!r}. Use sgd.")
+    lr = share * config.learning_rate * c * o.projector_multiplier
+    gamma_a = config.method.ema if config.method.target == "ema" else 1.0
+    base = Hyperparameters.from_training(
+        lr, gamma_a, o.weight_decay / c, lr * o.alpha_p / o.projector_multiplier, o.momentum, decay="sgd"
+    )
+    return Hyperparameters(base.alpha_p, base.beta, eta_s=base.eta_s, eta_p=base.alpha_p * config.predictor_decay / c)
+
+
+def step_time(config: TrainConfig, over_J: float = 1.0, share: float = 1.0) -> float:
+    """Return the flow time of one optimiser step, see `hyperparameters`."""
+    o, c = config.optim, over_J * SIDES_OVER_J[config.method.sides]
+    return share * config.learning_rate * c * o.projector_multiplier / (1 - o.momentum)
+
+
 def _completed(settings: Settings) -> tuple[dict[str, Any], list[str]]:
     """Return what is known, with the values that nearly every run leaves at their defaults, and these in words."""
     known, assumed = dict(settings.values), []
@@ -85,14 +118,13 @@ def _completed(settings: Settings) -> tuple[dict[str, Any], list[str]]:
 def _rates(known: dict[str, Any]) -> dict[str, float]:
     """Return the rates whose keys are all known; the arithmetic is that of `lindyn train`'s own theory."""
     optimiser = {key: value for key, value in known.items() if key.startswith(("optim.", "method."))}
-    config = training_prediction.in_units_of_J(
-        TrainConfig.of(optimiser | {"optim.scale_lr": False, "optim.name": FLOWING})
-    )
+    config = TrainConfig.of(optimiser | {"optim.scale_lr": False, "optim.name": FLOWING})
     if not config.learning_rate:
         raise ValueError("optim.lr must be positive; got 0. A network that is not trained has no flow.")
-    hp = training_theory.rates(config)
+    over_J = OVER_J[config.method.loss]
+    hp = hyperparameters(config, over_J)
     every = {
-        "step_time": training_theory.step_time(config), "beta": hp.beta, "eta_s": hp.eta_s, "eta_p": hp.eta_p,
+        "step_time": step_time(config, over_J), "beta": hp.beta, "eta_s": hp.eta_s, "eta_p": hp.eta_p,
     }  # fmt: skip
     found = {name: float(value) for name, value in every.items() if all(key in known for key in NEEDS[name])}
     return found | {"alpha_p": float(known["optim.alpha_p"])}

@@ -8,13 +8,11 @@ from lindyn import _checks
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.run import flow, last_layer
 from lindyn.bridge.run.clock import clock
+from lindyn.bridge.run.description import describe
 from lindyn.bridge.run.flow import ModeStart, Motion, Start
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.training.predictor_choice import TRAINED
-from lindyn.bridge.training.sections import OPTIONS
 from lindyn.hyperparameters import Hyperparameters
 
-NOT_RULE_OPTIONS = ("cross_from", "views", "trainable")
 Found = tuple[dict[str, np.ndarray], str]
 
 
@@ -100,7 +98,8 @@ def start_of(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[s
         raise NotPossible("the first checkpoint has no predictor")
     if measured.X is None or measured.X_aug is None:
         raise NotPossible("X and X' need two views of every sample, the features have one")
-    W, note = last_layer.of_online(pieces)
+    layer = last_layer.of_online(pieces)
+    W, note = layer.W, layer.note
     F = matrix(measured.F)
     if W is None:
         raise NotPossible(note)
@@ -120,7 +119,7 @@ def start_of(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[s
         notes.append(f"tau of all but {known.sum()} leading modes is taken as the mean of these")
     tau = np.where(np.isfinite(tau), tau, np.nanmean(tau))  # of faint modes, on which hardly anything depends
     W_a = None
-    if last_layer.is_linear(pieces) and pieces.target_backbone is not None and rates.target != "online":
+    if layer.is_all and pieces.target_backbone is not None and rates.target != "online":
         W_a = last_layer.last_map(pieces.target_backbone, pieces.target_projector)[0]
     X, X_aug = matrix(measured.X), matrix(measured.X_aug)
     return Start(F, matrix(measured.maps[0].W_p), X, X_aug, W, tau, W_a), notes
@@ -142,7 +141,8 @@ def _motion(
     hp = Hyperparameters(rates.alpha_p, rates.beta or 0.0, eta_p=rates.eta_p, eta_s=rates.eta_s)
     notes = list(time.notes)
     gain = 1.0
-    if settings.get("method.loss") != "l2":
+    known = describe(settings)
+    if known.loss.compares_directions:
         if not trace_F > 0:
             raise NotPossible("tr F of the first reading is zero")
         gain = 1 / trace_F
@@ -150,28 +150,9 @@ def _motion(
             f"the run's loss ({settings.get('method.loss')}) compares directions: taken as the squared distance over "
             "the first reading's tr F"
         )
-    predictor, note = _predictor(settings)
-    return Motion(hp, time, rates.target, predictor, gain), notes + note
-
-
-def _predictor(settings: Settings) -> tuple[Any, list[str]]:
-    """Return how the theory's predictor moves."""
-    name = settings.get("model.predictor")
-    if name is None or name.startswith(("mlp", "linear")):
-        symmetric = str(name).endswith("_symmetric")
-        return "symmetrised" if symmetric else "trained", []
-    if name in TRAINED:
-        return "identity", []
-    from lindyn.predictors import Recipe
-
-    options = {
-        key.removeprefix(OPTIONS).lstrip("."): value
-        for key, value in settings.values.items()
-        if key.startswith(OPTIONS)
-    }
-    whole = dict(options.pop("", ()))
-    kept = {key: value for key, value in (whole | options).items() if key not in NOT_RULE_OPTIONS}
-    return Recipe.of(name, **kept), ["W_p is set by its rule at every instant, averages and pauses left out"]
+    if known.predictor.rule:
+        notes.append("W_p is set by its rule at every instant, averages and pauses left out")
+    return Motion(hp, time, rates.target, known.predictor.of_flow, gain), notes
 
 
 def _simulated(start: Start, motion: Motion) -> Found:

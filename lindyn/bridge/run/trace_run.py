@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.records import Pieces
+from lindyn.bridge.run import description
 from lindyn.bridge.settings import Settings
+from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.watch.diagnosis import Diagnosis
 from lindyn.bridge.watch.slopes import SlopeFit
 from lindyn.bridge.watch.trace import read_trace
@@ -67,8 +69,4 @@ def pieces_of(path: Path, step: int | None, settings: Settings) -> Pieces:
 
 def settings_of(run_file: Path) -> Settings:
     """Return the settings of the run.toml beside a trace; optim.lr is the rate that acted."""
-    from lindyn.bridge.checkpoints.layouts.lindyn import settings
-    from lindyn.bridge.training.config import TrainConfig
-
-    found = settings(TrainConfig.read(run_file))
-    return Settings.of(found.values, "run.toml")
+    return description.settings_of(TrainConfig.read(run_file), "run.toml")

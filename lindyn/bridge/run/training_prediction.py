@@ -17,9 +17,10 @@ import numpy as np
 import torch
 
 from lindyn import _checks, observables
-from lindyn.bridge.run import training_theory
+from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_order import Order
+from lindyn.bridge.training.losses import OVER_J
 from lindyn.flows import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -31,13 +32,12 @@ LEADING = 0.99  # share of tr(X + X') whose directions are counted
 ALIVE = 0.1  # of |W v|^2 at the start
 LIVES, COLLAPSES = 0.5, 0.1  # share of directions alive
 STEP = 0.25  # of flow time, where a closed-form rule sets W_p
-OVER_J = {"cosine": 2.0, "negative-cosine": 1.0, "l2": 1.0}  # loss over J of Eq. 1, for unit vectors
 
 
 def rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:
     """Return (alpha_p, beta, eta) of a training run and the flow time of its whole length.
 
-    `theory.rates` with two things more: a cosine loss of unit vectors is twice J (2 - 2 cos = |q - z|^2), so that the
+    With two things more: a cosine loss of unit vectors is twice J (2 - 2 cos = |q - z|^2), so that the
     learning rate counts twice and the decay half; a cosine schedule takes its mean, half the peak.
 
     Args:
@@ -51,21 +51,8 @@ def rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:
         ValueError: LARS, which is no gradient flow.
     """
     mean = 0.5 if config.optim.schedule == "cosine" else 1.0
-    scaled = in_units_of_J(config.changed({"optim.lr": config.optim.lr * mean}))
-    return training_theory.rates(scaled), steps * training_theory.step_time(scaled)
-
-
-def in_units_of_J(config: TrainConfig) -> TrainConfig:
-    """Return the configuration that trains alike with J of Eq. 1 for its loss, unit vectors given.
-
-    A loss c J has c times the gradient, while decay stays: learning rate times c, decay over c (`OVER_J`).
-    """
-    o, c = config.optim, OVER_J[config.method.loss]
-    return config.changed({
-        "optim.lr": o.lr * c,
-        "optim.weight_decay": o.weight_decay / c,
-        "optim.predictor_weight_decay": config.predictor_decay / c,
-    })  # fmt: skip
+    over_J = OVER_J[config.method.loss]
+    return hyperparameters(config, over_J, mean), steps * step_time(config, over_J, mean)
 
 
 def of_module(config: TrainConfig, module: Any, source: Any) -> dict[str, Any]:

@@ -14,18 +14,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.training import batch_augmentation, run_folder
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import CHUNK, Gaussian, open_source
 from lindyn.bridge.training.image_order import generator
 from lindyn.bridge.training.trainer import Run
 from lindyn.bridge.watch.find_predictor import map_kind, weight_map
-from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.states import WeightState
 from lindyn.view_sums import ViewSums
 
-DIRECTIONS = {"one-sided": 1.0, "symmetrised": 2.0, "averaged": 1.0}
 FLOWS = {"linear": "trained", "linear_symmetric": "symmetrised", "identity": "identity"}
 IMAGES = 5000  # at most so many images for the moments of features
 
@@ -64,34 +63,6 @@ class Comparison:
         """Return (measured, theory): s_j and p_j of F = W (X + X') W^T and the alignment, checkpoints x modes."""
         Sigma = np.asarray(self.flow.data.Sigma_s)
         return _readings(self.measured, Sigma), _readings(self.theory.states, Sigma)
-
-
-def rates(config: TrainConfig) -> Hyperparameters:
-    """Return (alpha_p, beta, eta_s, eta_p) of a run, in flow time.
-
-    One step is c alpha / (1 - momentum) of flow time, with c = 2 where both directions of the loss are summed: the
-    gradient is twice that of Eq. 1, while decay and EMA are not. SGD adds the decay to the gradient, so that
-    eta_s = decay / c and eta_p = alpha_p (predictor's decay) / c.
-
-    Raises:
-        ValueError: LARS, which is no gradient flow.
-    """
-    o, c = config.optim, DIRECTIONS[config.method.sides]
-    if o.name != "sgd":
-        raise ValueError(f"The linear theory is that of gradient descent; got optim.name={o.name!r}. Use sgd.")
-    lr = config.learning_rate * c * o.projector_multiplier
-    gamma_a = config.method.ema if config.method.target == "ema" else 1.0
-    base = Hyperparameters.from_training(
-        lr, gamma_a, o.weight_decay / c, lr * o.alpha_p / o.projector_multiplier, o.momentum, decay="sgd"
-    )
-    return Hyperparameters(base.alpha_p, base.beta, eta_s=base.eta_s, eta_p=base.alpha_p * config.predictor_decay / c)
-
-
-def step_time(config: TrainConfig) -> float:
-    """Return the flow time of one optimiser step at the peak learning rate."""
-    o = config.optim
-    c = DIRECTIONS[config.method.sides]
-    return config.learning_rate * c * o.projector_multiplier / (1 - o.momentum)
 
 
 def moments(run: Run, checkpoint: int = 0, views: int = 8) -> Moments:
@@ -229,7 +200,7 @@ def beside(run: Run | str | Path, data: Moments | None = None, checkpoint: int =
     data = moments(run, checkpoint) if data is None else data
     steps, states = measured(run)
     flow = WeightFlow(
-        rates(config), data, target=config.method.target, stop_gradient=config.method.stop_gradient,
+        hyperparameters(config), data, target=config.method.target, stop_gradient=config.method.stop_gradient,
         predictor=_flow_predictor(config),
     )  # fmt: skip
     start = {name: getattr(states, name)[0] for name in ("W", "W_p", "W_a")}

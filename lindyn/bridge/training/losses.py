@@ -26,6 +26,12 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "negative-cosine": negative_cosine,
     "l2": l2,
 }
+OVER_J = {"cosine": 2.0, "negative-cosine": 1.0, "l2": 1.0}
+"""Each loss over J of Eq. 1, for unit vectors: 2 - 2 cos = |q - z|^2."""
+SIDES_OVER_J = {"one-sided": 1.0, "symmetrised": 2.0, "averaged": 1.0}
+"""The loss of both directions over that of one."""
+COMPARES_SIZES = ("l2",)
+"""Losses of q and z themselves; the others compare directions: the gradient is 1/tr F times that of unit vectors."""
 
 
 def both_sides(loss: Callable[[Tensor, Tensor], Tensor], sides: str, q: list[Tensor], z: list[Tensor]) -> Tensor:

@@ -1,6 +1,8 @@
-"""The predictor that a configuration names: trained by gradient, or set by a closed-form rule."""
+"""The predictor that a configuration names: what its name means, and the layer that is trained."""
 
 import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -17,6 +19,62 @@ LAYERS = {
     "linear_symmetric": "SymmetricLinearPredictor",
 }
 TRAINED = (*LAYERS, "identity")
+OF_THE_LAYER = ("cross_from", "views", "trainable")
+"""Options of a closed-form predictor's layer; the others are its recipe's."""
+
+
+@dataclass(frozen=True)
+class PredictorKind:
+    """What the name of a predictor stands for; the one place where it is decided.
+
+    Args:
+        name: `model.predictor`, "" where it is not known.
+        moves: "trained", "symmetrised" (the symmetric part of its flow alone), "identity" (there is no predictor),
+            "rule" (W_p is set from the features' statistics), "" where it is not known.
+        two_layers: whether it is a stack of two layers, which the linear theory has no place for.
+        options: parameters of the rule by name, without those of the layer.
+    """
+
+    name: str = ""
+    moves: str = ""
+    two_layers: bool = False
+    options: tuple[tuple[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, name: str | None, options: Mapping[str, Any] | None = None) -> "PredictorKind":
+        """Return the kind of a predictor by its name; that of an unknown name has `moves` "".
+
+        Args:
+            name: `model.predictor`, None where it is not known.
+            options: `model.predictor_options`.
+        """
+        name = str(name or "")
+        if name == "identity":
+            return cls(name, "identity")
+        if name in LAYERS:
+            return cls(name, "symmetrised" if name.endswith("_symmetric") else "trained", name.startswith("mlp"))
+        if name in RULES or name in PRESETS:
+            kept = {key: value for key, value in (options or {}).items() if key not in OF_THE_LAYER}
+            return cls(name, "rule", options=tuple(sorted(kept.items())))
+        return cls(name)
+
+    @property
+    def rule(self) -> str:
+        """Name of the closed-form rule that sets W_p, "" where the predictor is trained or not known."""
+        return self.name if self.moves == "rule" else ""
+
+    @property
+    def of_flow(self) -> Any:
+        """What a flow takes for `predictor`: a word, or the `Recipe`; without a name it is "trained".
+
+        Raises:
+            ValueError: a name that nothing is known of; the message suggests the near one.
+        """
+        if not self.name or self.moves not in ("", "rule"):
+            return self.moves or "trained"
+        from lindyn.predictors import Recipe
+
+        return Recipe.of(self.name, **dict(self.options))
 
 
 def predictor(config: TrainConfig, dim: int) -> nn.Module:
@@ -30,17 +88,11 @@ def predictor(config: TrainConfig, dim: int) -> nn.Module:
     if name in TRAINED:
         return _trained(name, dim, options)
     from lindyn.bridge import ClosedFormPredictor
-    from lindyn.predictors import Recipe
 
-    if "cross_from" not in options and Recipe.of(name, **_recipe(options)).rule.reads_cross:
+    if "cross_from" not in options and PredictorKind.of(name, options).of_flow.rule.reads_cross:
         options["cross_from"] = "target"  # z' is the target's output, as the papers have it
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     return ClosedFormPredictor(dim, rule=name, accumulate=config.optim.accumulate, **options)
-
-
-def _recipe(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the options that are not the layer's own."""
-    return {name: value for name, value in options.items() if name not in ("cross_from", "views", "trainable")}
 
 
 def _trained(name: str, dim: int, options: dict[str, Any]) -> nn.Module:

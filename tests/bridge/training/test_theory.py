@@ -5,8 +5,10 @@ import pytest
 
 import lindyn as ld
 from lindyn.bridge.run import training_theory
+from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import CHUNK, open_source
+from lindyn.bridge.training.losses import SIDES_OVER_J
 from tests.bridge.training.helpers import LINEAR, TINY, run
 
 CASES = {
@@ -37,7 +39,7 @@ def flow_of(done, data):
     _, states = training_theory.measured(done)
     config = done.config
     flow = ld.WeightFlow(
-        training_theory.rates(config),
+        hyperparameters(config),
         data,
         target=config.method.target,
         predictor=training_theory.FLOWS[config.model.predictor],
@@ -60,7 +62,7 @@ def test_the_trainer_is_descend_to_round_off(tmp_path, case):
     data = ld.Moments(images.T @ images / len(images), np.zeros((64, 64)))
     flow, start, states = flow_of(done, data)
     o = done.config.optim
-    rate = o.lr * training_theory.DIRECTIONS[done.config.method.sides]
+    rate = o.lr * SIDES_OVER_J[done.config.method.sides]
     twin = ld.descend(flow, start, learning_rate=rate, momentum=o.momentum, steps=25, save_every=5)
     for name in ("W", "W_p", "W_a"):
         np.testing.assert_allclose(getattr(states, name), getattr(twin.states, name), rtol=0, atol=2e-14)
@@ -111,12 +113,12 @@ def test_rates_follow_the_training_conventions():
             "method.sides": "symmetrised",
         }
     )
-    hp = training_theory.rates(config)
-    assert training_theory.step_time(config) == pytest.approx(0.6)
+    hp = hyperparameters(config)
+    assert step_time(config) == pytest.approx(0.6)
     assert (hp.alpha_p, hp.beta) == (pytest.approx(2.0), pytest.approx(0.004 / 0.6))
     assert (hp.eta_s, hp.eta_p) == (pytest.approx(2e-4), pytest.approx(1e-3))
     with pytest.raises(ValueError, match=r"that of gradient descent; got optim.name='lars'"):
-        training_theory.rates(config.changed({"optim.name": "lars"}))
+        hyperparameters(config.changed({"optim.name": "lars"}))
 
 
 def test_what_has_no_counterpart_is_refused(tmp_path):

@@ -8,6 +8,7 @@ from lindyn.bridge.laws.balance import balance_residual
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
 from lindyn.bridge.run import training_theory
+from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.settings import Rates
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.trainer import train
@@ -49,8 +50,8 @@ def trained(folder, **more):
     """Return (rates, stacked states, the data's moments) of a run; two underscores stand for the dot."""
     changes = {key.replace("__", "."): value for key, value in more.items()}
     run = train(TrainConfig.of({**GIVEN, "run.folder": str(folder), **changes}))
-    hp = training_theory.rates(run.config)
-    rates = Rates(hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p, training_theory.step_time(run.config), "ema")
+    hp = hyperparameters(run.config)
+    rates = Rates(hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p, step_time(run.config), "ema")
     return rates, training_theory.measured(run)[1], training_theory.moments(run)
 
 

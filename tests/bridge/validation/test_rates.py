@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.run import training_prediction, training_theory
-from lindyn.bridge.run.rates import rates_of
+from lindyn.bridge.run import training_prediction
+from lindyn.bridge.run.rates import hyperparameters, rates_of, step_time
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
 
@@ -63,9 +63,9 @@ def test_every_loss_over_J(loss, sides, c):
 
 def test_they_are_those_of_the_run_s_own_theory():
     config = TrainConfig.of(BYOL | {"method.loss": "l2", "optim.predictor_weight_decay": 1e-3})
-    hp, found = training_theory.rates(config), rates_of(Settings.of(config.flat(), "run.toml"))
+    hp, found = hyperparameters(config), rates_of(Settings.of(config.flat(), "run.toml"))
     assert (found.alpha_p, found.beta, found.eta_s, found.eta_p) == (hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p)
-    assert found.step_time == training_theory.step_time(config)
+    assert found.step_time == step_time(config)
     config = TrainConfig.of(BYOL)
     hp, duration = training_prediction.rates(config, 100)
     found = rates_of(Settings.of(config.flat(), "run.toml"))

@@ -11,7 +11,7 @@ from lindyn.bridge.checkpoints import heads
 from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.settings import Settings
+from lindyn.bridge.run.description import settings_of
 from lindyn.bridge.training.config import TrainConfig
 
 NAME, TITLE = "lindyn", "lindyn train"
@@ -31,7 +31,7 @@ def read(content: Content) -> Pieces:
         ValueError: a configuration of a newer lindyn, a tensor missing or of the wrong shape.
     """
     config = configuration(content)
-    pieces = assemble(content, NAME, TITLE, NAMES, settings=settings(config), target_expected=False)
+    pieces = assemble(content, NAME, TITLE, NAMES, settings=settings_of(config), target_expected=False)
     said = [note for note in pieces.notes if "holds no predictor" not in note]
     if config.model.projector == "none":
         pieces = replace(pieces, projector=heads.stack([]))
@@ -55,13 +55,6 @@ def configuration(content: Content) -> TrainConfig:
                                for name, value in table.items()})  # fmt: skip
     except (ValueError, TypeError) as error:
         raise ValueError(f"The configuration inside {content.path} cannot be read: {error}") from error
-
-
-def settings(config: TrainConfig) -> Settings:
-    """Return all keys of the run; optim.lr is the rate that acted, optim.predictor_weight_decay the predictor's own."""
-    values = config.flat() | {"optim.lr": config.learning_rate, "optim.predictor_weight_decay": config.predictor_decay}
-    del values["optim.scale_lr"]  # it has acted
-    return Settings.of(values, "the checkpoint")
 
 
 def _predictor(content: Content, config: TrainConfig, pieces: Pieces) -> nn.Sequential:
