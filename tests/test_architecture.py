@@ -76,20 +76,17 @@ CIRCLES = {
 UPWARD = {
     ("bridge.features.feature_request", "bridge.validation_request"),
     ("bridge.laws.growth", "bridge.report.wording"),
-    ("bridge.records", "bridge.run.mode_positions"),
-    ("bridge.records", "bridge.run.settings"),
+    ("bridge.settings", "bridge.training.sections"),
     ("bridge.records", "bridge.watch.diagnosis"),
     ("bridge.report.compare", "bridge.validation"),
     ("bridge.run.mode_measurements", "bridge.laws.loss_scale"),
     ("bridge.run.mode_measurements", "bridge.measure.measuring"),
-    ("bridge.run.trace_run", "bridge.checkpoints.layouts.lindyn"),
-    ("bridge.training.predictor_choice", "bridge"),
     ("bridge.training.trainer", "bridge.run.training_report"),
     ("papers.figure_scripts", "plotting.style"),
 }
 
 
-FROM_OWN_CONTENTS = {("bridge.laws.loss_scale", "bridge.laws"), ("bridge.training.predictor_choice", "bridge")}
+FROM_OWN_CONTENTS = {("bridge.laws.loss_scale", "bridge.laws")}
 
 
 def modules():

@@ -8,6 +8,8 @@ from typing import Any
 from torch import nn
 
 from lindyn import _checks
+from lindyn.bridge.layers import trained_predictors
+from lindyn.bridge.layers.closed_form_predictor import ClosedFormPredictor
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.predictors.definition import RULES
 from lindyn.predictors.presets import PRESETS
@@ -87,8 +89,6 @@ def predictor(config: TrainConfig, dim: int) -> nn.Module:
     _checks.one_of("model.predictor", name, [*TRAINED, *PRESETS, *RULES])
     if name in TRAINED:
         return _trained(name, dim, options)
-    from lindyn.bridge import ClosedFormPredictor
-
     if "cross_from" not in options and PredictorKind.of(name, options).of_flow.rule.reads_cross:
         options["cross_from"] = "target"  # z' is the target's output, as the papers have it
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
@@ -99,9 +99,7 @@ def _trained(name: str, dim: int, options: dict[str, Any]) -> nn.Module:
     if name == "identity":
         _known(name, options, ())
         return nn.Identity()
-    from lindyn import bridge
-
-    layer = getattr(bridge, LAYERS[name])
+    layer = getattr(trained_predictors, LAYERS[name])
     known = [p for p in inspect.signature(layer).parameters if p not in ("input_dim", "output_dim")]
     _known(name, options, known if name.startswith("mlp") else [p for p in known if p != "hidden_dim"])
     return layer(dim, **options)
