@@ -48,12 +48,12 @@ _HOME = {
     "Diagnosis": "lindyn.bridge.watch.diagnosis",
     "Diagnostics": "lindyn.bridge.watch.diagnostics",
     "DiagnosticsCallback": "lindyn.bridge.watch.lightning",
-    "SlopeFit": "lindyn.bridge.watch.slopes",
-    "collapse_alarm": "lindyn.bridge.watch.alarm",
+    "SlopeFit": "lindyn.bridge.watch.diagnosis",
+    "collapse_alarm": "lindyn.bridge.watch.diagnosis",
     "diagnose": "lindyn.bridge.watch.diagnosis",
-    "fit_slope": "lindyn.bridge.watch.slopes",
+    "fit_slope": "lindyn.bridge.watch.diagnosis",
     "read_trace": "lindyn.bridge.watch.trace",
-    "std_of_normalised": "lindyn.bridge.watch.feature_sums",
+    "std_of_normalised": "lindyn.bridge.layers.batch_sums",
 }
 
 __all__ = list(_HOME)

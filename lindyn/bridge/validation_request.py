@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from lindyn.bridge.measure.block_sums import FEWEST
+from lindyn.bridge.measure.bootstrap import FEWEST
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.trainer import RESULT

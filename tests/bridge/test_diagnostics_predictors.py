@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lindyn.bridge import ClosedFormPredictor
-from lindyn.bridge.watch.feature_sums import FeatureSums
+from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from lindyn.bridge import diagnose, read_trace
-from lindyn.bridge.watch.trace import TraceWriter
-from lindyn.bridge.watch.trace_quantities import QUANTITIES
+from lindyn.bridge.watch.trace import QUANTITIES, TraceWriter
 
 
 def record(step, d=3, **more):

@@ -45,10 +45,10 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys):
     assert [group["lr"] for group in names["optimizer"].param_groups] == [0.03, 0.3]
     # what the page says of the thresholds and the windows is what the code has
     text = PAGE.read_text(encoding="utf-8")
-    from lindyn.bridge.watch import alarm, slopes
+    from lindyn.bridge.watch import diagnosis
     from lindyn.predictors import PRESETS, RULES
 
-    assert f"over {alarm.CONCENTRATION_COLLAPSED:g} of tr F" in text
-    assert f"*at risk*: {alarm.CONCENTRATION_AT_RISK:g}, {alarm.SPREAD_AT_RISK:.2g} and a thousandth" in text
-    assert slopes.OTHER_WINDOWS == (0.1, 0.01, 0.001) and alarm.SCALE_AT_RISK == 1e-3
+    assert f"over {diagnosis.CONCENTRATION_COLLAPSED:g} of tr F" in text
+    assert f"*at risk*: {diagnosis.CONCENTRATION_AT_RISK:g}, {diagnosis.SPREAD_AT_RISK:.2g} and a thousandth" in text
+    assert diagnosis.OTHER_WINDOWS == (0.1, 0.01, 0.001) and diagnosis.SCALE_AT_RISK == 1e-3
     assert all(f"`{name}`" in text for name in [*RULES, *PRESETS])

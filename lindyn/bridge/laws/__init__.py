@@ -2,7 +2,7 @@
 
 from lindyn.bridge.laws import balance, collapse, data, eigenspaces, power_law, predictor_shape, stability, target_tau
 from lindyn.bridge.laws.law_table import LAWS, Law
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.records import Finding
 from lindyn.bridge.settings import Rates
 

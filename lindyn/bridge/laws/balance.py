@@ -19,7 +19,7 @@ import numpy as np
 
 from lindyn.bridge.laws.law_table import LAWS
 from lindyn.bridge.laws.verdicts import held, untestable
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import fixed
 from lindyn.bridge.records import Finding
 from lindyn.bridge.settings import Rates

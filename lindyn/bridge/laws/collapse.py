@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.laws.verdicts import made, untestable
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
-from lindyn.bridge.watch.alarm import CONCENTRATION_AT_RISK, SPREAD_AT_RISK
+from lindyn.bridge.watch.diagnosis import CONCENTRATION_AT_RISK, SPREAD_AT_RISK
 
 RANKS = ("effective_rank", "rankme")
 

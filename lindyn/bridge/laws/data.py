@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.laws.verdicts import FEWEST_MODES, held, untestable
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.records import Finding
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from lindyn.bridge.laws.law_table import LAWS
 from lindyn.bridge.laws.verdicts import held, main_kind, missing_map, too_few, untestable
 from lindyn.bridge.measure.map_shape import random_alignment
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.records import HOLDS, NOT_TESTABLE, Finding
 
 NEARLY_ALL, ALL = 0.98, 0.9999

@@ -6,12 +6,12 @@ import numpy as np
 
 from lindyn.bridge.laws.law_table import LAWS
 from lindyn.bridge.laws.verdicts import made, main_kind, missing_map, too_few, untestable
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.predictor_maps import EXACT
 from lindyn.bridge.measure.sampled import Interval
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.settings import Rates
-from lindyn.bridge.watch.slopes import fit_slope
+from lindyn.bridge.watch.diagnosis import fit_slope
 
 NEAR, WIDE = 0.1, 0.25
 

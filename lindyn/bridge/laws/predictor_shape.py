@@ -1,7 +1,7 @@
 """Laws on the predictor's matrix alone: symmetry, sign; Richemond's distances to a projection and to a rotation."""
 
 from lindyn.bridge.laws.verdicts import held, main_kind, missing_map, too_few, untestable
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval, fixed
 from lindyn.bridge.records import Finding
 

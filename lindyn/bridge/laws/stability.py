@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.laws.verdicts import held, made, main_kind, missing_map, too_few, untestable
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval, Sampled
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.settings import Rates

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from lindyn.bridge.laws.law_table import LAWS
-from lindyn.bridge.measure.measured_network import MeasuredNetwork
+from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 

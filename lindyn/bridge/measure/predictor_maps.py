@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from lindyn.bridge.checkpoints import stacks
+from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.records import PredictorMap
 from lindyn.bridge.watch import find_predictor
-from lindyn.bridge.watch.feature_sums import FeatureSums
 
 EXACT, LEAST_SQUARES, JACOBIAN, PRODUCT = "exact", "least squares", "mean Jacobian", "product of weights"
 

@@ -8,7 +8,7 @@ import numpy as np
 from lindyn.bridge.records import NOT_TESTABLE, Curves, Finding
 from lindyn.bridge.report.confidence import theory_state
 from lindyn.bridge.report.wording import law
-from lindyn.bridge.watch import alarm as alarms
+from lindyn.bridge.watch import diagnosis as alarms
 from lindyn.bridge.watch.diagnosis import Diagnosis
 
 FOLLOWS = 0.1

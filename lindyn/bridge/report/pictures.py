@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from lindyn.bridge.records import Finding, Validation
-from lindyn.bridge.watch.slopes import SlopeFit
+from lindyn.bridge.watch.diagnosis import SlopeFit
 from lindyn.plotting import findings, style
 from lindyn.plotting import network_pictures as plots
 

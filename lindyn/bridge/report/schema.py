@@ -17,8 +17,7 @@ import numpy as np
 import lindyn
 from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch.diagnosis import Diagnosis
-from lindyn.bridge.watch.slopes import SlopeFit
+from lindyn.bridge.watch.diagnosis import Diagnosis, SlopeFit
 
 SCHEMA = 1
 KEY = "lindyn_validation"

@@ -12,8 +12,7 @@ from lindyn.bridge.records import Curves, Pieces, PredictorMap
 from lindyn.bridge.run import start
 from lindyn.bridge.run.start import NotPossible
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch.diagnosis import Diagnosis, diagnose
-from lindyn.bridge.watch.slopes import WINDOW
+from lindyn.bridge.watch.diagnosis import WINDOW, Diagnosis, diagnose
 from lindyn.bridge.watch.trace import read_trace
 
 PER_MODE = ("s", "p", "tau")

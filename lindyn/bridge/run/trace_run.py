@@ -11,8 +11,7 @@ from lindyn.bridge.records import Pieces
 from lindyn.bridge.run import description
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.watch.diagnosis import Diagnosis
-from lindyn.bridge.watch.slopes import SlopeFit
+from lindyn.bridge.watch.diagnosis import Diagnosis, SlopeFit
 from lindyn.bridge.watch.trace import read_trace
 
 

@@ -8,13 +8,106 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, observables
-from lindyn.bridge.watch.alarm import collapse_alarm
-from lindyn.bridge.watch.slopes import OTHER_WINDOWS, SlopeFit, fit_slope
 from lindyn.predictors import arrays
 from lindyn.states import CorrelationState
 
 LEADING = 16
 """Modes that the one number `alignment_top` averages over, as the published traces of real runs do."""
+WINDOW = 1e-2
+"""Modes with s_j >= WINDOW max s enter the fit: below that, sampling and the other modes weigh as much as s_j."""
+OTHER_WINDOWS = (1e-1, 1e-2, 1e-3)
+"""Windows in which the slope is given beside the main one: where they disagree, there is no one power law."""
+FEWEST = 5
+"""Fewer modes than this leave an interval (3 degrees of freedom or less) that says nothing."""
+SPREAD = 2.0
+"""The largest s of the window must be this many times its smallest: equal s_j carry no slope."""
+NEGATIVE = 0.1
+"""Where more than this share of the window has p_j <= 0, a fit of log p would be one of the survivors only."""
+CONCENTRATION_AT_RISK, CONCENTRATION_COLLAPSED = 0.9, 0.99
+SPREAD_AT_RISK, SPREAD_COLLAPSED = math.sqrt(1 - 0.9), 0.1  # sqrt(1 - share of the constant part), as above
+SCALE_AT_RISK, SCALE_COLLAPSED = 1e-3, 1e-6
+
+WORDS = ("healthy", "at risk", "collapsed")
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class SlopeFit:
+    """log p = slope log s + intercept over the modes of a window.
+
+    Args:
+        slope: 1/2 where p_j ~ sqrt(s_j), as balance has it (Eq. 14 with c = 0) and DirectPred sets it (Eq. 18).
+        low: lower end of the 95 % interval of least squares (independent scatter of log p).
+        high: its upper end.
+        modes: number of modes fitted.
+        s_low: smallest s of the window.
+        s_high: largest s of the window.
+        verdict: "fitted", or "not testable: ..." with the reason; the slope is NaN then.
+    """
+
+    slope: float
+    low: float
+    high: float
+    modes: int
+    s_low: float
+    s_high: float
+    verdict: str
+
+
+def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None) -> SlopeFit:
+    """Return the slope of log p_j against log s_j over the modes with s_j >= window max s.
+
+    Args:
+        p: p_j = u_j^T W_p u_j, one per mode.
+        s: eigenvalues of F beside them, in any order.
+        window: share of the largest s below which a mode is left out, 0 < window < 1.
+        limit: at most so many modes, the largest s first: min(N - 1, d) for F of N samples.
+
+    Returns:
+        The fit with its window and interval.
+
+    Raises:
+        ValueError: p and s of different length, NaN, a window outside (0, 1).
+
+    Source: Tian, Chen, Ganguli 2021, Eqs. 14 and 18.
+    """
+    s = _checks.to_numpy(_checks.as_array("s", s, ndim=1)).astype(float)
+    p = _checks.to_numpy(_checks.as_array("p", p, shape=s.shape)).astype(float)
+    if not 0 < window < 1:
+        raise ValueError(f"window must lie between 0 and 1; got {window:g}. It is a share of the largest s, say 0.01.")
+    order = np.argsort(-s)[:limit]
+    p, s = p[order], s[order]
+    inside = (s > 0) & (s >= window * s[0])
+    p, s = p[inside], s[inside]
+    alive = p > 0
+    reason = _not_testable(s, alive)
+    ends = (float(s[-1]), float(s[0])) if len(s) else (np.nan, np.nan)
+    if reason:
+        return SlopeFit(np.nan, np.nan, np.nan, int(alive.sum()), *ends, f"not testable: {reason}")
+    slope, low, high = _least_squares(np.log(s[alive]), np.log(p[alive]))
+    return SlopeFit(slope, low, high, int(alive.sum()), *ends, "fitted")
+
+
+def _not_testable(s: np.ndarray, alive: np.ndarray) -> str:
+    """Return why no slope can be fitted, or nothing."""
+    if len(s) - alive.sum() > NEGATIVE * len(s):
+        return f"{len(s) - alive.sum()} of {len(s)} modes have p <= 0"
+    if alive.sum() < FEWEST:
+        return f"{alive.sum()} modes in the window, {FEWEST} needed"
+    if s[alive].max() < SPREAD * s[alive].min():
+        return f"s spreads by a factor {s[alive].max() / s[alive].min():.3g}, {SPREAD:g} needed"
+    return ""
+
+
+def _least_squares(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Return the slope of y on x and its 95 % interval."""
+    from scipy.special import stdtrit  # scipy.stats would take ten times as long to load
+
+    x_0, y_0 = x - x.mean(), y - y.mean()
+    slope = float(x_0 @ y_0 / (x_0 @ x_0))
+    rest = y_0 - slope * x_0
+    half = float(stdtrit(len(x) - 2, 0.975) * np.sqrt(rest @ rest / (len(x) - 2) / (x_0 @ x_0)))
+    return slope, slope - half, slope + half
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,3 +290,52 @@ def _balance(F: np.ndarray, W_p: np.ndarray) -> dict[str, Any]:
         return {"balance_c": math.nan, "balance_residual": math.nan}
     c = float(np.sum(F * G) / np.sum(G * G))
     return {"balance_c": c, "balance_residual": float(np.linalg.norm(F - c * G) / np.linalg.norm(F))}
+
+
+def collapse_alarm(
+    concentration: float, spread: float = math.nan, scale: float = math.nan, d: int = 2
+) -> tuple[str, str]:
+    """Return ("healthy" | "at risk" | "collapsed", the reason in one sentence), from what the loss does not show.
+
+    concentration   features that are all one vector, and features that vary along one line, both end at 1; a healthy
+                    spectrum of k equal modes has 1/k
+    spread          1 for isotropic features, 0 where all point the same way. For features of mean direction m it is
+                    at most sqrt(1 - |m|^2), so that a spread of 0.1 means that the constant part carries 0.99 of the
+                    normalised features: the two thresholds are one, read off F or off the features
+    scale           the linear theory's own collapse is p = s = 0, approached as exp(-2 eta t) with the shape of F
+                    kept, which neither of the other two sees. A mode that lives has p_+ between one half and one of
+                    tau / (1 + sigma^2) (0 < eta < critical), hence s_+ >= tau^2 / (4 alpha_p (1 + sigma^2)^2): from a
+                    start of order one a thousandth lies below every living mode up to alpha_p of some hundred, and a
+                    millionth, a thousandth of the features' length, is reached only by decay
+
+    Args:
+        concentration: largest eigenvalue of F over tr F, between 1/d and 1; NaN where F = 0.
+        spread: sqrt(d) x the mean standard deviation of l2-normalised features; NaN if not measured.
+        scale: tr F over tr F at the start; NaN if there is no start.
+        d: dimension of the features; with d = 1 the concentration says nothing.
+
+    Returns:
+        The worst word that any of the three gives, and its reason.
+    """
+    if math.isnan(concentration):
+        return "collapsed", "All features are zero."
+    found = [_scale(scale), _spread(spread)] + ([_concentration(concentration)] if d > 1 else [])
+    level, reason = max(found, key=lambda pair: pair[0])
+    if level == 0:
+        reason = f"The largest of {d} directions carries {concentration:.2g} of tr F."
+    return WORDS[level], reason
+
+
+def _concentration(value: float) -> tuple[int, str]:
+    level = (value > CONCENTRATION_AT_RISK) + (value > CONCENTRATION_COLLAPSED)
+    return level, f"One direction carries {value:.4g} of tr F (at risk above {CONCENTRATION_AT_RISK:g})."
+
+
+def _spread(value: float) -> tuple[int, str]:
+    level = (value < SPREAD_AT_RISK) + (value < SPREAD_COLLAPSED)
+    return level, f"Normalised features spread {value:.3g} of isotropic ones (at risk below {SPREAD_AT_RISK:.2g})."
+
+
+def _scale(value: float) -> tuple[int, str]:
+    level = (value < SCALE_AT_RISK) + (value < SCALE_COLLAPSED)
+    return level, f"tr F fell to {value:.3g} of its start (at risk below {SCALE_AT_RISK:g})."

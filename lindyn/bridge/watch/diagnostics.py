@@ -11,13 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from lindyn import _checks
+from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.layers.predictor_base import whole_number
-from lindyn.bridge.watch.alarm import UNKNOWN, WORDS
-from lindyn.bridge.watch.diagnosis import Diagnosis, diagnose
-from lindyn.bridge.watch.feature_sums import FeatureSums
+from lindyn.bridge.watch.diagnosis import UNKNOWN, WORDS, Diagnosis, diagnose
 from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map
-from lindyn.bridge.watch.trace import TraceWriter
-from lindyn.bridge.watch.trace_quantities import QUANTITIES
+from lindyn.bridge.watch.trace import QUANTITIES, TraceWriter
 
 OVERSAMPLING = 8
 """Features per dimension that F is gathered from: its eigenvalues are then known to some sqrt(1/8)."""

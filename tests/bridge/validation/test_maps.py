@@ -7,9 +7,9 @@ from torch import nn
 
 from lindyn import bridge
 from lindyn.bridge.checkpoints import stacks
+from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.measure import predictor_maps
 from lindyn.bridge.measure.predictor_maps import EXACT, JACOBIAN, LEAST_SQUARES, PRODUCT, JacobianSums, Outputs
-from lindyn.bridge.watch.feature_sums import FeatureSums
 
 D = 5
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lindyn.bridge.measure import measuring
-from lindyn.bridge.measure.block_sums import BLOCKS, CHUNK, BlockSums, chunks
+from lindyn.bridge.measure.bootstrap import BLOCKS, CHUNK, BlockSums, chunks
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FeatureBatch
 from tests.bridge.validation.synthetic import Aligned, Arrays, linear
