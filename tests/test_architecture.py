@@ -63,7 +63,6 @@ BRIDGE_LEVEL = {room: level for level, rooms in enumerate(BRIDGE_FLOORS) for roo
 MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
 CROWDED = {"proofs": 41}  # folders that are still above MOST_FILES
 CIRCLES = {
-    ("images.direction_survival", "images.survival_text"),
     ("bridge.run.training_report", "bridge.run.training_theory", "bridge.training.trainer"),
     ("solve.engine_diffrax", "solve.engine_scipy", "solve.ode", "solve.rule_steps"),
     ("moment_sums", "moments", "view_sums"),

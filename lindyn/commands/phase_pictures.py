@@ -9,7 +9,7 @@ from lindyn import phase, theory
 from lindyn.commands import phase_reading as reading
 from lindyn.phase.portraits import portrait as solve_portrait
 from lindyn.phase.surface import edge_by_bisection
-from lindyn.plotting import phase_diagram, phase_portrait, style
+from lindyn.plotting import phase_portrait, style
 
 ETA, BETA = 0.05, 0.4
 Picture = tuple[Figure, str]
@@ -88,7 +88,7 @@ def bifurcation(given: dict[str, Any], args: dict[str, Any]) -> Picture:
     closed_eta, closed_p = np.tile(eta, 2), np.concatenate([closed.p_minus, closed.p_plus])
 
     def draw(axes: Any) -> list[Any]:
-        return phase_diagram.draw_bifurcation(axes, data, closed_eta, closed_p)
+        return phase_portrait.draw_bifurcation(axes, data, closed_eta, closed_p)
 
     figure = _one_panel(draw, r"Fixed points over the weight decay $\eta$", _values(system, "eta"))
     return figure, reading.of_bifurcation(system, data, off)
@@ -114,7 +114,7 @@ def two_parameter(given: dict[str, Any], args: dict[str, Any]) -> Picture:
     data = phase.fold_curve(system, name, values)
 
     def draw(axes: Any) -> list[Any]:
-        return phase_diagram.draw_two_parameter(axes, data)
+        return phase_portrait.draw_two_parameter(axes, data)
 
     figure = _one_panel(draw, "Where the alive fixed point ends", _values(system, "eta", name))
     return figure, reading.of_two_parameter(system, data)
@@ -141,7 +141,7 @@ def basin(given: dict[str, Any], args: dict[str, Any]) -> Picture:
     edge = _edge(system, data)
 
     def draw(panel: Any) -> list[Any]:
-        return phase_diagram.draw_basin(panel, data, edge)
+        return phase_portrait.draw_basin(panel, data, edge)
 
     kept = ", ".join(f"{phase_portrait.SYMBOLS[k]} = {v:g}" for k, v in data.fixed.items() if not (k == "x" and v == 1))
     figure = _one_panel(draw, "What becomes of the mode", kept)

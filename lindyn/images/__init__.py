@@ -1,6 +1,6 @@
 """Real input: X and X' of images under augmentation, and which of their directions survive the full flow.
 
-    sources      digits and photos that scikit-learn ships, folders, arrays; read in batches
+    image_sources  digits and photos that scikit-learn ships, folders; view_arrays: arrays; read in batches
     augment      crop, flip, blur and noise, each with a strength
     direction_errors  how well each direction's threshold is known, from a second pass
     estimate     source + augmentation -> `ImageMoments`
@@ -12,9 +12,8 @@ scikit-learn and pillow (extra `images`) are loaded when a source needs them.
 """
 
 from lindyn.images.augment import Augmentation, Augmenter
-from lindyn.images.direction_errors import DirectionErrors
 from lindyn.images.direction_survival import SurvivalStudy, study_images, survival_study
-from lindyn.images.estimate import ImageMoments, image_moments
+from lindyn.images.estimate import DirectionErrors, ImageMoments, image_moments
 from lindyn.images.image_sources import open_source
 from lindyn.images.survival import SurvivalOutcome
 from lindyn.images.survival_prediction import Prediction, SingleModes, predict, single_modes, survival_threshold

@@ -1,17 +1,20 @@
 """Where images come from: a name, a folder or arrays -> a source that is read in batches."""
 
+import importlib
 import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lindyn import _checks
-from lindyn.images.folder import ImageFolder
-from lindyn.images.shipped import digits, photos
 from lindyn.images.view_arrays import ImageArray, ViewArrays
 
 NAMES = ("digits", "photos")
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as pillow's "L" has it
 SIDE = 16  # default side of a patch or of a resized image
 LARGEST_N1 = 4096  # X and X' are n1 x n1
 
@@ -80,3 +83,133 @@ def _folder(images: Any) -> Path:
         except ValueError as error:
             raise ValueError(f"{error} Or give the path of a folder of images, or two .npy files of views.") from None
     return path
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """The images below a folder, sorted by path, as grayscale and resized to a square; only a batch is in memory.
+
+    Args:
+        folder: searched recursively; names that start with a dot are passed over.
+        size: side in pixels after resizing (the aspect ratio is not kept).
+
+    Raises:
+        ValueError: no such folder, or no image in it.
+    """
+
+    folder: Path
+    size: int
+    independent = True
+
+    def __post_init__(self) -> None:
+        if not self.folder.is_dir():
+            what = "is a file" if self.folder.exists() else "does not exist"
+            raise ValueError(f"images must be an existing folder; {str(self.folder)!r} {what}. Check the path.")
+        object.__setattr__(self, "paths", self._find())
+        require("PIL", "a folder of images")
+
+    def _find(self) -> list[Path]:
+        found = (p for p in self.folder.rglob("*") if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        paths = sorted(p for p in found if p.is_file())
+        if not paths:
+            raise ValueError(
+                f"images must be a folder with images; none of {', '.join(SUFFIXES)} below {str(self.folder)!r}."
+            )
+        return paths
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name or str(self.folder)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width after resizing."""
+        return self.size, self.size
+
+    def batches(self, size: int) -> Iterator[np.ndarray]:
+        """Yield images x size x size in [0, 1], `size` at a time.
+
+        Raises:
+            ValueError: a file that cannot be read as an image; the message names it.
+        """
+        paths: list[Path] = vars(self)["paths"]
+        for start in range(0, len(paths), size):
+            yield np.stack([_read(path, self.size) for path in paths[start : start + size]])
+
+
+def _read(path: Path, side: int) -> np.ndarray:
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.mode.startswith("I"):  # 16 bit: convert("L") would cut it off at 255
+                gray = Image.fromarray(np.asarray(image, dtype=np.float32) / 65535.0)
+            else:
+                gray = Image.fromarray(np.asarray(image.convert("L"), dtype=np.float32) / 255.0)
+            pixels = np.asarray(gray.resize((side, side), Image.Resampling.BOX), dtype=np.float64)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"images: {str(path)!r} cannot be read as an image ({error}). Remove or repair it.") from error
+    return np.clip(pixels, 0.0, 1.0)
+
+
+def digits() -> ImageArray:
+    """Return the 1797 digits of 8 x 8 pixels that scikit-learn ships."""
+    require("sklearn", "the digits")
+    from sklearn.datasets import load_digits
+
+    return ImageArray(load_digits().images / 16.0, "digits")
+
+
+def photos(size: int, patches: int | None = None, seed: int = 0) -> ImageArray:
+    """Return patches of the two photos (china.jpg, flower.jpg) that scikit-learn ships, as luma.
+
+    Args:
+        size: side of a patch in pixels, 2..427.
+        patches: number of patches at random places (half from each photo); default: all tiles, without overlap.
+        seed: of the random places.
+
+    Returns:
+        The patches; neighbours within a photo are alike, so they are not marked as independent samples.
+
+    Raises:
+        ValueError: a size that does not fit in a photo, or fewer than two patches.
+    """
+    require("sklearn", "the photos")
+    require("PIL", "the photos")
+    from sklearn.datasets import load_sample_images
+
+    gray = [np.asarray(photo, dtype=np.float64) @ np.array(LUMA) / 255.0 for photo in load_sample_images().images]
+    limit = min(min(photo.shape) for photo in gray)
+    if size > limit:
+        raise ValueError(f"size must be at most {limit}, the short side of the photos; got {size}.")
+    if patches is None:
+        parts = [_tiles(photo, size) for photo in gray]
+    else:
+        rng, share = np.random.default_rng(seed), patches // 2
+        parts = [_random_patches(photo, size, n, rng) for photo, n in zip(gray, (patches - share, share), strict=True)]
+    return ImageArray(np.clip(np.concatenate(parts), 0.0, 1.0), "photos", independent=False)
+
+
+def _tiles(photo: np.ndarray, size: int) -> np.ndarray:
+    rows, columns = (n // size for n in photo.shape)
+    tiles = photo[: rows * size, : columns * size].reshape(rows, size, columns, size).swapaxes(1, 2)
+    return tiles.reshape(-1, size, size)
+
+
+def _random_patches(photo: np.ndarray, size: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    windows = np.lib.stride_tricks.sliding_window_view(photo, (size, size))
+    return windows[rng.integers(0, windows.shape[0], count), rng.integers(0, windows.shape[1], count)]
+
+
+def require(package: str, what: str) -> None:
+    """Import an optional package.
+
+    Raises:
+        ImportError: it is not installed; the sentence says how to install it.
+    """
+    try:
+        importlib.import_module(package)
+    except ImportError as error:
+        known = {"sklearn": "scikit-learn", "PIL": "pillow"}[package]
+        raise ImportError(f'{known} is needed for {what}; install it with pip install "lindyn[images]".') from error

@@ -2,7 +2,7 @@
 
 system       `plane` (p, s) at held tau, `ema` (p, s, tau) with the moving target
 equilibria   fixed points found on the flow, with residual, Jacobian, eigenvalues, stability, and a count by winding
-nullcline_curves  nullclines and nullsurfaces
+portraits    nullclines and nullsurfaces, and the whole portrait of a plane
 manifold     the separatrix of the plane: stable manifold of the saddle p_-
 surface      the separatrix of the moving-target system, by backward trajectories and by bisection of starts
 fates        what becomes of starts
@@ -26,10 +26,10 @@ _HOME = {
     "FixedPointSet": ".equilibria",
     "classify": ".equilibria",
     "find_fixed_points": ".equilibria",
-    "p_minus_of": ".saddle",
-    "Nullcline": ".curves",
-    "nullclines": ".curves",
-    "nullclines_by_sign": ".curves",
+    "p_minus_of": ".manifold",
+    "Nullcline": ".portraits",
+    "nullclines": ".portraits",
+    "nullclines_by_sign": ".portraits",
     "Separatrix": ".manifold",
     "separatrix": ".manifold",
     "side_test": ".manifold",

@@ -8,7 +8,7 @@ import numpy as np
 from lindyn import _checks, theory
 from lindyn.equations import modes, parabola, target
 from lindyn.phase.arclength import Curve, Rates, SpecialPoint, continue_curve
-from lindyn.phase.saddle import p_minus_of
+from lindyn.phase.manifold import p_minus_of
 from lindyn.phase.system import PhaseSystem, parts, rates
 
 SECOND = ("tau", "x_aug", "x", "alpha_p", "beta")

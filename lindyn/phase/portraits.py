@@ -5,11 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.phase.equilibria import FixedPointSet, check_box, find_fixed_points
-from lindyn.phase.manifold import Separatrix, separatrix
-from lindyn.phase.nullcline_curves import Nullcline, nullclines
-from lindyn.phase.saddle import p_minus_of
+from lindyn import theory
+from lindyn.phase.equilibria import FixedPointSet, check_box, find_fixed_points, spread
+from lindyn.phase.manifold import Separatrix, p_minus_of, separatrix
 from lindyn.phase.system import PhaseSystem
+
+
+@dataclass(frozen=True)
+class Nullcline:
+    """One branch on which one variable stands still.
+
+    Args:
+        variable: "p", "s" or "tau".
+        formula: the branch in the paper's symbols.
+        points: (n, 2) in the plane; (n, m, 3) for a surface.
+        residual: largest rate of the variable on the branch, relative to the size of its terms.
+    """
+
+    variable: str
+    formula: str
+    points: np.ndarray
+    residual: float
 
 
 @dataclass(frozen=True)
@@ -96,3 +112,142 @@ def _flow_lines(system: PhaseSystem, box: Any, count: int, times: int = 400) -> 
     ts = np.concatenate([[0.0], np.geomspace(1e-3, 12.0 / slow, times - 1)])
     run = simulate(flow, ModeState(p=p, s=s, tau=np.full(len(p), system.tau)), ts=ts, rtol=1e-8, engine="scipy")
     return np.stack([run.states.p, run.states.s], axis=-1)
+
+
+def nullclines(system: PhaseSystem, box: Any = None, n: int = 400) -> tuple[Nullcline, ...]:
+    """Return every branch of every nullcline inside a box, s >= 0.
+
+    From dp/dt = alpha_p s D - eta_p p and ds/dt = 2 s (p D - eta_s), D = x tau - (x + x') p:
+        dp/dt = 0: s = eta_p p / (alpha_p D), 0 <= p < p*;  without decay (eta_p = 0) s = 0 and p = p*
+        ds/dt = 0: s = 0;  p = p_- and p = p_+ (one line at the critical decay, none above; 0 and p* at eta_s = 0)
+    With a moving tau they are surfaces, and there is a third one,
+        dtau/dt = 0: x p tau^2 + (beta - eta_s - (x + x') p^2) tau - beta = 0.
+
+    Args:
+        system: `plane(...)` or `ema(...)`.
+        box: (low, high) per variable, see `find_fixed_points`.
+        n: points of a curve (its root per side of a surface).
+
+    Returns:
+        The branches, those of p first.
+    """
+    box = check_box(system, box)
+    found = _plane(system, box, n) if system.beta is None else _space(system, box, max(int(n**0.5), 12))
+    return tuple(
+        Nullcline(variable, formula, points, _residual(system, variable, points))
+        for variable, formula, points in found
+        if len(points)
+    )
+
+
+def _plane(system: PhaseSystem, box: Any, n: int) -> list[tuple[str, str, np.ndarray]]:
+    (p_low, p_high), (s_low, s_high) = box
+    across, up = np.linspace(p_low, p_high, n), np.linspace(max(s_low, 0.0), s_high, n)
+    out = []
+    if system.eta_p > 0:
+        out.append(("p", "s = eta_p p / (alpha_p D)", _p_branch(system, box, n)))
+    else:
+        out.append(("p", "s = 0", np.stack([across, 0 * across], axis=1)))
+        out.append(("p", "p = x tau / (x + x')", np.stack([0 * up + system.p_star, up], axis=1)))
+    if s_low <= 0:
+        out.append(("s", "s = 0", np.stack([across, 0 * across], axis=1)))
+    out += [("s", f"p = {name}", np.stack([0 * up + wall, up], axis=1)) for name, wall in walls(system)]
+    return [branch for branch in out if not branch[1].startswith("p =") or p_low <= branch[2][0, 0] <= p_high]
+
+
+def walls(system: PhaseSystem) -> list[tuple[str, float]]:
+    """Return the vertical lines p D = eta_s of ds/dt = 0, by name."""
+    if system.eta_s == 0:
+        return [("0", 0.0), ("p_+", system.p_star)]
+    closed = theory.fixed_points(eta=system.eta_s, tau=system.rest_tau, x=system.x, x_aug=system.x_aug)
+    if not np.isfinite(closed.p_plus):
+        return []
+    pair = [("p_-", float(closed.p_minus)), ("p_+", float(closed.p_plus))]
+    return pair if pair[0][1] < pair[1][1] else [("p_- = p_+", pair[0][1])]
+
+
+def _p_branch(system: PhaseSystem, box: Any, n: int) -> np.ndarray:
+    """Return s = eta_p p / (alpha_p (x tau - v p)) inside the box, evenly spread along p and along s.
+
+    Its inverse p = alpha_p s x tau / (eta_p + alpha_p s v) gives the points where it rises steeply.
+    """
+    (p_low, p_high), (s_low, s_high) = box
+    v, drive = system.x + system.x_aug, system.x * system.rest_tau
+    s = np.linspace(max(s_low, 0.0), s_high, n)
+    p = np.linspace(0.0, drive / v, n)[:-1]
+    p = np.sort(np.concatenate([p, system.alpha_p * s * drive / (system.eta_p + system.alpha_p * s * v)]))
+    s = system.eta_p * p / (system.alpha_p * (drive - v * p))
+    inside = (p >= p_low) & (p <= p_high) & (s >= s_low) & (s <= s_high * (1 + 1e-12))
+    return np.stack([p, s], axis=1)[inside]
+
+
+def _space(system: PhaseSystem, box: Any, m: int) -> list[tuple[str, str, np.ndarray]]:
+    """Return the surfaces as tau over the (p, s) grid; NaN where they leave the box."""
+    p, s = np.meshgrid(spread(box[0], m), np.linspace(box[1][1] / m, box[1][1], m), indexing="ij")
+    v, beta = system.x + system.x_aug, system.beta
+    assert beta is not None
+    with np.errstate(all="ignore"):
+        held_p = (v * p + system.eta_p * p / (system.alpha_p * s)) / system.x
+        held_s = (system.eta_s / p + v * p) / system.x
+        linear = beta - system.eta_s - v * p**2
+        root = np.sqrt(linear**2 + 4 * system.x * p * beta)
+        stable_form = np.where(linear > 0, 2 * beta / (linear + root), (root - linear) / (2 * system.x * p))
+        other = np.where(p < 0, 2 * beta / (linear - root), np.nan)  # for p < 0 both roots can be positive
+    floor = np.stack([p, 0 * s, np.broadcast_to(spread(box[2], m), p.shape)], axis=-1)
+    surfaces = [
+        ("p", "tau = (v p + eta_p p / (alpha_p s)) / x", held_p),
+        ("s", "tau = (eta_s / p + v p) / x", held_s),
+        ("tau", "x p tau^2 + (beta - eta_s - v p^2) tau - beta = 0", stable_form),
+        ("tau", "x p tau^2 + (beta - eta_s - v p^2) tau - beta = 0, second root", other),
+    ]
+    out = [("s", "s = 0", floor)]
+    for variable, formula, tau in surfaces:
+        inside = np.isfinite(tau) & (tau >= box[2][0]) & (tau <= box[2][1])
+        if inside.any():
+            out.append((variable, formula, np.stack([p, s, np.where(inside, tau, np.nan)], axis=-1)))
+    return out
+
+
+def _residual(system: PhaseSystem, variable: str, points: np.ndarray) -> float:
+    row = system.names.index(variable)
+    y = np.moveaxis(points, -1, 0)
+    with np.errstate(invalid="ignore"):
+        size = np.einsum("...j,j...->...", np.abs(system.jacobian(y)[..., row, :]), np.abs(y)) + 1e-250
+        left = np.abs(system(y)[row]) / (size + (system.beta or 0.0))
+    return float(np.nanmax(left))
+
+
+def nullclines_by_sign(
+    system: PhaseSystem, variable: str, box: Any = None, rows: int = 40, n: int = 4000
+) -> np.ndarray:
+    """Return where a rate changes sign along rows s = constant > 0 of the plane, by bisection on the flow alone.
+
+    Knows nothing of the closed forms, so that it finds a branch they would miss.
+
+    Args:
+        system: a plane.
+        variable: "p" or "s".
+        box: as above.
+        rows: number of rows.
+        n: samples per row.
+
+    Returns:
+        Points (m, 2).
+    """
+    box = check_box(system, box)
+    row = system.names.index(variable)
+    s = np.linspace(max(box[1][0], 0.0), box[1][1], rows + 1)[1:]
+    p = spread(box[0], n)
+    grid_p, grid_s = np.meshgrid(p, s)
+    sign = np.sign(system(np.stack([grid_p, grid_s]))[row])
+    at = np.argwhere(sign[:, 1:] * sign[:, :-1] < 0)
+    low, high, level = p[at[:, 1]], p[at[:, 1] + 1], s[at[:, 0]]
+    first = sign[at[:, 0], at[:, 1]]
+    for _ in range(60):
+        middle = (low + high) / 2
+        same = np.sign(system(np.stack([middle, level]))[row]) == first
+        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    exact = np.argwhere(sign == 0)
+    return np.concatenate(
+        [np.stack([(low + high) / 2, level], axis=1), np.stack([p[exact[:, 1]], s[exact[:, 0]]], axis=1)]
+    )

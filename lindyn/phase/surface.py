@@ -8,8 +8,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn.phase.equilibria import FixedPoint, check_box, spread
 from lindyn.phase.fates import follow_fates
-from lindyn.phase.manifold import follow_back
-from lindyn.phase.saddle import p_minus_of
+from lindyn.phase.manifold import follow_back, p_minus_of
 from lindyn.phase.system import PhaseSystem
 
 SCAN = 61  # levels of s tried before bisection

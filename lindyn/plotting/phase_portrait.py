@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -125,3 +126,123 @@ def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any
     )
     axes.set(xlabel=STARTS["p"], ylabel=STARTS["tau"], xlim=(p[0], p[-1]), ylim=(tau[0], tau[-1]))
     return mesh
+
+
+COLOURS = {"collapsed": "#3a2f4f", "alive": "#e8dcc0", "undecided": "#c0682f"}  # dark to light in grey
+
+
+def draw_bifurcation(axes: Axes, data: Any, closed_eta: Any, closed_p: Any) -> list[Any]:
+    """Draw p at the fixed points over eta: thick lines by stability, closed forms as thin black dots over them.
+
+    Args:
+        axes: where.
+        data: a `lindyn.phase.diagrams.BifurcationDiagram`, or anything with its fields.
+        closed_eta: eta of the closed forms.
+        closed_p: p of the closed forms, same length.
+
+    Returns:
+        The legend handles.
+    """
+    words = np.where(data.stable, "stable", "unstable")
+    phase_plane.line_of_points(axes, data.eta, data.points[:, 0], words)
+    grid = data.collapsed_eta
+    sides = np.where(data.collapsed_eigenvalues < 0, "stable", "unstable")
+    phase_plane.line_of_points(axes, grid, 0 * grid, sides)
+    beyond = data.crossing[data.crossing[:, 0] < 0]
+    axes.plot(*beyond.T, color=style.STABLE, linewidth=1.2, zorder=3)
+    axes.plot(closed_eta, closed_p, ".", color="black", markersize=3.2, zorder=7)
+    axes.plot(data.fold.parameter, data.fold.point[0], **_special("s"))
+    axes.plot(data.transcritical.parameter, 0.0, **_special("X"))
+    axes.axvline(0.0, color=style.GREY, linewidth=0.7, zorder=1)
+    axes.set(xlabel=SYMBOLS["eta"], ylabel=SYMBOLS["p"], xlim=(grid[0], grid[-1]))
+    axes.text(grid[0] * 0.95, 0.97, r"$\eta < 0$: no training", fontsize=7, color="0.35", va="top",
+              transform=axes.get_xaxis_transform())  # fmt: skip
+    handles: list[Any] = phase_plane.legend_entries("stable line", "unstable line")
+    for handle, label in zip(handles, ("stable", "unstable"), strict=True):
+        handle.set_label(label)
+    return [
+        *handles,
+        Line2D([], [], linestyle="none", marker=".", color="black", label="closed form"),
+        Line2D([], [], linestyle="none", label="fold", **_special("s")),
+        Line2D([], [], linestyle="none", label="transcritical", **_special("X")),
+    ]
+
+
+def _special(marker: str) -> dict[str, Any]:
+    return {
+        "marker": marker, "markersize": 8, "markerfacecolor": "white", "markeredgecolor": style.INK, "zorder": 8,
+        "markeredgewidth": 1.4,
+    }  # fmt: skip
+
+
+def draw_two_parameter(axes: Axes, data: Any) -> list[Any]:
+    """Draw the fold over a second parameter: numbers as open circles on the closed form, regions named.
+
+    Args:
+        axes: where.
+        data: a `lindyn.phase.diagrams.FoldCurve`, or anything with its fields.
+
+    Returns:
+        The legend handles.
+    """
+    top = 1.25 * float(np.max(data.closed_form))
+    axes.fill_between(data.values, data.closed_form, top, color="0.85", linewidth=0)
+    axes.plot(data.values, data.closed_form, color=style.INK, linewidth=1.6)
+    axes.plot(data.values, data.eta, **_circle())
+    axes.set(xlabel=SYMBOLS[data.name], ylabel=SYMBOLS["eta"], ylim=(0, top), xlim=(data.values[0], data.values[-1]))
+    middle = len(data.values) // 2
+    axes.text(data.values[middle], 0.45 * data.closed_form[middle], "alive possible:\n$p_0$, $p_-$, $p_+$", ha="center",
+              va="center", fontsize=8.5)  # fmt: skip
+    side = len(data.values) // 5 if data.closed_form[0] < data.closed_form[-1] else -len(data.values) // 5
+    axes.text(data.values[side], 0.9 * top, "collapse certain:\nonly $p_0$", ha="center", va="center", fontsize=8.5)
+    formula = r"$\eta = \tau^2 / (4 (1 + \sigma^2))$"
+    return [
+        Line2D([], [], color=style.INK, linewidth=1.6, label=f"closed form {formula}"),
+        Line2D([], [], label="fold found by continuation", **_circle()),
+    ]
+
+
+def _circle() -> dict[str, Any]:
+    return {
+        "linestyle": "none",
+        "marker": "o",
+        "markersize": 5.5,
+        "markerfacecolor": "none",
+        "markeredgecolor": style.STABLE,
+    }
+
+
+def draw_basin(axes: Axes, data: Any, edge: Any = None) -> list[Any]:
+    """Draw what becomes of each start: collapsed dark, alive light.
+
+    Args:
+        axes: where.
+        data: a `lindyn.phase.basins.BasinMap`, or anything with its fields.
+        edge: (n, 2), a curve to draw on top, in the axes' variables; None for none.
+
+    Returns:
+        The legend handles.
+    """
+    words = list(COLOURS)
+    codes = np.select([data.labels == word for word in words], range(len(words)))
+    mesh: dict[str, Any] = {
+        "cmap": ListedColormap(list(COLOURS.values())),
+        "norm": BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3),
+    }
+    axes.pcolormesh(data.first, data.second, codes.T, shading="nearest", rasterized=True, **mesh)
+    for set_scale, grid in ((axes.set_xscale, data.first), (axes.set_yscale, data.second)):
+        steps = np.diff(grid)
+        if grid[0] > 0 and steps[-1] > 3 * steps[0]:
+            set_scale("log")
+    one, two = (STARTS.get(name, SYMBOLS[name]) for name in data.names)
+    axes.set(xlabel=one, ylabel=two)
+    there = np.unique(codes)
+    handles: list[Any] = [
+        Patch(facecolor=COLOURS[word], edgecolor=style.GREY, label=word) for k, word in enumerate(words) if k in there
+    ]
+    if edge is not None:
+        axes.plot(*edge.T, color="white", linewidth=3.0)
+        axes.plot(*edge.T, color="black", linewidth=1.4, linestyle=(0, (5, 2)))
+        axes.set(xlim=(data.first[0], data.first[-1]), ylim=(data.second[0], data.second[-1]))
+        handles.append(Line2D([], [], color="black", linewidth=1.4, linestyle=(0, (5, 2)), label="separatrix"))
+    return handles

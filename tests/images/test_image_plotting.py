@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 import lindyn as ld
-from lindyn.images import direction_survival, study_images
+from lindyn.images import study_images, survival_study
 from lindyn.plotting.survival_map import draw_directions, draw_survival
 
 
@@ -56,7 +56,7 @@ def test_nothing_overlaps(study):
 
 
 def test_data_that_are_no_pictures_show_shares():
-    study = direction_survival(ld.Moments.isotropic(5, 0.2), ld.Hyperparameters(eta=0.05), 3, t1=200.0)
+    study = survival_study(ld.Moments.isotropic(5, 0.2), ld.Hyperparameters(eta=0.05), 3, t1=200.0)
     _, axes = draw(study, 3)
     assert np.allclose([bar.get_height() for bar in axes[2].patches], study.full.share)
     with pytest.raises(ValueError, match="study must come from images to draw its directions"):
@@ -65,7 +65,7 @@ def test_data_that_are_no_pictures_show_shares():
 
 def test_two_panels_and_collapse(study):
     draw(study, 2)
-    dead = direction_survival(study.moments, ld.Hyperparameters(eta=0.5), 4)
+    dead = survival_study(study.moments, ld.Hyperparameters(eta=0.5), 4)
     _, axes = draw(dead, 2)
     assert len(by_label(axes[1], "survived").get_xdata()) == 0
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from lindyn.images import Augmentation, image_moments, open_source
-from lindyn.images import folder as folder_module
+from lindyn.images import image_sources as folder_module
 
 
 def all_of(source, size=1000):

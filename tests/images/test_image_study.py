@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from lindyn.images import direction_survival, image_moments, predict, study_images
+from lindyn.images import image_moments, predict, study_images, survival_study
 from lindyn.images.survival import least_alive
 
 X = np.array([1.0, 0.8, 0.6, 0.5, 0.4, 0.2])
@@ -31,7 +31,7 @@ def commuting():
 
 
 def test_commuting_data_end_exactly_where_predicted(commuting):
-    study = direction_survival(commuting, HP, start=aligned(commuting, HP, 1.2))
+    study = survival_study(commuting, HP, start=aligned(commuting, HP, 1.2))
     assert study.prediction.can_live.tolist() == [True, True, False, True, False, False]
     assert study.full.survived.tolist() == study.prediction.can_live.tolist() and study.agreement == 6
     assert np.allclose(study.full.spectrum, study.predicted_spectrum, atol=1e-6)
@@ -55,12 +55,12 @@ def test_the_mark_between_dead_and_alive_is_half_of_the_least_a_living_mode_can_
 
 
 def test_what_is_still_dying_counts_as_dead(commuting):
-    study = direction_survival(commuting, HP, start=aligned(commuting, HP, 1.2), t1=170.0)
+    study = survival_study(commuting, HP, start=aligned(commuting, HP, 1.2), t1=170.0)
     assert study.full.spectrum[3] > 1e-12 and study.full.rank == 3
 
 
 def test_a_mode_that_can_live_dies_outside_its_basin(commuting):
-    study = direction_survival(commuting, HP, start=aligned(commuting, HP, [1.1, 0.9, 1, 1.1, 1, 1]))
+    study = survival_study(commuting, HP, start=aligned(commuting, HP, [1.1, 0.9, 1, 1.1, 1, 1]))
     assert study.full.survived.tolist() == [True, False, False, True, False, False]
     assert study.agreement == 5 and study.impossible == 0 and not study.in_order
     assert "1 that can live did not" in study.summary()
@@ -68,15 +68,15 @@ def test_a_mode_that_can_live_dies_outside_its_basin(commuting):
 
 def test_separate_decays_set_the_size_but_not_the_threshold(commuting):
     hp = ld.Hyperparameters(alpha_p=1.5, beta=1.0, eta_p=0.1, eta_s=0.05)
-    study = direction_survival(commuting, hp, start=aligned(commuting, hp, 3.0))
-    equal = direction_survival(commuting, HP, start=aligned(commuting, HP, 1.2))
+    study = survival_study(commuting, hp, start=aligned(commuting, hp, 3.0))
+    equal = survival_study(commuting, HP, start=aligned(commuting, HP, 1.2))
     assert study.full.rank == 3
     assert np.allclose(study.full.spectrum, 2 * equal.full.spectrum, atol=1e-6)
 
 
 def test_random_starts_never_keep_what_cannot_live(commuting):
     for seed in range(4):
-        study = direction_survival(commuting, HP, n2=4, seed=seed, t1=3000.0)
+        study = survival_study(commuting, HP, n2=4, seed=seed, t1=3000.0)
         alive = study.full.rank
         assert study.impossible == 0 and 1 <= alive <= 3 and study.in_order
         assert np.allclose(study.full.spectrum[:alive], study.predicted_spectrum[:alive], atol=1e-6)
@@ -84,7 +84,7 @@ def test_random_starts_never_keep_what_cannot_live(commuting):
 
 def test_small_output_keeps_at_most_n2_directions(commuting):
     hp = ld.Hyperparameters(alpha_p=1.5, beta=1.0, eta=0.01)
-    study = direction_survival(commuting, hp, start=ld.WeightState(rotation(6, 0)[:2], np.eye(2)), t1=4000.0)
+    study = survival_study(commuting, hp, start=ld.WeightState(rotation(6, 0)[:2], np.eye(2)), t1=4000.0)
     assert study.prediction.can_live.sum() == 6 and study.full.rank == 2 and len(study.predicted_spectrum) == 2
     assert study.in_order and np.allclose(study.full.spectrum, study.predicted_spectrum, atol=1e-6)
     assert "n2 = 2 of them at once" in study.summary()
@@ -98,7 +98,7 @@ def crossed():
 
 def test_without_commuting_a_direction_can_live_that_its_own_numbers_forbid():
     hp = ld.Hyperparameters(alpha_p=1.0, beta=1.0, eta=0.1)
-    study = direction_survival(crossed(), hp, start=ld.WeightState(np.eye(2), np.eye(2)))
+    study = survival_study(crossed(), hp, start=ld.WeightState(np.eye(2), np.eye(2)))
     assert not study.prediction.can_live.any() and study.commuting.rank == 0
     assert study.full.rank == 1 and study.impossible >= 1 and study.commutation_effect == 1.0
     single = study.prediction.single
@@ -111,17 +111,17 @@ def test_without_commuting_a_direction_can_live_that_its_own_numbers_forbid():
 def test_above_the_bound_the_words_say_certain():
     data = crossed()
     hp = ld.Hyperparameters(eta=1.5 * float(predict(data, HP).bound[0]))
-    study = direction_survival(data, hp, 2, start=ld.WeightState(np.eye(2), np.eye(2)))
+    study = survival_study(data, hp, 2, start=ld.WeightState(np.eye(2), np.eye(2)))
     assert study.full.rank == 0 and "collapse is certain" in study.summary() and study.full.settled
 
 
 def test_decay_of_zero_keeps_the_memory_of_the_start():
-    study = direction_survival(crossed(), ld.Hyperparameters(eta=0.0), 2, t1=50.0)
+    study = survival_study(crossed(), ld.Hyperparameters(eta=0.0), 2, t1=50.0)
     assert study.full.rank == 2 and "keeps the memory of its start" in study.summary() and study.undecided == 0
 
 
 def test_a_run_cut_short_says_so(commuting):
-    study = direction_survival(commuting, HP, 4, t1=2.0)
+    study = survival_study(commuting, HP, 4, t1=2.0)
     assert not study.full.settled and "had not come to rest at t = 2" in study.summary()
 
 
@@ -130,14 +130,14 @@ def test_a_mode_that_is_still_dying_is_not_taken_for_one_at_rest():
     data = ld.Moments.commuting([1.0, 1e-3], [0.1, 0.1])
     hp = ld.Hyperparameters(alpha_p=1.0, beta=1.0, eta=0.004)
     start = ld.WeightState(np.diag([1.0, 0.02]), np.diag([1.0, 0.02]))
-    early, late = (direction_survival(data, hp, start=start, t1=t1).full for t1 in (100.0, 1500.0))
+    early, late = (survival_study(data, hp, start=start, t1=t1).full for t1 in (100.0, 1500.0))
     assert early.rank == 2 and not early.settled and np.isclose(early.speed, hp.eta_s, rtol=0.05)
     assert late.rank == 1 and late.settled
 
 
 def test_simsiam_target(commuting):
     online = ld.Hyperparameters(alpha_p=1.5, beta=0.0, eta=0.05)
-    study = direction_survival(commuting, online, start=aligned(commuting, HP, 1.2), target="online")
+    study = survival_study(commuting, online, start=aligned(commuting, HP, 1.2), target="online")
     assert np.allclose(study.full.spectrum, study.predicted_spectrum, atol=1e-6)
 
 
@@ -169,12 +169,12 @@ def test_summary_of_digits_is_a_short_paragraph(digits):
 def test_known_errors_decide_which_directions_are_undecided():
     measured = image_moments("digits")
     threshold = float(measured.moments.joint_spectrum()[0][4])  # any number: eta is put next to a threshold below
-    study = direction_survival(measured, ld.Hyperparameters(eta=0.5 * threshold), 4, t1=1.0)
+    study = survival_study(measured, ld.Hyperparameters(eta=0.5 * threshold), 4, t1=1.0)
     theta, error = study.prediction.threshold[4], study.prediction.threshold_error[4]
-    near, far = (direction_survival(measured, ld.Hyperparameters(eta=theta + k * error), 4, t1=1.0) for k in (0.5, 1.5))
+    near, far = (survival_study(measured, ld.Hyperparameters(eta=theta + k * error), 4, t1=1.0) for k in (0.5, 1.5))
     assert near.undecided >= 1 and np.isclose(error, measured.errors.threshold[4])
     assert abs(far.prediction.threshold[4] - far.hp.eta_s) > error
-    bare = direction_survival(measured.moments, far.hp, 4, t1=1.0)  # only the errors of the matrices are known
+    bare = survival_study(measured.moments, far.hp, 4, t1=1.0)  # only the errors of the matrices are known
     assert np.all(bare.prediction.threshold_error >= 0) and bare.prediction.threshold_error[4] > error
 
 
@@ -204,5 +204,5 @@ def test_strengths_reach_the_augmentation():
 def test_bad_arguments(change, said):
     arguments = {"moments": ld.Moments.isotropic(3, 0.1), "hp": HP} | change
     with pytest.raises(ValueError) as error:
-        direction_survival(**arguments)
+        survival_study(**arguments)
     assert str(error.value) == said

@@ -5,7 +5,7 @@ import pytest
 
 from lindyn import Moments, MomentSums
 from lindyn.images import ViewSums
-from lindyn.images.direction_errors import DirectionSums
+from lindyn.images.estimate import DirectionSums
 
 
 def brute_force(v, centre):

@@ -5,8 +5,7 @@ import pytest
 
 import lindyn as ld
 from lindyn import phase, theory
-from lindyn.phase.equilibria import classify
-from lindyn.phase.winding import winding_number
+from lindyn.phase.equilibria import classify, winding_number
 
 PLANES = [
     {"eta": 0.05}, {"eta": 0.01, "alpha_p": 7.0}, {"eta": 0.199}, {"eta": 1e-4}, {"eta": 0.1, "tau": 0.8, "x": 1.3},

@@ -13,7 +13,7 @@ from lindyn.bridge.report.markup import Markup, document, table, tag
 from lindyn.bridge.report.page_style import STYLE
 from lindyn.bridge.report.pictures import Picture
 from lindyn.bridge.report.terminal import COLUMNS, LINES
-from lindyn.plotting import findings, style
+from lindyn.plotting import network_pictures, style
 
 KEY = "lindyn_comparison"
 LAW, CELL = 36, 23  # columns of a law and of a run's value in the terminal
@@ -109,7 +109,7 @@ def pictures(found: Compared) -> tuple[Picture, ...]:
     with style.settings():
         figure: Figure
         figure, axes = style.new_figure(1, 1, height=1.2 + 0.3 * len(rows))
-        findings.two_forests(axes[0, 0], [(row.first, row.second) for row in rows])
+        network_pictures.two_forests(axes[0, 0], [(row.first, row.second) for row in rows])
         file = io.BytesIO()
         style.write(figure, file, "png")
     caption = "Every law measured in both runs: value and interval in A (above) and B (below)."

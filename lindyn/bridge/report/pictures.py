@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 
 from lindyn.bridge.records import Finding, Validation
 from lindyn.bridge.watch.diagnosis import SlopeFit
-from lindyn.plotting import findings, style
 from lindyn.plotting import network_pictures as plots
+from lindyn.plotting import style
 
 
 @dataclass(frozen=True)
@@ -130,5 +130,5 @@ def _forest(answer: Validation) -> Figure:
     main = answer.maps[0].kind if answer.maps else ""
     shown = [f for f in answer.findings if f.map_kind in ("", main)]
     figure, axes = style.new_figure(1, 1, height=1.0 + 0.27 * len(shown))
-    findings.forest(axes[0, 0], shown)
+    plots.forest(axes[0, 0], shown)
     return figure

@@ -29,7 +29,7 @@ def _write_theory(folder: Path) -> str:
     """Write theory.png; return the line of the summary, or why there is none: a finished run is never lost to it."""
     from lindyn.bridge.run.training_theory import beside
     from lindyn.plotting import style
-    from lindyn.plotting.theory_beside_training import draw_beside
+    from lindyn.plotting.training_run import draw_beside
 
     try:
         found = beside(folder)
