@@ -73,7 +73,6 @@ CIRCLES = {
     ("bridge.training.image_batches", "bridge.training.photos"),
 }
 UPWARD = {
-    ("bridge.features.feature_request", "bridge.validation_request"),
     ("bridge.laws.growth", "bridge.report.wording"),
     ("bridge.settings", "bridge.training.sections"),
     ("bridge.records", "bridge.watch.diagnosis"),

@@ -9,8 +9,9 @@ from typing import Any
 from lindyn.bridge import validation_request
 from lindyn.bridge.checkpoints import inputs
 from lindyn.bridge.checkpoints.layouts import read_checkpoint
-from lindyn.bridge.features import feature_request, features_alone
-from lindyn.bridge.features.feature_request import Request
+from lindyn.bridge.features import checkpoint_features, feature_arrays
+from lindyn.bridge.features.checkpoint_features import Request
+from lindyn.bridge.features.image_views import AUTO
 from lindyn.bridge.laws import growth, loss_scale, untrained
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
 from lindyn.bridge.records import Curves, Pieces, Validation
@@ -20,7 +21,6 @@ from lindyn.bridge.run import curves, linear_network, mode_measurements, trace_r
 from lindyn.bridge.run.rates import rates_of
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config_text import full_name
-from lindyn.bridge.validation_request import AUTO
 from lindyn.bridge.validation_stages import Stages
 
 OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
@@ -119,10 +119,10 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, features: list[Any],
             note for note in validation_request.overridden(request.settings, pieces.settings) if note not in notes
         ]
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
-        pieces, source, why = feature_request.of_checkpoint(pieces, own, request)
+        pieces, source, why = checkpoint_features.of_checkpoint(pieces, own, request)
         notes += [why] if why and why not in notes else []
         words = source.description if source is not None else OWN_F if pieces.F is not None else ""
-        feature_request.check_something(pieces, source)
+        checkpoint_features.check_something(pieces, source)
         measured = measure(
             source,
             pieces.predictor,
@@ -144,8 +144,8 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, features: list[Any],
 def _of_features(features: Any, request: Request, stages: Stages) -> Validation:
     """Return the answer to features without a checkpoint."""
     stages.begin("features")
-    source = feature_request.given(features)
-    pieces = features_alone.pieces_of(features, request.settings)
+    source = feature_arrays.given(features)
+    pieces = feature_arrays.pieces_of_features(features, request.settings)
     measured = measure(source, pieces.predictor, progress=stages.tell, seed=request.seed)
     return _answer(pieces, rates_of(pieces.settings), measured, source.description, None, None)
 

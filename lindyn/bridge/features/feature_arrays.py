@@ -1,22 +1,21 @@
-"""Features given as arrays or files; those that a checkpoint's own network makes are in `images`."""
+"""Features given as arrays or files, with or without a checkpoint; a network's own are in `image_features`."""
 
 import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from lindyn.bridge.features.image_features import from_images
-from lindyn.bridge.records import FeatureBatch
-
-__all__ = ["NAMES", "ArrayFeatures", "from_arrays", "from_file", "from_images"]
+from lindyn import _checks
+from lindyn.bridge.records import FeatureBatch, FeatureSource, Pieces
+from lindyn.bridge.settings import Settings
 
 ROWS = 4096
 """Samples of a batch: 2048-dimensional ones in double precision are 64 MiB."""
@@ -29,6 +28,9 @@ NAMES = {
 DAMAGED = (OSError, EOFError, KeyError, NotImplementedError, OverflowError, MemoryError, struct.error, zlib.error,
            zipfile.BadZipFile)  # fmt: skip
 """What numpy, zipfile and the memory map bring up on a damaged file, beside ValueError."""
+W_P = "W_p"
+"""What the predictor's matrix is called in an .npz file beside the features."""
+ALONE, ALONE_TITLE = "features", "features alone"
 _TITLES = {"z1": "z1 (first view)", "z2": "z2 (second view)", "target1": "target1 (the target's first view)"}
 
 
@@ -92,10 +94,7 @@ def from_arrays(z1: Any, z2: Any = None, target1: Any = None, *, description: st
             )
     if shape[0] < 2 or not shape[1]:
         raise ValueError(f"Features must be N x d with N of 2 or more samples; got shape {shape}.")
-    views = "two views" if "z2" in arrays else "one view"
-    beside = " and the target's" if "target1" in arrays else ""
-    words = description or f"{shape[0]} samples of {views}{beside} given as arrays, d = {shape[1]}"
-    return ArrayFeatures(arrays, words)
+    return ArrayFeatures(arrays, description or _described(arrays, "given as arrays"))
 
 
 def from_file(path: str | os.PathLike) -> ArrayFeatures:
@@ -132,11 +131,27 @@ def from_file(path: str | os.PathLike) -> ArrayFeatures:
         raise ValueError(f"features: {path} cannot be read: {what}.") from error
     except DAMAGED as error:
         raise ValueError(f"features: {path} is no whole {path.suffix} file: {error}.") from error
-    found = from_arrays(**arrays)
+    found = from_arrays(**arrays).arrays
+    return ArrayFeatures(found, _described(found, f"from {path.name}"))
+
+
+def given(features: Any) -> FeatureSource:
+    """Return features that a user gave: a file, arrays by name or in a tuple, or a source."""
+    if isinstance(features, str | os.PathLike):
+        return from_file(features)
+    if hasattr(features, "batches"):
+        return features
+    if isinstance(features, Mapping):
+        return from_arrays(**features)
+    return from_arrays(*features) if isinstance(features, tuple) else from_arrays(features)
+
+
+def _described(arrays: Mapping[str, Any], whence: str) -> str:
+    """Return in words how many samples of what, whence and how wide."""
     views = "two views" if "z2" in arrays else "one view"
     beside = " and the target's" if "target1" in arrays else ""
-    words = f"{found.count} samples of {views}{beside} from {path.name}, d = {found.dim}"
-    return ArrayFeatures(found.arrays, words)
+    count, d = arrays["z1"].shape
+    return f"{count} samples of {views}{beside} {whence}, d = {d}"
 
 
 def _by_name(opened: Any, path: Path) -> dict[str, Any]:
@@ -205,3 +220,46 @@ def _rows(name: str, array: Any, start: int) -> Tensor:
 
 def _float(dtype: np.dtype) -> Any:
     return np.float64 if dtype == np.float64 or dtype.kind in "iu" else np.float32
+
+
+def pieces_of_features(features: Any, settings: Settings) -> Pieces:
+    """Return the pieces that features alone bring with them: the predictor, where their .npz file holds W_p.
+
+    Args:
+        features: as `validate` takes them.
+        settings: of the run.
+
+    Returns:
+        The `Pieces`; layout "features".
+
+    Raises:
+        ValueError: a W_p that is no square matrix of numbers.
+    """
+    named = isinstance(features, str | os.PathLike)
+    W_p = _matrix(Path(features)) if named else None
+    held = "the predictor's matrix W_p beside them" if W_p is not None else "no predictor"
+    notes = (
+        f"There is no checkpoint: features with {held}; laws of weights and of the run's course cannot be tested.",
+    )
+    path = Path(features) if named else Path("(arrays)")
+    return Pieces(path, ALONE, ALONE_TITLE, predictor=W_p, settings=settings, notes=notes)
+
+
+def _matrix(path: Path) -> nn.Sequential | None:
+    """Return a linear predictor with the W_p of an .npz file, or None; features are checked by their own reader."""
+    if path.suffix != ".npz" or not path.is_file():
+        return None
+    with np.load(path, allow_pickle=False) as opened:  # whole: the reader of features has read it
+        try:
+            found = opened[W_P] if W_P in opened.files else None
+        except (ValueError, *DAMAGED) as error:
+            raise ValueError(f"W_p in {path} cannot be read: {error}.") from error
+    if found is None:
+        return None
+    W_p = np.asarray(_checks.as_array(W_P, found, ndim=2), dtype=float)
+    if W_p.shape[0] != W_p.shape[1]:
+        raise ValueError(f"W_p in {path} must be d x d, acting on column vectors; got shape {W_p.shape}.")
+    layer = nn.Linear(len(W_p), len(W_p), bias=False, dtype=torch.float64)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(W_p))
+    return nn.Sequential(layer)

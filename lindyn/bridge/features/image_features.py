@@ -4,12 +4,11 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.features.image_views import Views, views_of
+from lindyn.bridge.features.image_views import AUTO, Views, views_of
 from lindyn.bridge.records import FeatureBatch, Pieces
 from lindyn.bridge.training.image_order import Order
 
@@ -18,6 +17,7 @@ BATCHNORM = ("eval", "batch")
 FAR = 1_000_000
 """Pass over the images that the views are drawn for: no training run has come so far, so that none has seen them."""
 
+Norms = list[nn.modules.batchnorm._BatchNorm]
 BY_RUNNING = "BatchNorm by its running statistics"
 
 
@@ -44,7 +44,7 @@ class ImageFeatures:
     count: int
     dim: int
     seed: int
-    device: Any
+    device: torch.device
     description: str
 
     @torch.no_grad()
@@ -63,7 +63,7 @@ class ImageFeatures:
             )
             yield batch
 
-    def _pairs(self, dtype: Any) -> Iterator[tuple[Tensor, Tensor]]:
+    def _pairs(self, dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor]]:
         source = self.views.source
         order = Order(source.count, self.batch, 1, self.seed)
         loader = iter(source.loader(order, lambda: (FAR + self.seed) * len(order)))
@@ -85,10 +85,10 @@ class ImageFeatures:
 
 def from_images(
     pieces: Pieces,
-    images: str | Path = "auto",
+    images: str | Path = AUTO,
     *,
     batch: int = BATCH,
-    device: Any = None,
+    device: str | torch.device | None = None,
     batchnorm: str = "eval",
     limit: int | None = None,
     seed: int = 0,
@@ -147,7 +147,7 @@ def _shares(count: int, batch: int) -> tuple[int, int]:
     return even, even * number
 
 
-def _mode(norms: list[Any], mode: str, batch: int) -> str:
+def _mode(norms: Norms, mode: str, batch: int) -> str:
     """Return in words how BatchNorm is run."""
     if not norms:
         return "no BatchNorm"
@@ -157,11 +157,19 @@ def _mode(norms: list[Any], mode: str, batch: int) -> str:
     return BY_RUNNING + " (which have seen no batch yet)" * fresh
 
 
-def _network(backbone: nn.Module, projector: nn.Module | None, mode: str, device: Any) -> tuple[nn.Module, list[Any]]:
+def batchnorms(net: nn.Module | None) -> Norms:
+    """Return the BatchNorms in a network."""
+    modules = [] if net is None else net.modules()
+    return [module for module in modules if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
+def _network(
+    backbone: nn.Module, projector: nn.Module | None, mode: str, device: torch.device
+) -> tuple[nn.Module, Norms]:
     """Return a copy that maps views to projections, and the BatchNorms in it; the pieces stay as they are."""
     net = nn.Sequential(backbone, nn.Flatten(1), nn.Identity() if projector is None else projector)
     net = copy.deepcopy(net).to(device).eval().requires_grad_(False)
-    norms = [m for m in net.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = batchnorms(net)
     if mode == "batch":
         for norm in norms:
             norm.train()  # the running statistics that move are the copy's
@@ -169,7 +177,7 @@ def _network(backbone: nn.Module, projector: nn.Module | None, mode: str, device
 
 
 @torch.no_grad()
-def _dim(net: nn.Module, views: Views, device: Any) -> int:
+def _dim(net: nn.Module, views: Views, device: torch.device) -> int:
     """Return the width of the projections, by two empty images.
 
     Raises:

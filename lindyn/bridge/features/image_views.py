@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.training_packages import require
 
+AUTO = "auto"
+"""The images that a run of `lindyn train` was trained on."""
 EMBEDDED = {"mnist": 28, "digits": 8}
 """The images that come with installed packages, and their side in pixels."""
 PHOTO_SIZE = {"imagenet": 224, "cifar": 32}
@@ -33,7 +35,7 @@ class Views:
         description: what the images and views are, to be put after their number.
     """
 
-    source: Any
+    source: Source
     repeat: int
     normalise: bool
     description: str
@@ -88,7 +90,7 @@ class FileImages:
             raise ValueError(f"images: {self.files[at]} cannot be read as an image. Repair or remove it.") from error
 
 
-def views_of(pieces: Pieces, images: str | Path = "auto", limit: int | None = None, workers: int = 0) -> Views:
+def views_of(pieces: Pieces, images: str | Path = AUTO, limit: int | None = None, workers: int = 0) -> Views:
     """Return the source of views for a network.
 
     Args:
@@ -103,7 +105,7 @@ def views_of(pieces: Pieces, images: str | Path = "auto", limit: int | None = No
     values = {key: value for key, value in pieces.settings.values.items() if key.startswith(("data.", "run.seed"))}
     own = "data.name" in values and "data.augmentation" in values
     stem = _stem(pieces.backbone)
-    if str(images) == "auto" or (own and str(images) == values["data.name"] and str(images) in EMBEDDED):
+    if str(images) == AUTO or (own and str(images) == values["data.name"] and str(images) in EMBEDDED):
         if not own:
             raise ValueError(
                 f"images='auto' means those of a run of lindyn train; {pieces.path} does not say what it was trained "
@@ -144,7 +146,7 @@ def _folder(pieces: Pieces, folder: Path, values: dict[str, Any], stem: str, wor
     return _fitted(pieces, source, f"images of {folder} at {size} pixels, {views}, {NORMALISED}")
 
 
-def _fitted(pieces: Pieces, source: Any, what: str, foreign: bool = False) -> Views:
+def _fitted(pieces: Pieces, source: Source, what: str, foreign: bool = False) -> Views:
     """Return the views with their channels as the network takes them.
 
     Raises:

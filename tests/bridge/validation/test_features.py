@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from lindyn.bridge.features import feature_arrays
-from lindyn.bridge.features.feature_arrays import NAMES, ROWS, from_arrays, from_file
+from lindyn.bridge import features
+from lindyn.bridge.features import NAMES, ROWS, from_arrays, from_file
 
 
 def drawn(N=2 * ROWS + 7, d=5, seed=0, dtype=np.float32):
@@ -165,4 +165,4 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line(tmp_path, kind, text):
 
 
 def test_the_sources_of_features_stand_in_one_place():
-    assert {"from_arrays", "from_file", "from_images"} <= set(feature_arrays.__all__)
+    assert {"from_arrays", "from_file", "from_images"} <= set(features.__all__)

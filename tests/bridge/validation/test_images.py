@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from lindyn.bridge.features.image_features import FAR, from_images
+from lindyn.bridge.features import FAR, from_images
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.image_batches import open_source

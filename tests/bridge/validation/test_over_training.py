@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.features.image_features import from_images
+from lindyn.bridge.features import from_images
 from lindyn.bridge.run.curves import PER_MODE, SCALARS, from_checkpoints, from_trace, relative_errors
 from lindyn.bridge.run.rates import rates_of
 from lindyn.bridge.settings import Rates, Settings

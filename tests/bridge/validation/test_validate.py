@@ -10,8 +10,7 @@ import torch
 import lindyn.bridge
 from lindyn.bridge.checkpoints import inputs
 from lindyn.bridge.checkpoints.layouts import read_checkpoint
-from lindyn.bridge.features import calibration
-from lindyn.bridge.features.feature_request import WEIGHTS_ONLY
+from lindyn.bridge.features import WEIGHTS_ONLY, calibrated, from_images
 from lindyn.bridge.laws import loss_scale
 from lindyn.bridge.report import terminal
 from lindyn.bridge.run import mode_measurements
@@ -65,16 +64,10 @@ def test_order_of_files_does_not_matter(of_run):
 
 def test_the_reading_is_that_of_the_checkpoint_by_another_route(of_run):
     """p_j and s_j from F of the source's own batches, without the streaming sums."""
-    from lindyn.bridge.features import feature_arrays
-
     pieces = read_checkpoint(RUN / "step=00000030.ckpt")
-    batch = feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch")
-    pieces = calibration.calibrated(pieces, batch)
-    z = (
-        torch.cat([part.z1 for part in feature_arrays.from_images(pieces, "auto", limit=600).batches()])
-        .double()
-        .numpy()
-    )
+    batch = from_images(pieces, "auto", limit=600, batchnorm="batch")
+    pieces = calibrated(pieces, batch)
+    z = torch.cat([part.z1 for part in from_images(pieces, "auto", limit=600).batches()]).double().numpy()
     W_p = pieces.predictor[0].weight.detach().double().numpy()
     s, U = np.linalg.eigh(z.T @ z / len(z))
     p = np.sum(U * (W_p @ U), axis=0)[::-1]
@@ -89,23 +82,19 @@ def test_an_early_checkpoint_is_not_called_collapsed_for_its_running_statistics(
     assert any("running statistics say little before step 100" in note for note in answer.pieces.notes)
     pieces = read_checkpoint(RUN / "step=00000010.ckpt")
     before = [value.clone() for value in pieces.backbone.state_dict().values()]
-    from lindyn.bridge.features import feature_arrays
-
-    changed = calibration.calibrated(pieces, feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch"))
+    changed = calibrated(pieces, from_images(pieces, "auto", limit=600, batchnorm="batch"))
     after = list(pieces.backbone.state_dict().values())
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-    z = torch.cat([b.z1 for b in feature_arrays.from_images(changed, "auto", limit=600).batches()])
-    raw = torch.cat([b.z1 for b in feature_arrays.from_images(pieces, "auto", limit=600).batches()])
+    z = torch.cat([b.z1 for b in from_images(changed, "auto", limit=600).batches()])
+    raw = torch.cat([b.z1 for b in from_images(pieces, "auto", limit=600).batches()])
     assert spread(z) > 2 * spread(raw)
 
 
 def test_the_predictors_own_statistics_are_taken_too():
     """Mean and variance that its first BatchNorm meets on the images' projections, by a plain product."""
-    from lindyn.bridge.features import feature_arrays
-
     pieces = read_checkpoint(FIXTURES / "lindyn" / "mlp" / "step=00000030.ckpt")
-    changed = calibration.calibrated(pieces, feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch"))
-    batches = [b.z1 for b in feature_arrays.from_images(pieces, "auto", limit=600, batchnorm="batch").batches()]
+    changed = calibrated(pieces, from_images(pieces, "auto", limit=600, batchnorm="batch"))
+    batches = [b.z1 for b in from_images(pieces, "auto", limit=600, batchnorm="batch").batches()]
     met = [changed.predictor[0](z) for z in batches]
     assert torch.allclose(changed.predictor[1].running_mean, torch.stack([m.mean(0) for m in met]).mean(0), atol=1e-5)
     assert torch.allclose(changed.predictor[1].running_var, torch.stack([m.var(0) for m in met]).mean(0), rtol=1e-4)
@@ -232,12 +221,11 @@ def test_checkpoints_of_a_folder_stand_by_their_numbers_and_are_thinned(tmp_path
 
 def test_a_loss_of_directions_moves_as_the_squared_distance_over_tr_F(of_run):
     """Eq. 16's edge at decay eta tr F: p_- of the finding is that of the scaled decay; details say so."""
-    from lindyn.bridge.features import feature_arrays as sources
     from lindyn.bridge.measure.measuring import measure
 
     pieces = read_checkpoint(FIXTURES / "lindyn" / "direct_pred" / "step=00000030.ckpt")
     measured = measure(
-        sources.from_images(pieces, "auto", limit=600), pieces.predictor, pieces.projector, pieces.target_projector,
+        from_images(pieces, "auto", limit=600), pieces.predictor, pieces.projector, pieces.target_projector,
         lambda *_: None,
     )  # fmt: skip
     rates = Rates(1.0, 0.01, 1e-3, 1e-3, 0.1, "ema")
