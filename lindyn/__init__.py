@@ -14,8 +14,8 @@ __version__ = "0.1.0"
 _HOME = {
     "Hyperparameters": "lindyn.hyperparameters",
     "Moments": "lindyn.moments",
-    "MomentSums": "lindyn.moment_sums",
-    "ViewSums": "lindyn.view_sums",
+    "MomentSums": "lindyn.moments",
+    "ViewSums": "lindyn.moments",
     "GaussianViews": "lindyn.sampling",
     "RecordedViews": "lindyn.sampling",
     "WeightState": "lindyn.states",

@@ -1,4 +1,6 @@
-"""Linear algebra shared by moments, conversions and observables."""
+"""Linear algebra shared by moments, conversions and observables, and its threads."""
+
+import contextlib
 
 import numpy as np
 
@@ -61,3 +63,19 @@ def clip_negative(M: np.ndarray) -> tuple[np.ndarray, float]:
         return M, 0.0
     kept = np.maximum(values, 0.0)
     return (vectors * kept) @ vectors.T, float(np.linalg.norm(negative))
+
+
+SMALL = 300  # up to this size a second BLAS thread costs more in waiting than it computes
+
+
+def one_thread(size: int) -> contextlib.AbstractContextManager:
+    """Return a context in which BLAS uses one thread where the largest matrix side is small.
+
+    On a busy machine the threads of a small product wait for each other: an eigenproblem of 64 x 64 took 2 s with two
+    threads and 0.04 s with one.
+    """
+    if size > SMALL:
+        return contextlib.nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")

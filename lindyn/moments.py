@@ -1,5 +1,6 @@
 """The data as the theory sees it: X = E[xbar xbar^T] and X' = E_x Var[x'|x], n1 x n1."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -9,6 +10,9 @@ import numpy as np
 from lindyn import _checks
 from lindyn._linalg import nested_eigh, ratio
 from lindyn._records import Record, static
+from lindyn.view_sums import RunningSums
+
+CHUNK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -216,8 +220,6 @@ class Moments(Record):
         Raises:
             ValueError: shapes that differ, fewer than two samples, NaN or infinity.
         """
-        from lindyn.moment_sums import MomentSums
-
         return MomentSums.of_arrays(v1, v2).moments(centre=centre)
 
 
@@ -227,3 +229,98 @@ def _is_diagonal(M: np.ndarray) -> bool:
 
 def _is_multiple_of_identity(M: np.ndarray) -> bool:
     return _is_diagonal(M) and bool(np.all(np.diag(M) == M[0, 0]))
+
+
+class ViewSums(RunningSums):
+    __doc__ = RunningSums.__doc__
+
+    def moments(self, centre: bool = False) -> Moments:
+        """Return the moments with their sampling errors.
+
+        Args:
+            centre: subtract the mean over all images: X is then the unbiased covariance of the xbar (n - 1 below).
+
+        Returns:
+            `Moments`; `sampling` holds the standard errors (those of the centred X if `centre`), the number of images
+            and what was clipped of X.
+
+        Raises:
+            ValueError: fewer than two images.
+        """
+        X, X_aug, errors = self.estimate(centre)
+        return Moments(X, X_aug, SamplingError(*errors))
+
+
+class MomentSums:
+    """Running sums over pairs of views from which X, X' and their sampling errors follow (`ViewSums` of two views).
+
+    Args:
+        n1: dimension of a (flattened) view, >= 1.
+    """
+
+    def __init__(self, n1: int) -> None:
+        self.n1 = int(n1)
+        self._sums = ViewSums(self.n1, 2)
+
+    @property
+    def count(self) -> int:
+        """Number of pairs so far."""
+        return self._sums.count
+
+    def add(self, v1: Any, v2: Any) -> Self:
+        """Add a batch of pairs.
+
+        Args:
+            v1: first views, samples x n1 (further axes are flattened).
+            v2: second views, the same shape.
+
+        Returns:
+            The sums themselves.
+
+        Raises:
+            ValueError: shapes that differ or another width than n1; NaN or infinity.
+        """
+        v1, v2 = (np.asarray(v, dtype=np.float64).reshape(len(v), -1) for v in (v1, v2))
+        for name, v in (("v1", v1), ("v2", v2)):
+            if v.shape[1] != self.n1 or v.shape != v1.shape:
+                raise ValueError(f"{name} must be samples x {self.n1}, as many as v1; got shape {v.shape}.")
+        self._sums.add(np.stack([v1, v2], axis=1))
+        return self
+
+    def moments(self, centre: bool = False) -> Moments:
+        """Return the moments with their sampling errors.
+
+        Args:
+            centre: subtract the mean over all views.
+
+        Returns:
+            `Moments` whose `sampling` holds the standard errors and what was clipped of X.
+
+        Raises:
+            ValueError: fewer than two samples.
+        """
+        return self._sums.moments(centre=centre)
+
+    @classmethod
+    def of_arrays(cls, v1: Any, v2: Any) -> Self:
+        """Return the sums over two arrays of views, read in chunks (memory-mapped arrays stay on disk).
+
+        Raises:
+            ValueError: shapes that differ, or arrays without a sample axis and a feature axis.
+        """
+        shapes = [getattr(v, "shape", None) or np.shape(v) for v in (v1, v2)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"v1 and v2 must have the same shape; got {shapes[0]} and {shapes[1]}.")
+        if len(shapes[0]) < 2:
+            raise ValueError(f"v1 must be samples x n1; got shape {shapes[0]}.")
+        sums = cls(int(np.prod(shapes[0][1:])))
+        for rows in chunks(shapes[0][0], sums.n1):
+            sums.add(v1[rows], v2[rows])
+        return sums
+
+
+def chunks(n: int, width: int) -> Iterator[slice]:
+    """Yield slices of n rows of `width` float64 numbers that each take at most `CHUNK_BYTES`."""
+    step = max(1, CHUNK_BYTES // (8 * max(width, 1)))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))

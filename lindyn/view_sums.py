@@ -1,14 +1,13 @@
-"""X and X' from several views of each image, as streaming sums."""
+"""Streaming sums over several views of each image, from which X, X' and their sampling errors follow."""
 
 from typing import Any, Self
 
 import numpy as np
 
 from lindyn._linalg import clip_negative
-from lindyn.moments import Moments, SamplingError
 
 
-class ViewSums:
+class RunningSums:
     """Running sums over images, R independent views v_1..v_R of each, from which X, X' and their errors follow.
 
         xhat_i  = sum_{a != b} v_a v_b^T / (R (R - 1)),    E xhat_i  = xbar xbar^T   given the image
@@ -89,19 +88,8 @@ class ViewSums:
         """Mean over all views, length n1."""
         return self._mean / self.count
 
-    def moments(self, centre: bool = False) -> Moments:
-        """Return the moments with their sampling errors.
-
-        Args:
-            centre: subtract the mean over all images: X is then the unbiased covariance of the xbar (n - 1 below).
-
-        Returns:
-            `Moments`; `sampling` holds the standard errors (those of the centred X if `centre`), the number of images
-            and what was clipped of X.
-
-        Raises:
-            ValueError: fewer than two images.
-        """
+    def estimate(self, centre: bool) -> tuple[np.ndarray, np.ndarray, tuple[int, float, float, float]]:
+        """Return X, X' and the fields of their `SamplingError`; see `ViewSums.moments`."""
         n = self.count
         if n < 2:
             raise ValueError(f"At least 2 images are needed to estimate X and X'; got {n}.")
@@ -114,7 +102,7 @@ class ViewSums:
         errors = (self._standard_error(self._centred_squares(shift), raw - np.outer(shift, shift)),
                   self._standard_error(self._X_aug_squares, X_aug))  # fmt: skip
         X, clipped = clip_negative((X + X.T) / 2)
-        return Moments(X, (X_aug + X_aug.T) / 2, SamplingError(n, errors[0], errors[1], clipped))
+        return X, (X_aug + X_aug.T) / 2, (n, *errors, clipped)
 
     def _standard_error(self, squares: float, mean: np.ndarray) -> float:
         return float(np.sqrt(max(squares / self.count - np.sum(mean * mean), 0.0) / (self.count - 1)))

@@ -4,8 +4,7 @@ from typing import Any
 
 from lindyn import _checks
 from lindyn.predictors.definition import RULES, Rule
-from lindyn.predictors.presets import PRESETS
-from lindyn.predictors.recipe import Recipe
+from lindyn.predictors.recipe import PRESETS, Recipe
 
 TARGETS = ("ema", "online", "frozen")
 PREDICTORS = ("trained", "symmetrised", "identity")

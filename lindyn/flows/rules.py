@@ -5,7 +5,7 @@ from typing import Any
 from lindyn import _checks
 from lindyn.equations import weights
 from lindyn.operators import Scaled
-from lindyn.predictors.mode_algebra import Modes
+from lindyn.predictors.arrays import Modes
 from lindyn.predictors.recipe import Recipe
 
 STATISTICS = ("views", "weights")

@@ -17,7 +17,7 @@ from lindyn.images.estimate import DirectionErrors, ImageMoments, image_moments
 from lindyn.images.image_sources import open_source
 from lindyn.images.survival import SurvivalOutcome
 from lindyn.images.survival_prediction import Prediction, SingleModes, predict, single_modes, survival_threshold
-from lindyn.view_sums import ViewSums
+from lindyn.moments import ViewSums
 
 __all__ = [
     "Augmentation",

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
-from lindyn._linalg import ratio
-from lindyn._threads import one_thread
+from lindyn._linalg import one_thread, ratio
 from lindyn.flows.full import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.images.augment import Augmentation

@@ -6,13 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from lindyn._threads import one_thread
+from lindyn._linalg import one_thread
 from lindyn.images.augment import Augmentation, Augmenter
 from lindyn.images.image_sources import open_source
 from lindyn.images.survival_prediction import threshold_slopes
 from lindyn.images.view_arrays import ViewArrays
-from lindyn.moments import Moments, SamplingError
-from lindyn.view_sums import ViewSums
+from lindyn.moments import Moments, SamplingError, ViewSums
 
 BATCH_BYTES = 4 * 2**20  # of views at a time; small enough to stay in the cache
 ROUND_OFF = 1e-13

@@ -21,8 +21,7 @@ from typing import Any
 
 from lindyn.predictors.definition import RULES, Rule
 from lindyn.predictors.iterative import neumann, newton_schulz, newton_schulz_twice, stiefel, visser
-from lindyn.predictors.presets import PRESETS, preset
-from lindyn.predictors.recipe import Recipe, moving_average
+from lindyn.predictors.recipe import PRESETS, Recipe, moving_average, preset
 from lindyn.predictors.regression import linear_regression
 from lindyn.predictors.spectral import direct_copy, direct_pred, direct_set
 

@@ -1,4 +1,4 @@
-"""What the rules ask of an array, whatever its library: numpy, JAX and torch matrices, or `Modes`."""
+"""What the rules ask of an array, whatever its library: numpy, JAX and torch matrices, or `Modes` (eigenvalues)."""
 
 import sys
 from typing import Any, NamedTuple
@@ -7,7 +7,46 @@ import array_api_compat
 import numpy as np
 
 from lindyn import _checks
-from lindyn.predictors.mode_algebra import Modes
+
+
+class Modes:
+    """Eigenvalues of matrices that share a basis: `@` multiplies them mode by mode, `.T` changes nothing.
+
+    Args:
+        values: one entry per mode (an array of any library), or a symbol.
+    """
+
+    __slots__ = ("values",)
+    __array_ufunc__ = None  # numpy then leaves `2 * modes` to us
+
+    def __init__(self, values: Any) -> None:
+        self.values = values
+
+    def __repr__(self) -> str:
+        return f"Modes({self.values!r})"
+
+    @property
+    def T(self) -> "Modes":
+        """The transposed matrix has the same eigenvalues."""
+        return self
+
+    def __matmul__(self, other: "Modes") -> "Modes":
+        return Modes(self.values * other.values)
+
+    def __add__(self, other: "Modes") -> "Modes":
+        return Modes(self.values + other.values)
+
+    def __sub__(self, other: "Modes") -> "Modes":
+        return Modes(self.values - other.values)
+
+    def __mul__(self, number: Any) -> "Modes":
+        return Modes(self.values * number)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, number: Any) -> "Modes":
+        return Modes(self.values / number)
+
 
 PRECISE = {"float32": 1e-5, "float64": 1e-10}  # dtypes a rule takes, and the asymmetry that counts as round-off
 

@@ -10,7 +10,7 @@ from lindyn import _checks
 from lindyn._records import Record, static
 from lindyn.equations import closed_form
 from lindyn.predictors import arrays
-from lindyn.predictors.mode_algebra import Modes
+from lindyn.predictors.arrays import Modes
 
 CROSS = ("none", "optional", "required")
 

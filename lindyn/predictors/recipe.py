@@ -1,4 +1,4 @@
-"""How a rule is used in training: from which average of the statistics, how often, averaged how."""
+"""How training uses a rule: from which average of the statistics, how often, averaged how; and the sources' values."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Self
 from lindyn import _checks
 from lindyn._records import Record, static
 from lindyn.equations import descent
-from lindyn.predictors import arrays
+from lindyn.predictors import arrays, iterative, regression, spectral  # noqa: F401  the rules enter their table
 from lindyn.predictors.definition import RULES, Rule
 
 STARTS = ("first", "zero")
@@ -55,16 +55,14 @@ class Recipe(Record):
         Raises:
             ValueError: an unknown name or parameter; the message suggests the near one.
         """
-        from lindyn.predictors import presets
-
         if isinstance(given, Rule):
             old: dict[str, Any] = {"rule": given}
         elif isinstance(given, Recipe):
             old = {name: getattr(given, name) for name in cls._fields()}
-        elif given in presets.PRESETS:
-            old = dict(presets.PRESETS[given])
+        elif given in PRESETS:
+            old = dict(PRESETS[given])
         else:
-            old = {"rule": _checks.one_of("rule or preset", given, [*RULES, *presets.PRESETS])}
+            old = {"rule": _checks.one_of("rule or preset", given, [*RULES, *PRESETS])}
         fields = {name: changes.pop(name) for name in cls._fields() if name in changes}
         merged = {**old, **fields}
         base = merged["rule"] if "rule" not in fields else fields["rule"]
@@ -140,3 +138,38 @@ def moving_average(old: Any, new: Any, rho: Any) -> Any:
         The average.
     """
     return descent.ema(old, new, rho)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {"rule": Rule.of("direct_pred", eps=0.1), "rho": 0.3},
+    "luckmatters": {"rule": Rule.of("direct_pred", eps=0.01, normalise="max", floor=1e-4), "rho": 0.3},
+    "directcopy": {"rule": Rule.of("direct_copy", eps=0.3, normalise="fro"), "rho": 0.5},
+    "implicit_var_reg": {
+        "rule": Rule.of("direct_set", power=0.5, eps=0.0, eps_mode="inside", normalise="max"),
+        "rho": 0.998,
+        "start": "zero",
+        "update": "call",
+    },
+    "richemond": {"rule": Rule.of("newton_schulz", steps=9), "rho": 0.0, "update": "call"},
+}
+"""Values of the sources: Tian 2021, Eq. 18 and Table 6; its released code; the independent reproduction (Hoeppe et al.
+2022); the code of "implicit variance regularization"; Richemond 2023 (batchwise; give rule= for its other rules)."""
+
+
+def preset(name: str = "paper", **changes: Any) -> Recipe:
+    """Return the recipe of a source.
+
+        ld.predictors.preset("paper", freq=5)
+        ld.predictors.preset("richemond", rule="stiefel", ridge=0.3)
+
+    Args:
+        name: "paper", "luckmatters", "directcopy", "implicit_var_reg" or "richemond".
+        **changes: fields of the `Recipe`, ridge, or parameters of its rule.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ValueError: an unknown preset or parameter; the message suggests the near one.
+    """
+    return Recipe.of(_checks.one_of("preset", name, PRESETS), **changes)

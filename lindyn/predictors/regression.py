@@ -5,8 +5,8 @@ from typing import Any
 from lindyn import _checks
 from lindyn.equations import closed_form
 from lindyn.predictors import arrays
+from lindyn.predictors.arrays import Modes
 from lindyn.predictors.definition import closed_form_rule
-from lindyn.predictors.mode_algebra import Modes
 
 
 @closed_form_rule(products=7, eigen=True, cross="required")

@@ -6,7 +6,7 @@ from typing import Any
 import sympy
 
 from lindyn.equations import closed_form, modes, target, view_correlations
-from lindyn.predictors.mode_algebra import Modes
+from lindyn.predictors.arrays import Modes
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
 from lindyn.proofs.symbols import HALF, beta, eta_s, mode_rates, p, s, tau, x, x_aug

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.integrate import DOP853, RK45, OdeSolution, Radau
 
 from lindyn import _checks
-from lindyn._threads import one_thread
+from lindyn._linalg import one_thread
 from lindyn.solve.ode import Solution, SolverSettings
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"

@@ -6,7 +6,7 @@ import pytest
 
 from lindyn import predictors
 from lindyn.predictors import Rule
-from lindyn.predictors.mode_algebra import Modes
+from lindyn.predictors.arrays import Modes
 from tests.predictors.cases import MATRICES, entrywise, with_spectrum
 
 F2 = np.array([[2.0, 1.0], [1.0, 2.0]])  # eigenvalues 3 on (1, 1), 1 on (1, -1)

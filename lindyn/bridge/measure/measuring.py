@@ -16,7 +16,7 @@ from lindyn.bridge.measure.map_shape import shape_of
 from lindyn.bridge.measure.sampled import Sampled
 from lindyn.bridge.records import FeatureSource, PredictorMap
 from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, Diagnosis, diagnose
-from lindyn.view_sums import ViewSums
+from lindyn.moments import ViewSums
 
 MODES = 256
 """Up to so many leading directions are kept per block of samples; with d <= MODES nothing is left out."""

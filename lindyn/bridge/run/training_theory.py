@@ -21,9 +21,8 @@ from lindyn.bridge.training.image_batches import CHUNK, Gaussian, open_source
 from lindyn.bridge.training.image_order import generator
 from lindyn.bridge.training.trainer import Run
 from lindyn.bridge.watch.find_predictor import map_kind, weight_map
-from lindyn.moments import Moments
+from lindyn.moments import Moments, ViewSums
 from lindyn.states import WeightState
-from lindyn.view_sums import ViewSums
 
 FLOWS = {"linear": "trained", "linear_symmetric": "symmetrised", "identity": "identity"}
 IMAGES = 5000  # at most so many images for the moments of features

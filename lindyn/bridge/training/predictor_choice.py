@@ -12,7 +12,7 @@ from lindyn.bridge.layers import trained_predictors
 from lindyn.bridge.layers.closed_form_predictor import ClosedFormPredictor
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.predictors.definition import RULES
-from lindyn.predictors.presets import PRESETS
+from lindyn.predictors.recipe import PRESETS
 
 LAYERS = {
     "mlp": "MLPPredictor",
