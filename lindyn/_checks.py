@@ -19,6 +19,15 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+def any_traced(*records: Any) -> bool:
+    """Return whether a number inside these records is a JAX tracer."""
+    if "jax" not in sys.modules:
+        return False
+    import jax
+
+    return any(is_traced(leaf) for leaf in jax.tree.leaves(records))
+
+
 def to_numpy(value: Any) -> np.ndarray:
     """Return a numpy view of a numpy, JAX or torch array."""
     return value.detach().cpu().numpy() if hasattr(value, "detach") else np.asarray(value)

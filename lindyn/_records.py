@@ -1,4 +1,4 @@
-"""Frozen records that JAX can map over and differentiate through, without loading JAX.
+"""Frozen records that JAX can map over and differentiate through, without loading JAX; the base of what is integrated.
 
 A `Record` is a frozen dataclass checked when it is made. If JAX is in the process, every record class is
 registered as a pytree: fields marked `static()` are structure, all others are leaves or subtrees.
@@ -6,7 +6,10 @@ registered as a pytree: fields marked `static()` are structure, all others are l
 
 import dataclasses
 import sys
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
 
 _CLASSES: list[Any] = []
 _REGISTERED: set[Any] = set()
@@ -90,3 +93,39 @@ class Record:
     def _replace(self, **values: Any) -> Self:
         """Return an unchecked copy with some fields replaced."""
         return self._unchecked(**{name: getattr(self, name) for name in self._fields()} | values)
+
+
+class Curves(NamedTuple):
+    """One panel of a run's picture, a line per mode over time: label, values (times first), log axis, line at 0."""
+
+    label: str
+    values: Any
+    log: bool = False
+    zero: bool = False
+
+
+class State(Record):
+    """What a flow integrates: arrays by name, a field each; those of a trajectory have the times as first axis.
+
+    axes        names of a field's axes in a file, time apart ("mode" where none are given)
+    symmetric   fields that are symmetric matrices
+    elementwise errors of integration are measured per entry, not against the root mean square of a field
+    slave       the field that a closed-form predictor sets
+    roles       what a descent trains, and which of it are the online weights and the target's; None: no weights
+    balanced    whether F (or s) and W_p (or p) are held apart, so that Theorem 1 can be measured
+    """
+
+    axes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    symmetric: ClassVar[tuple[str, ...]] = ()
+    elementwise: ClassVar[bool] = False
+    slave: ClassVar[str] = "p"
+    roles: ClassVar[tuple[tuple[str, ...], str, str] | None] = None
+    balanced: ClassVar[bool] = False
+
+    def sizes(self, alpha_p: float) -> np.ndarray | None:
+        """Return the sizes s_j of the modes, one per state and mode; None where the state does not tell."""
+        return None
+
+    def curves(self, flow: Any) -> list[Curves]:
+        """Return up to four panels of a run's picture; by default one of each field."""
+        return [Curves(name, getattr(self, name)) for name in self._fields()]

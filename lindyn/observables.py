@@ -11,9 +11,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn.equations import matrices, modes
 from lindyn.solve.trajectory import Trajectory
-from lindyn.states import CorrelationState, GramState, ModeState, ModeWeightState, ParabolaState, WeightState
-
-_MATRIX_STATES = (WeightState, GramState, CorrelationState)
+from lindyn.states import CorrelationState, GramState, MatrixState, ModalState, ModeState, WeightState
 
 
 def _state(run: Any) -> Any:
@@ -40,23 +38,20 @@ def _safe_ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _needs(name: str, run: Any, *kinds: type) -> Any:
     state = _state(run)
     if not isinstance(state, kinds):
-        wanted = " or ".join(kind.__name__ for kind in kinds)
+        known = (WeightState, GramState, CorrelationState) if kinds == (MatrixState,) else kinds
+        wanted = " or ".join(kind.__name__ for kind in known)
         raise ValueError(f"{name} needs a {wanted} (or a trajectory of them); got {type(state).__name__}.")
     return state
 
 
 def correlation(run: Any) -> np.ndarray:
     """Return F = W W^T, (..., n2, n2)."""
-    state = _needs("correlation", run, *_MATRIX_STATES)
-    if isinstance(state, WeightState):
-        W = _array(state.W)
-        return W @ _T(W)
-    return _array(state.F)
+    return _needs("correlation", run, MatrixState).correlation()
 
 
 def predictor(run: Any) -> np.ndarray:
     """Return W_p, (..., n2, n2)."""
-    return _array(_needs("predictor", run, *_MATRIX_STATES).W_p)
+    return _array(_needs("predictor", run, MatrixState).W_p)
 
 
 def eigen_F(run: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -64,14 +59,7 @@ def eigen_F(run: Any) -> tuple[np.ndarray, np.ndarray]:
 
     Of weights by the singular values of W, which keeps the relative accuracy of collapsing modes.
     """
-    state = _needs("eigen_F", run, *_MATRIX_STATES)
-    if isinstance(state, WeightState):
-        W = _array(state.W)
-        U, sigma, _ = np.linalg.svd(W, full_matrices=W.shape[-2] > W.shape[-1])
-        missing = W.shape[-2] - sigma.shape[-1]
-        return np.concatenate([sigma**2, np.zeros((*sigma.shape[:-1], missing))], axis=-1), U
-    s, U = np.linalg.eigh(correlation(state))
-    return s[..., ::-1], U[..., ::-1]
+    return _needs("eigen_F", run, MatrixState).eigen()
 
 
 def spectrum_F(run: Any) -> np.ndarray:
@@ -141,8 +129,8 @@ def balance_residual(traj: Trajectory) -> np.ndarray:
         )
     decay = np.exp(-2 * hp.eta * (_array(traj.ts) - _array(traj.ts)[0]))
     state = traj.states
-    if isinstance(state, ModeState | ModeWeightState):
-        p, s = _array(state.p), _array(state.s if isinstance(state, ModeState) else state.w**2)
+    if isinstance(state, ModalState) and state.balanced:
+        p, s = _array(state.p), state.sizes(hp.alpha_p)
         B = modes.integral_of_motion(p, s, hp.alpha_p)
         off = np.abs(B - decay.reshape((-1,) + (1,) * (B.ndim - 1)) * B[0])
         ratio = off / np.maximum(s + p**2 / hp.alpha_p, np.finfo(float).tiny)
@@ -164,24 +152,14 @@ def target_correlation(run: Any) -> np.ndarray:
 
 def tau(run: Any) -> np.ndarray:
     """Return the best scalar tau = <W_a, W> / ||W||^2 (matrix states), or tau per mode (mode states)."""
-    state = _state(run)
-    if isinstance(state, CorrelationState | ModeState | ParabolaState):
-        return _array(state.tau)
-    if isinstance(state, ModeWeightState):
-        return _safe_ratio(_array(state.a), _array(state.w))
-    return _safe_ratio(*(np.trace(M, axis1=-2, axis2=-1) for M in (_cross(state), correlation(state))))
+    return _needs("tau", run, MatrixState, ModalState).ratio()
 
 
 def tau_per_mode(run: Any) -> np.ndarray:
     """Return u_j^T W_a W^T u_j / s_j for the eigenvectors u_j of F, largest s first, (..., n2); NaN at s_j = 0."""
     state = _needs("tau_per_mode", run, WeightState, GramState)
     s, U = eigen_F(state)
-    return _safe_ratio(np.sum(U * (_cross(state) @ U), axis=-2), s)
-
-
-def _cross(state: Any) -> np.ndarray:
-    """H = W_a W^T."""
-    return _array(state.H) if isinstance(state, GramState) else _array(state.W_a) @ _T(_array(state.W))
+    return _safe_ratio(np.sum(U * (state.cross() @ U), axis=-2), s)
 
 
 def K_matrix(traj: Trajectory) -> np.ndarray:
@@ -199,10 +177,7 @@ def lambda_min_K(traj: Trajectory) -> np.ndarray:
     if isinstance(state, CorrelationState):
         K = K_matrix(traj)
         return np.linalg.eigvalsh((K + _T(K)) / 2)[..., 0]
-    flow, hp = traj.flow, traj.flow.hp
-    p, s, x, x_aug = _array(state.p), _array(state.s), _array(flow.x), _array(flow.x_aug)
-    D = modes.drive(p, _array(state.tau), x, x_aug)
-    return modes.alignment_rate(p, s, D, hp.alpha_p, hp.eta_p, hp.eta_s, x, x_aug)
+    return traj.flow.alignment_rate(state)
 
 
 def lambda_min_H(run: Any, X: Any, X_aug: Any, eta_s: float) -> np.ndarray:
@@ -240,8 +215,7 @@ def collapse(run: Any) -> np.ndarray:
     if not isinstance(run, Trajectory):
         raise ValueError(f"collapse needs a Trajectory; got {type(run).__name__}.")
     state = run.states
-    if isinstance(state, ModeState | ModeWeightState):
-        s = _array(state.s) if isinstance(state, ModeState) else _array(state.w) ** 2
+    if isinstance(state, ModalState) and (s := state.sizes(run.flow.hp.alpha_p)) is not None:
         size = s.reshape(len(s), -1).sum(axis=1)
     else:
         size = np.trace(correlation(run), axis1=-2, axis2=-1)

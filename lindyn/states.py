@@ -1,4 +1,8 @@
-"""What is integrated: frozen states of the weight, correlation and mode systems, with seeded initialisers."""
+"""What is integrated: frozen states of the weight, correlation and mode systems, with seeded initialisers.
+
+A state class says how it is read: the axes of its fields in a file, what a descent trains, the sizes of its modes, tau,
+the curves of a picture (see `State`, the base of all).
+"""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -6,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from lindyn import _checks
-from lindyn._records import Record
+from lindyn._records import Curves, Record, State
 
 TARGET_STARTS = ("copy", "zero", "independent")
 
@@ -35,8 +39,60 @@ def initial_predictor(rng: np.random.Generator, n2: int, scale: float, symmetric
     return (W_p + W_p.T) / 2 if symmetric else W_p
 
 
+class MatrixState(State):
+    """A state with the predictor W_p and the correlation F = W W^T of the outputs, each n2 x n2."""
+
+    W_p: Any
+    F: Any
+    axes = {"W": ("n2", "n1"), "W_a": ("n2", "n1")} | dict.fromkeys(("W_p", "F", "H", "J"), ("n2", "n2_in"))
+    slave = "W_p"
+    balanced = True
+
+    def correlation(self) -> np.ndarray:
+        """Return F."""
+        return _array(self.F)
+
+    def cross(self) -> np.ndarray:
+        """Return H = W_a W^T."""
+        return _array(self.H)  # type: ignore[attr-defined]
+
+    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (s, U): eigenvalues of F, largest first, and its eigenvectors as columns."""
+        s, U = np.linalg.eigh(self.correlation())
+        return s[..., ::-1], U[..., ::-1]
+
+    def sizes(self, alpha_p: float) -> np.ndarray | None:
+        """Return the eigenvalues of F, largest first."""
+        return self.eigen()[0]
+
+    def ratio(self) -> np.ndarray:
+        """Return tau = <W_a, W> / ||W||^2, the best scalar; NaN at W = 0."""
+        cross, F = (np.trace(M, axis1=-2, axis2=-1) for M in (self.cross(), self.correlation()))
+        return _over(cross, F)
+
+
+class ModalState(State):
+    """A state of modes that do not know of each other: an entry per mode."""
+
+    tau: Any
+    elementwise = True
+
+    def ratio(self) -> np.ndarray:
+        """Return tau per mode."""
+        return _array(self.tau)
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(_checks.to_numpy(value))
+
+
+def _over(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a / b, NaN where b = 0: the quantity has no meaning there."""
+    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=np.asarray(b) != 0)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class WeightState(Record):
+class WeightState(MatrixState):
     """(W, W_p, W_a) of Lemma 1.
 
     Args:
@@ -52,6 +108,8 @@ class WeightState(Record):
     W_p: Any = None
     W_a: Any = None
 
+    roles = (("W", "W_p"), "W", "W_a")
+
     def _check(self) -> None:
         W = _checks.as_array("W", self.W, ndim=2)
         n2, n1 = W.shape
@@ -60,6 +118,22 @@ class WeightState(Record):
         self._set(
             W=W, W_p=_checks.as_array("W_p", W_p, shape=(n2, n2)), W_a=_checks.as_array("W_a", W_a, shape=(n2, n1))
         )
+
+    def correlation(self) -> np.ndarray:
+        """Return F = W W^T."""
+        W = _array(self.W)
+        return W @ np.swapaxes(W, -1, -2)
+
+    def cross(self) -> np.ndarray:
+        """Return H = W_a W^T."""
+        return _array(self.W_a) @ np.swapaxes(_array(self.W), -1, -2)
+
+    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (s, U) by the singular values of W, which keeps the relative accuracy of collapsing modes."""
+        W = _array(self.W)
+        U, sigma, _ = np.linalg.svd(W, full_matrices=W.shape[-2] > W.shape[-1])
+        missing = W.shape[-2] - sigma.shape[-1]
+        return np.concatenate([sigma**2, np.zeros((*sigma.shape[:-1], missing))], axis=-1), U
 
     @classmethod
     def random(
@@ -101,7 +175,7 @@ class WeightState(Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CorrelationState(Record):
+class CorrelationState(MatrixState):
     """(W_p, F, tau) with F = W W^T under Assumptions 1 + 2 (Eq. 7).
 
     Args:
@@ -118,6 +192,10 @@ class CorrelationState(Record):
     tau: Any = 1.0
 
     symmetric = ("F",)
+
+    def ratio(self) -> np.ndarray:
+        """Return tau."""
+        return _array(self.tau)
 
     def _check(self) -> None:
         F = _checks.as_psd("F", self.F)
@@ -140,7 +218,7 @@ class CorrelationState(Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GramState(Record):
+class GramState(MatrixState):
     """(W_p, F, H, J) with F = W W^T, H = W_a W^T, J = W_a W_a^T: the exact isotropic reduction.
 
     Args:
@@ -188,7 +266,7 @@ def _broadcast_modes(record: Record, **floors: float) -> None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModeState(Record):
+class ModeState(ModalState):
     """(p, s, tau) of Eqs. 11-13, one entry per mode (scalars and arrays broadcast).
 
     Args:
@@ -204,12 +282,28 @@ class ModeState(Record):
     s: Any
     tau: Any = 1.0
 
+    balanced = True
+
     def _check(self) -> None:
         _broadcast_modes(self, s=0.0)
 
+    def sizes(self, alpha_p: float) -> np.ndarray | None:
+        """Return s."""
+        return _array(self.s)
+
+    def curves(self, flow: Any) -> list[Curves]:
+        """Return p, s, tau, and the eigenvalue of K (Eq. 17)."""
+        K = flow.alignment_rate(self)
+        return [
+            Curves(r"$p_j$", self.p),
+            Curves(r"$s_j$", self.s, log=True),
+            Curves(r"$\tau_j$", self.tau),
+            Curves(r"eigenvalue of $K$ (aligned if $> 0$)", K, zero=True),
+        ]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModeWeightState(Record):
+class ModeWeightState(ModalState):
     """(p, w, a) of Appendix D: eigenvalues of W_p and singular values of W and W_a, one entry per mode.
 
     Args:
@@ -225,13 +319,29 @@ class ModeWeightState(Record):
     w: Any
     a: Any = None
 
+    balanced = True
+    roles = (("w", "p"), "w", "a")
+
     def _check(self) -> None:
         self._set(a=self.w if self.a is None else self.a)
         _broadcast_modes(self)
 
+    def sizes(self, alpha_p: float) -> np.ndarray | None:
+        """Return w^2."""
+        return _array(self.w) ** 2
+
+    def ratio(self) -> np.ndarray:
+        """Return tau = a / w; NaN at w = 0."""
+        return _over(_array(self.a), _array(self.w))
+
+    def curves(self, flow: Any) -> list[Curves]:
+        """Return p, w, tau and a."""
+        named = (r"$p_j$", self.p), (r"$w_j$", self.w), (r"$\tau_j$", self.ratio()), (r"$a_j$ (target)", self.a)
+        return [Curves(*each) for each in named]
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ParabolaState(Record):
+class ParabolaState(ModalState):
     """(p, tau) on the invariant parabola s = p^2 / alpha_p, one entry per mode (Eq. 16).
 
     Args:
@@ -247,3 +357,13 @@ class ParabolaState(Record):
 
     def _check(self) -> None:
         _broadcast_modes(self)
+
+    def sizes(self, alpha_p: float) -> np.ndarray | None:
+        """Return s = p^2 / alpha_p."""
+        return _array(self.p) ** 2 / max(float(alpha_p), np.finfo(float).tiny)
+
+    def curves(self, flow: Any) -> list[Curves]:
+        """Return p, s, tau and tau p."""
+        s = self.sizes(flow.hp.alpha_p)
+        named = (r"$p_j$", self.p), (r"$s_j = p_j^2/\alpha_p$", s, True), (r"$\tau_j$", self.tau)
+        return [Curves(*each) for each in (*named, (r"$\tau_j p_j$", _array(self.p) * _array(self.tau)))]

@@ -7,11 +7,13 @@
     ModeWeightFlow  (p, w, a)       the same in the weights, Appendix D
     ParabolaFlow    (p, tau)        on the invariant parabola, Eq. 16
 
+Each says its title and how settings build it; `registry` finds them, and those of other packages, by name.
 Every flow is called as `flow(t, state, args=None)` and answers with the derivative, a record of the state's class.
 """
 
 from lindyn.flows.correlations import CorrelationFlow, GramFlow
+from lindyn.flows.from_settings import Flow
 from lindyn.flows.full import WeightFlow
 from lindyn.flows.per_mode import ModeFlow, ModeWeightFlow, ParabolaFlow
 
-__all__ = ["CorrelationFlow", "GramFlow", "ModeFlow", "ModeWeightFlow", "ParabolaFlow", "WeightFlow"]
+__all__ = ["CorrelationFlow", "Flow", "GramFlow", "ModeFlow", "ModeWeightFlow", "ParabolaFlow", "WeightFlow"]

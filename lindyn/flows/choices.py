@@ -9,6 +9,13 @@ from lindyn.predictors.recipe import PRESETS, Recipe
 TARGETS = ("ema", "online", "frozen")
 PREDICTORS = ("trained", "symmetrised", "identity")
 TAUS = ("dynamic", "constant")
+DEFAULTS = {"target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "dynamic", "statistics": "views"}
+"""The ablations and what a flow without one amounts to."""
+
+
+def of(flow: Any, name: str) -> Any:
+    """Return a choice of a flow, the default where it has none of this name."""
+    return getattr(flow, name, DEFAULTS[name])
 
 
 def predictor_of(given: Any) -> "str | Recipe":

@@ -1,13 +1,17 @@
 """Flows of n2 x n2 matrices: the exact isotropic reduction and the flow under Assumptions 1 + 2 (+ 3)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
 
 from lindyn import _checks
-from lindyn._records import Record, static
+from lindyn._records import static
+from lindyn.conversions import weights_to_gram
 from lindyn.equations import correlation, gram, target, weights
 from lindyn.equations import view_correlations as statistics
 from lindyn.flows import choices, rules
+from lindyn.flows import from_settings as settings
 from lindyn.flows.full import check_predictor
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.states import CorrelationState, GramState
@@ -21,8 +25,19 @@ def check_isotropic(flow: Any) -> None:
         flow._set(**{name: _checks.as_scalar(name, getattr(flow, name), minimum=0.0, fix="It is a variance.")})
 
 
+class IsotropicFlow(settings.Flow):
+    """A flow for isotropic data, X = x I and X' = sigma2 I."""
+
+    x: Any
+    sigma2: Any
+
+    def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return x and sigma2, an entry each."""
+        return np.atleast_1d(np.asarray(self.x, float)), np.atleast_1d(np.asarray(self.sigma2, float))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class CorrelationFlow(Record):
+class CorrelationFlow(IsotropicFlow):
     """(W_p, F, tau) under Assumptions 1 (W_a = tau W) and 2 (X = x I, X' = sigma2 I); Eq. 7 when symmetrised.
 
         dW_p/dt = -alpha_p (x + sigma2) W_p F + alpha_p x tau F - eta_p W_p
@@ -55,6 +70,17 @@ class CorrelationFlow(Record):
     statistics: str = static(default="views")
 
     state_type = CorrelationState
+    title = "(W_p, F, tau) under Assumptions 1 + 2"
+    takes = settings.WEIGHT_SETTINGS - {"target_start"} | {"tau0"}
+
+    @classmethod
+    def from_settings(cls, given: settings.Settings) -> tuple[Self, CorrelationState]:
+        """Return the flow and F = W W^T of random weights."""
+        flow = cls(settings.hyperparameters(given), **settings.isotropic(given), **settings.ablations(cls, given))
+        start, tau = settings.weight_start(given, settings.moments(given).n1), settings.tau_start(given)
+        if len(tau) != 1:
+            raise ValueError(f"tau0 must be one number for system='correlation'; got {len(tau)}.")
+        return flow, CorrelationState(start.W_p, start.W @ start.W.T, tau[0])
 
     def _check(self) -> None:
         check_isotropic(self)
@@ -108,7 +134,7 @@ def check_online_tau(flow: Any, tau: Any) -> None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GramFlow(Record):
+class GramFlow(IsotropicFlow):
     """(W_p, F, H, J): Lemma 1 for X = x I, X' = sigma2 I, exact and without Assumption 1, n2 x n2.
 
         dW_p/dt = alpha_p R - eta_p W_p,               R = x H - (x + sigma2) W_p F
@@ -136,6 +162,15 @@ class GramFlow(Record):
     statistics: str = static(default="views")
 
     state_type = GramState
+    title = "(W_p, F, H, J), exact for isotropic data"
+    takes = settings.WEIGHT_SETTINGS
+
+    @classmethod
+    def from_settings(cls, given: settings.Settings) -> tuple[Self, GramState]:
+        """Return the flow and the Gram matrices of random weights."""
+        flow = cls(settings.hyperparameters(given), **settings.isotropic(given), **settings.ablations(cls, given))
+        start = settings.weight_start(given, settings.moments(given).n1, given["target_start"])
+        return flow, weights_to_gram(start).state
 
     def _check(self) -> None:
         check_isotropic(self)

@@ -1,22 +1,23 @@
 """The flow of the weights themselves: Lemma 1 and its ablations."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from lindyn import _checks
-from lindyn._records import Record, static
+from lindyn._records import static
 from lindyn.equations import view_correlations as statistics
 from lindyn.equations import weights
 from lindyn.flows import choices, rules
+from lindyn.flows import from_settings as settings
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.states import WeightState
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WeightFlow(Record):
+class WeightFlow(settings.Flow):
     """Lemma 1 (Eqs. 2-4) for any X and X'.
 
         dW_p/dt = alpha_p (W_a X - W_p W (X + X')) W^T - eta_p W_p
@@ -52,6 +53,14 @@ class WeightFlow(Record):
     statistics: str = static(default="views")
 
     state_type = WeightState
+    title = "(W, W_p, W_a) of Lemma 1"
+    takes = settings.WEIGHT_SETTINGS
+
+    @classmethod
+    def from_settings(cls, given: settings.Settings) -> tuple[Self, WeightState]:
+        """Return the flow and random weights."""
+        flow = cls(settings.hyperparameters(given), settings.moments(given), **settings.ablations(cls, given))
+        return flow, settings.weight_start(given, flow.data.n1, given["target_start"])
 
     def _check(self) -> None:
         if not isinstance(self.hp, Hyperparameters):
@@ -87,6 +96,10 @@ class WeightFlow(Record):
         W_a = y.W if self.target == "online" else y.W_a
         H = statistics.cross(y.W, W_a, X) if self.predictor.rule.reads_cross else None
         return statistics.correlation(y.W, X, X_aug), H
+
+    def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the eigenvalues of X and X', of X' its diagonal in X's basis where they do not commute."""
+        return self.data.joint_spectrum()[:2]
 
     def check_state(self, y: WeightState) -> None:
         """Raise ValueError if y cannot start this flow."""

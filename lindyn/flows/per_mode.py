@@ -6,13 +6,33 @@ from typing import Any, Self
 import numpy as np
 
 from lindyn import _checks
-from lindyn._records import Record, static
+from lindyn._records import static
 from lindyn.equations import modes, parabola, target
 from lindyn.equations import view_correlations as statistics
 from lindyn.flows import choices, rules
+from lindyn.flows import from_settings as settings
 from lindyn.flows.correlations import check_online_tau
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.states import ModeState, ModeWeightState, ParabolaState
+
+_POLE = "tau = a / w runs away there (w changes sign or dies faster than a): use ModeWeightFlow"
+
+
+class ModalFlow(settings.Flow):
+    """A flow of modes with the eigenvalues x of X and x_aug of X'."""
+
+    takes = settings.MODE_SETTINGS
+    x: Any
+    x_aug: Any
+
+    def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return x and x_aug, an entry each or one per mode."""
+        return np.atleast_1d(np.asarray(self.x, float)), np.atleast_1d(np.asarray(self.x_aug, float))
+
+    @classmethod
+    def _of(cls, given: settings.Settings) -> Self:
+        spectrum, chosen = settings.spectrum(given), settings.ablations(cls, given)
+        return cls(settings.hyperparameters(given), **spectrum, **chosen)  # type: ignore[call-arg]
 
 
 def _check_spectrum(flow: Any) -> None:
@@ -42,7 +62,7 @@ def _check_ones(predictor: str, p: Any) -> None:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModeFlow(Record):
+class ModeFlow(ModalFlow):
     """(p, s, tau) of Eqs. 11-13, one entry per mode; D = x tau - (x + x_aug) p.
 
         dp/dt   = alpha_p s D - eta_p p
@@ -77,6 +97,18 @@ class ModeFlow(Record):
     statistics: str = static(default="views")
 
     state_type = ModeState
+    title = "(p, s, tau) of Eqs. 11-13, mode by mode"
+    cure = _POLE
+
+    @classmethod
+    def from_settings(cls, given: settings.Settings) -> tuple[Self, ModeState]:
+        """Return the flow and its modes."""
+        return cls._of(given), ModeState(*settings.mode_start(given))
+
+    def alignment_rate(self, y: ModeState) -> Any:
+        """Return the eigenvalue of K of each mode at the state y (Eq. 17)."""
+        D = modes.drive(y.p, y.tau, self.x, self.x_aug)
+        return modes.alignment_rate(y.p, y.s, D, self.hp.alpha_p, self.hp.eta_p, self.hp.eta_s, self.x, self.x_aug)
 
     def _check(self) -> None:
         _check_spectrum(self)
@@ -112,7 +144,7 @@ class ModeFlow(Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModeWeightFlow(Record):
+class ModeWeightFlow(ModalFlow):
     """(p, w, a): Lemma 1 for one singular direction at a time, r = x a - (x + x_aug) p w.
 
         dp/dt = alpha_p r w - eta_p p
@@ -141,6 +173,13 @@ class ModeWeightFlow(Record):
     statistics: str = static(default="views")
 
     state_type = ModeWeightState
+    title = "(p, w, a), the same in the weights (Appendix D)"
+
+    @classmethod
+    def from_settings(cls, given: settings.Settings) -> tuple[Self, ModeWeightState]:
+        """Return the flow and its modes: w = sqrt(s), a = tau w."""
+        flow, (p, s, tau) = cls._of(given), settings.mode_start(given)
+        return flow, ModeWeightState(p, np.sqrt(s), tau * np.sqrt(s))
 
     def _check(self) -> None:
         _check_spectrum(self)
@@ -204,7 +243,7 @@ class ModeWeightFlow(Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ParabolaFlow(Record):
+class ParabolaFlow(ModalFlow):
     """(p, tau) on the invariant parabola s = p^2 / alpha_p (Eq. 16); D = x tau - (x + x_aug) p.
 
         dp/dt   = p^2 D - eta p
@@ -228,6 +267,15 @@ class ParabolaFlow(Record):
     tau: str = static(default="dynamic")
 
     state_type = ParabolaState
+    title = "(p, tau) on the invariant parabola (Eq. 16)"
+    takes = settings.MODE_SETTINGS - {"s"}
+    cure = _POLE
+
+    @classmethod
+    def from_settings(cls, given: settings.Settings) -> tuple[Self, ParabolaState]:
+        """Return the flow and its modes."""
+        p, _, tau = settings.mode_start({**given, "s": None})
+        return cls._of(given), ParabolaState(p, tau)
 
     def _check(self) -> None:
         _check_spectrum(self)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from lindyn import _checks
 from lindyn.equations import weights
 from lindyn.operators import Scaled
@@ -53,6 +55,19 @@ def complete(flow: Any, y: Any) -> Any:
     if not is_rule(getattr(flow, "predictor", None)):
         return y
     return y._replace(**{slave(y): apply(flow.predictor, *flow.output_statistics(y))})
+
+
+def complete_path(flow: Any, states: Any) -> Any:
+    """Return stacked states with W_p as the flow's rule sets it at each of them."""
+    if not is_rule(getattr(flow, "predictor", None)):
+        return states
+    if _checks.any_traced(flow, states):
+        import jax
+
+        return jax.vmap(lambda y: complete(flow, y))(states)
+    name, times = slave(states), range(len(getattr(states, states._fields()[0])))
+    each = (states._unchecked(**{field: getattr(states, field)[k] for field in states._fields()}) for k in times)
+    return states._replace(**{name: np.stack([np.asarray(getattr(complete(flow, y), name)) for y in each])})
 
 
 def slave(y: Any) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import register_records
-from lindyn.solve.ode import Solution, SolverSettings
+from lindyn.solve.trajectory import Solution, SolverSettings
 
 _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
 

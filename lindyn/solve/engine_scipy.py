@@ -8,7 +8,7 @@ from scipy.integrate import DOP853, RK45, OdeSolution, Radau
 
 from lindyn import _checks
 from lindyn._linalg import one_thread
-from lindyn.solve.ode import Solution, SolverSettings
+from lindyn.solve.trajectory import Solution, SolverSettings
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"
 STIFF_RATIO = 2e4  # beta x duration past which explicit steps, limited by stability, cost more than implicit ones

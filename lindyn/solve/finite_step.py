@@ -15,8 +15,7 @@ from lindyn.flows import rules
 from lindyn.flows.full import WeightFlow
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.sampling import GaussianViews, RecordedViews
-from lindyn.solve import rule_steps
-from lindyn.solve.ode import SAVED, any_traced, check_start
+from lindyn.solve.ode import SAVED, check_start
 from lindyn.solve.reductions import StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
 from lindyn.states import ModeWeightState, WeightState
@@ -48,7 +47,7 @@ def descend(
 
     With a closed-form predictor each step gathers (F, H) of its forward pass into the recipe's averages, steps W, sets
     W_p where freq divides the number of the step (0 first), and then moves the target: the order of the released
-    DirectPred. See `lindyn.solve.rule_steps.of_views` for the minibatch's (F, H). At freq > 1 W_p takes gradient steps
+    DirectPred. See `statistics_of_views` for the minibatch's (F, H). At freq > 1 W_p takes gradient steps
     at every step, with alpha_p, eta_p and its own momentum; setting it leaves its velocity as it is, as an optimiser
     would that knows nothing of the setting. At freq = 1 it takes none. W_p(0) is the rule's own, not that of y0.
 
@@ -75,7 +74,7 @@ def descend(
     check_start(flow, y0)
     if type(y0) not in _ROLES:
         raise ValueError(f"descend trains weights: give a WeightFlow or ModeWeightFlow; got {type(flow).__name__}.")
-    if any_traced(flow, y0):
+    if _checks.any_traced(flow, y0):
         raise ValueError("descend cannot be traced by JAX; inside jax.jit, grad or vmap use simulate.")
     learning_rate = _checks.as_scalar("learning_rate", learning_rate, minimum=0.0, exclusive=True)
     momentum = _checks.as_scalar("momentum", momentum, minimum=0.0)
@@ -151,24 +150,95 @@ def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progre
 def _stretch(flow: Any, carry: Any, source: Any, key: Any, first: Any, count: Any, rates: Any, batch: Any) -> Any:
     learning_rate, momentum, gamma_a = rates
     trained, online, target = _ROLES[type(carry[0])]
-    moved = trained if rule_steps.follows_gradient(flow) else (online,)
+    moved = trained if follows_gradient(flow) else (online,)
 
     def step(k: Any, carry: Any) -> Any:
         y, v, averages = carry
         views = None if source is None else source.draw(jax.random.fold_in(key, first + k), batch)
         if averages is not None:
-            seen = rule_steps.of_population(flow, y) if views is None else rule_steps.of_views(flow, y, views)
-            averages = rule_steps.remember(flow.predictor, averages, seen, first + k)
-        rate = rule_steps.gradient_flow(flow if views is None else _minibatch(flow, *views))(0.0, y)
+            seen = statistics_of_population(flow, y) if views is None else statistics_of_views(flow, y, views)
+            averages = remember(flow.predictor, averages, seen, first + k)
+        rate = gradient_flow(flow if views is None else _minibatch(flow, *views))(0.0, y)
         v = v | {name: descent.velocity(v[name], getattr(rate, name), momentum) for name in moved}
         y = y._replace(**{name: descent.step(getattr(y, name), v[name], learning_rate) for name in moved})
         if averages is not None:
-            y = rule_steps.set_predictor(flow, y, averages, first + k)
+            y = set_predictor(flow, y, averages, first + k)
         W = getattr(y, online)
         W_a = W if flow.target == "online" else descent.ema(getattr(y, target), W, gamma_a)
         return y._replace(**{target: W_a}), v, averages
 
     return jax.lax.fori_loop(0, count, step, carry)
+
+
+def gradient_flow(flow: Any) -> Any:
+    """Return the flow whose rates are those of the gradient at the W_p of the state, whatever sets it."""
+    return flow._replace(predictor="trained") if rules.is_rule(flow.predictor) else flow
+
+
+def follows_gradient(flow: Any) -> bool:
+    """Return whether W_p takes gradient steps: always, unless a rule sets it at every step."""
+    return not rules.is_rule(flow.predictor) or flow.predictor.freq > 1
+
+
+def statistics_of_views(flow: Any, y: Any, views: tuple[Any, Any]) -> list[tuple[Any, Any]]:
+    """Return the statistics (F, H) of a minibatch, in the order in which they enter the averages.
+
+    Both views pass the online network, as in a layer that is called on each: F = (f1 f1^T + f2 f2^T)/(2 B) and
+    H = (f2a f1^T + f1a f2^T)/(2 B) once a step, so that H F^-1 is the regression of the batch; with update="call" the
+    first view's pair and then the second's. The loss of `descend` itself is one-sided.
+
+    Args:
+        flow: a weight flow whose predictor is a recipe.
+        y: the weights of the forward pass.
+        views: the two views, each n1 x batch.
+
+    Returns:
+        One pair, or two.
+    """
+    recipe = flow.predictor
+    if recipe.centre:
+        views = tuple(v - v.mean(1, keepdims=True) for v in views)  # type: ignore[assignment]
+    W_a = y.W if flow.target == "online" else y.W_a
+    batch, (v1, v2) = views[0].shape[1], views
+    if flow.statistics == "weights":
+        pairs = [flow.output_statistics(y)] * 2
+    else:
+        outputs = (y.W @ v1, W_a @ v2), (y.W @ v2, W_a @ v1)
+        reads = recipe.rule.reads_cross
+        pairs = [(f @ f.T / batch, g @ f.T / batch if reads else None) for f, g in outputs]
+    return pairs if recipe.update == "call" else [_mean_pair(*pairs)]
+
+
+def _mean_pair(one: tuple[Any, Any], other: tuple[Any, Any]) -> tuple[Any, Any]:
+    (F, H), (F_2, H_2) = one, other
+    return (F + F_2) / 2, None if H is None else (H + H_2) / 2
+
+
+def statistics_of_population(flow: Any, y: Any) -> list[tuple[Any, Any]]:
+    """Return the statistics (F, H) of the population, as `statistics_of_views` does."""
+    return [flow.output_statistics(y)] * (2 if flow.predictor.update == "call" else 1)
+
+
+def remember(recipe: Any, memory: tuple[Any, Any], seen: list[tuple[Any, Any]], step: Any) -> tuple[Any, Any]:
+    """Return the averages (F-hat, H-hat) after the statistics of one step."""
+    for call, new in enumerate(seen):
+        count = step * len(seen) + call
+        memory = tuple(  # type: ignore[assignment]
+            None if M is None else recipe.blend(old, M, count) for old, M in zip(memory, new, strict=True)
+        )
+    return memory
+
+
+def set_predictor(flow: Any, y: Any, memory: tuple[Any, Any], step: Any) -> Any:
+    """Return the state with W_p set from the averages where freq divides the step, untouched elsewhere."""
+    recipe, name = flow.predictor, rules.slave(y)
+    W_p = jax.lax.cond(
+        step % recipe.freq == 0,
+        lambda W_p: rules.update(recipe, W_p, *memory),
+        lambda W_p: W_p,
+        getattr(y, name),
+    )
+    return y._replace(**{name: W_p})
 
 
 def _minibatch(flow: Any, v1: Any, v2: Any) -> Any:

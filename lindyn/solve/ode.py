@@ -1,8 +1,6 @@
 """`simulate`: a flow from an initial state, adaptively, in float64."""
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,8 +8,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn.flows import rules
 from lindyn.solve.reductions import reduce_flow
-from lindyn.solve.rule_steps import complete_path
-from lindyn.solve.trajectory import SimulationError, Trajectory
+from lindyn.solve.trajectory import SimulationError, SolverSettings, Trajectory
 from lindyn.states import ModeState, ModeWeightState, ParabolaState
 
 ENGINES = ("diffrax", "scipy")
@@ -20,25 +17,6 @@ ELEMENTWISE = (ModeState, ModeWeightState, ParabolaState)  # one tolerance per m
 RTOL = 1e-10
 MAX_RTOL = 0.01
 SAVED = 201
-
-
-@dataclass(frozen=True)
-class SolverSettings:
-    """How to integrate: what both engines are told.
-
-    `elementwise`: errors are measured against each entry (modes) or against the root mean square of each block
-    of the state (matrices), so that a collapsing or tiny block keeps its relative accuracy.
-    """
-
-    ts: Any
-    rtol: float
-    atol: float
-    solver: str
-    dense: bool
-    steady_state: float | None
-    max_steps: int
-    elementwise: bool
-    progress: Callable[[float], None] | None = None
 
 
 def simulate(
@@ -106,7 +84,7 @@ def simulate(
         progress=progress,
     )
     _checks.one_of("engine", engine, ENGINES)
-    if engine == "scipy" and any_traced(flow, y0):
+    if engine == "scipy" and _checks.any_traced(flow, y0):
         raise ValueError("engine='scipy' cannot be traced by JAX; inside jax.jit, grad or vmap use engine='diffrax'.")
     reduced = reduce_flow(flow, rules.complete(flow, y0), reduction)
     if engine == "scipy":
@@ -117,7 +95,7 @@ def simulate(
     interpolate = solution.interpolation
     trajectory = Trajectory(
         ts=solution.ts,
-        states=reduced.restore(complete_path(reduced.flow, solution.states)),
+        states=reduced.restore(rules.complete_path(reduced.flow, solution.states)),
         outcome=solution.outcome,
         stats=solution.stats,
         flow=flow,
@@ -139,29 +117,8 @@ def simulate(
 def _between(reduced: Any, interpolate: Callable[[Any], Any], t: Any) -> Any:
     """Return the state (or stacked states) of the original flow at times between the steps."""
     states = interpolate(t)
-    complete = complete_path if np.ndim(t) else rules.complete
+    complete = rules.complete_path if np.ndim(t) else rules.complete
     return reduced.restore(complete(reduced.flow, states))
-
-
-@dataclass(frozen=True)
-class Solution:
-    """What an engine returns; `outcome` indexes `trajectory.OUTCOMES`."""
-
-    ts: Any
-    states: Any
-    outcome: Any
-    stats: dict[str, Any]
-    solver: str
-    interpolation: Callable[[Any], Any] | None
-
-
-def any_traced(*records: Any) -> bool:
-    """Return whether a number inside these records is a JAX tracer."""
-    if "jax" not in sys.modules:
-        return False
-    import jax
-
-    return any(_checks.is_traced(leaf) for leaf in jax.tree.leaves(records))
 
 
 def check_start(flow: Any, y0: Any) -> None:

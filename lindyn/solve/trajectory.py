@@ -25,6 +25,37 @@ _POLE = dict.fromkeys(
 )
 
 
+@dataclass(frozen=True)
+class SolverSettings:
+    """How to integrate: what both engines are told.
+
+    `elementwise`: errors are measured against each entry (modes) or against the root mean square of each block
+    of the state (matrices), so that a collapsing or tiny block keeps its relative accuracy.
+    """
+
+    ts: Any
+    rtol: float
+    atol: float
+    solver: str
+    dense: bool
+    steady_state: float | None
+    max_steps: int
+    elementwise: bool
+    progress: Callable[[float], None] | None = None
+
+
+@dataclass(frozen=True)
+class Solution:
+    """What an engine returns; `outcome` indexes `trajectory.OUTCOMES`."""
+
+    ts: Any
+    states: Any
+    outcome: Any
+    stats: dict[str, Any]
+    solver: str
+    interpolation: Callable[[Any], Any] | None
+
+
 class SimulationError(RuntimeError):
     """A run that did not reach its end; `trajectory` holds what was computed."""
 

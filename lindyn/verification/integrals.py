@@ -6,7 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from lindyn.flows import ModeFlow, ParabolaFlow, WeightFlow, rules
-from lindyn.solve.rule_steps import complete_path
+
 from lindyn.solve.trajectory import Trajectory
 from lindyn.verification import common
 from lindyn.verification.record import VerificationRow
@@ -78,7 +78,7 @@ def rule_applies(traj: Trajectory) -> str:
 def rule(traj: Trajectory) -> VerificationRow:
     """Compare W_p (or p) with the rule of the other variables, state by state."""
     name = rules.slave(traj.states)
-    wanted = complete_path(traj.flow, traj.states)
+    wanted = rules.complete_path(traj.flow, traj.states)
     size = lambda run: np.linalg.norm(np.asarray(run).reshape(len(traj), -1), axis=1)  # noqa: E731
     off = size(np.asarray(getattr(wanted, name)) - np.asarray(getattr(traj.states, name)))
     return common.identity(
