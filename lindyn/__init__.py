@@ -34,7 +34,7 @@ _HOME = {
     "descend": "lindyn.solve.finite_step",
     "Trajectory": "lindyn.solve.trajectory",
     "SimulationError": "lindyn.solve.trajectory",
-    "load": "lindyn.solve.netcdf",
+    "load": "lindyn.solve.trajectory",
     "verify": "lindyn.verification",
     "sweep": "lindyn.sweeps.modes_sweep",
     "sweep_matrices": "lindyn.sweeps.matrices_sweep",

@@ -11,6 +11,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from lindyn import _checks
+from lindyn._linalg import ratio_or_nan
+
 _CLASSES: list[Any] = []
 _REGISTERED: set[Any] = set()
 
@@ -129,3 +132,46 @@ class State(Record):
     def curves(self, flow: Any) -> list[Curves]:
         """Return up to four panels of a run's picture; by default one of each field."""
         return [Curves(name, getattr(self, name)) for name in self._fields()]
+
+
+class MatrixState(State):
+    """A state with the predictor W_p and the correlation F = W W^T of the outputs, each n2 x n2."""
+
+    W_p: Any
+    F: Any
+    axes = {"W": ("n2", "n1"), "W_a": ("n2", "n1")} | dict.fromkeys(("W_p", "F", "H", "J"), ("n2", "n2_in"))
+    slave = "W_p"
+    balanced = True
+
+    def correlation(self) -> np.ndarray:
+        """Return F."""
+        return _checks.to_numpy(self.F)
+
+    def cross(self) -> np.ndarray:
+        """Return H = W_a W^T."""
+        return _checks.to_numpy(self.H)  # type: ignore[attr-defined]
+
+    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (s, U): eigenvalues of F, largest first, and its eigenvectors as columns."""
+        s, U = np.linalg.eigh(self.correlation())
+        return s[..., ::-1], U[..., ::-1]
+
+    def sizes(self, alpha_p: float) -> np.ndarray | None:
+        """Return the eigenvalues of F, largest first."""
+        return self.eigen()[0]
+
+    def ratio(self) -> np.ndarray:
+        """Return tau = <W_a, W> / ||W||^2, the best scalar; NaN at W = 0."""
+        cross, F = (np.trace(M, axis1=-2, axis2=-1) for M in (self.cross(), self.correlation()))
+        return ratio_or_nan(cross, F)
+
+
+class ModalState(State):
+    """A state of modes that do not know of each other: an entry per mode."""
+
+    tau: Any
+    elementwise = True
+
+    def ratio(self) -> np.ndarray:
+        """Return tau per mode."""
+        return _checks.to_numpy(self.tau)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn._linalg import ratio_or_nan
 from lindyn.equations import matrices, modes
 from lindyn.solve.trajectory import Trajectory
 from lindyn.states import CorrelationState, GramState, MatrixState, ModalState, ModeState, WeightState
@@ -28,11 +29,6 @@ def _T(M: np.ndarray) -> np.ndarray:
 
 def _norm(M: np.ndarray) -> np.ndarray:
     return np.linalg.norm(M, axis=(-2, -1))
-
-
-def _safe_ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a / b, NaN where b = 0 (the quantity has no meaning there)."""
-    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=np.asarray(b) != 0)
 
 
 def _needs(name: str, run: Any, *kinds: type) -> Any:
@@ -81,7 +77,7 @@ def alignment(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) -> n
     """
     U = (eigen_F(run) if eigen is None else eigen)[1]
     WU = predictor(run) @ U
-    return _safe_ratio(np.sum(U * WU, axis=-2), np.linalg.norm(WU, axis=-2))
+    return ratio_or_nan(np.sum(U * WU, axis=-2), np.linalg.norm(WU, axis=-2))
 
 
 def mode_values(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -96,7 +92,7 @@ def mode_values(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) ->
 def asymmetry(run: Any) -> np.ndarray:
     """Return ||W_p - W_p^T|| / ||W_p|| in Frobenius norm: 0 symmetric, 2 antisymmetric (NaN at W_p = 0)."""
     W_p = predictor(run)
-    return _safe_ratio(_norm(W_p - _T(W_p)), _norm(W_p))
+    return ratio_or_nan(_norm(W_p - _T(W_p)), _norm(W_p))
 
 
 def commutator_norm(run: Any) -> np.ndarray:
@@ -145,9 +141,9 @@ def target_correlation(run: Any) -> np.ndarray:
     state = _needs("target_correlation", run, WeightState, GramState)
     if isinstance(state, GramState):
         F, H, J = (np.trace(_array(M), axis1=-2, axis2=-1) for M in (state.F, state.H, state.J))
-        return _safe_ratio(H, np.sqrt(F * J))
+        return ratio_or_nan(H, np.sqrt(F * J))
     W, W_a = _array(state.W), _array(state.W_a)
-    return _safe_ratio(np.sum(W * W_a, axis=(-2, -1)), _norm(W) * _norm(W_a))
+    return ratio_or_nan(np.sum(W * W_a, axis=(-2, -1)), _norm(W) * _norm(W_a))
 
 
 def tau(run: Any) -> np.ndarray:
@@ -159,7 +155,7 @@ def tau_per_mode(run: Any) -> np.ndarray:
     """Return u_j^T W_a W^T u_j / s_j for the eigenvectors u_j of F, largest s first, (..., n2); NaN at s_j = 0."""
     state = _needs("tau_per_mode", run, WeightState, GramState)
     s, U = eigen_F(state)
-    return _safe_ratio(np.sum(U * (state.cross() @ U), axis=-2), s)
+    return ratio_or_nan(np.sum(U * (state.cross() @ U), axis=-2), s)
 
 
 def K_matrix(traj: Trajectory) -> np.ndarray:
@@ -219,13 +215,13 @@ def collapse(run: Any) -> np.ndarray:
         size = s.reshape(len(s), -1).sum(axis=1)
     else:
         size = np.trace(correlation(run), axis1=-2, axis2=-1)
-    return _safe_ratio(size, size[:1])
+    return ratio_or_nan(size, size[:1])
 
 
 def stable_rank(M: Any) -> np.ndarray:
     """Return ||M||_F^2 / ||M||_2^2 of matrices (..., m, n); NaN at 0."""
     sigma = np.linalg.svd(_array(M), compute_uv=False)
-    return _safe_ratio(np.sum(sigma**2, axis=-1), sigma[..., 0] ** 2)
+    return ratio_or_nan(np.sum(sigma**2, axis=-1), sigma[..., 0] ** 2)
 
 
 def effective_rank(M: Any) -> np.ndarray:
@@ -236,6 +232,6 @@ def effective_rank(M: Any) -> np.ndarray:
 def entropy_rank(sigma: Any) -> np.ndarray:
     """Return exp of the entropy of non-negative numbers (..., n) normalised to sum 1: n if all equal; NaN at 0."""
     sigma = _array(sigma)
-    share = _safe_ratio(sigma, sigma.sum(axis=-1, keepdims=True))
+    share = ratio_or_nan(sigma, sigma.sum(axis=-1, keepdims=True))
     log = np.log(np.where(share > 0, share, 1.0))
     return np.exp(-np.sum(share * log, axis=-1))

@@ -1,7 +1,7 @@
 """What is integrated: frozen states of the weight, correlation and mode systems, with seeded initialisers.
 
 A state class says how it is read: the axes of its fields in a file, what a descent trains, the sizes of its modes, tau,
-the curves of a picture (see `State`, the base of all).
+the curves of a picture (see `State`, the base of all; `MatrixState`, `ModalState`).
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,13 @@ from typing import Any, Self
 import numpy as np
 
 from lindyn import _checks
-from lindyn._records import Curves, Record, State
+from lindyn._linalg import ratio_or_nan
+from lindyn._records import Curves, MatrixState, ModalState, Record, State
 
+__all__ = [
+    "CorrelationState", "Curves", "GramState", "MatrixState", "ModalState", "ModeState", "ModeWeightState",
+    "ParabolaState", "State", "WeightState",
+]  # fmt: skip
 TARGET_STARTS = ("copy", "zero", "independent")
 
 
@@ -39,58 +44,6 @@ def initial_predictor(rng: np.random.Generator, n2: int, scale: float, symmetric
     return (W_p + W_p.T) / 2 if symmetric else W_p
 
 
-class MatrixState(State):
-    """A state with the predictor W_p and the correlation F = W W^T of the outputs, each n2 x n2."""
-
-    W_p: Any
-    F: Any
-    axes = {"W": ("n2", "n1"), "W_a": ("n2", "n1")} | dict.fromkeys(("W_p", "F", "H", "J"), ("n2", "n2_in"))
-    slave = "W_p"
-    balanced = True
-
-    def correlation(self) -> np.ndarray:
-        """Return F."""
-        return _array(self.F)
-
-    def cross(self) -> np.ndarray:
-        """Return H = W_a W^T."""
-        return _array(self.H)  # type: ignore[attr-defined]
-
-    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (s, U): eigenvalues of F, largest first, and its eigenvectors as columns."""
-        s, U = np.linalg.eigh(self.correlation())
-        return s[..., ::-1], U[..., ::-1]
-
-    def sizes(self, alpha_p: float) -> np.ndarray | None:
-        """Return the eigenvalues of F, largest first."""
-        return self.eigen()[0]
-
-    def ratio(self) -> np.ndarray:
-        """Return tau = <W_a, W> / ||W||^2, the best scalar; NaN at W = 0."""
-        cross, F = (np.trace(M, axis1=-2, axis2=-1) for M in (self.cross(), self.correlation()))
-        return _over(cross, F)
-
-
-class ModalState(State):
-    """A state of modes that do not know of each other: an entry per mode."""
-
-    tau: Any
-    elementwise = True
-
-    def ratio(self) -> np.ndarray:
-        """Return tau per mode."""
-        return _array(self.tau)
-
-
-def _array(value: Any) -> np.ndarray:
-    return np.asarray(_checks.to_numpy(value))
-
-
-def _over(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a / b, NaN where b = 0: the quantity has no meaning there."""
-    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=np.asarray(b) != 0)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class WeightState(MatrixState):
     """(W, W_p, W_a) of Lemma 1.
@@ -116,21 +69,23 @@ class WeightState(MatrixState):
         W_p = np.eye(n2) if self.W_p is None else self.W_p
         W_a = W if self.W_a is None else self.W_a
         self._set(
-            W=W, W_p=_checks.as_array("W_p", W_p, shape=(n2, n2)), W_a=_checks.as_array("W_a", W_a, shape=(n2, n1))
+            W=W,
+            W_p=_checks.as_array("W_p", W_p, shape=(n2, n2)),
+            W_a=_checks.as_array("W_a", W_a, shape=(n2, n1)),
         )
 
     def correlation(self) -> np.ndarray:
         """Return F = W W^T."""
-        W = _array(self.W)
+        W = _checks.to_numpy(self.W)
         return W @ np.swapaxes(W, -1, -2)
 
     def cross(self) -> np.ndarray:
         """Return H = W_a W^T."""
-        return _array(self.W_a) @ np.swapaxes(_array(self.W), -1, -2)
+        return _checks.to_numpy(self.W_a) @ np.swapaxes(_checks.to_numpy(self.W), -1, -2)
 
     def eigen(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (s, U) by the singular values of W, which keeps the relative accuracy of collapsing modes."""
-        W = _array(self.W)
+        W = _checks.to_numpy(self.W)
         U, sigma, _ = np.linalg.svd(W, full_matrices=W.shape[-2] > W.shape[-1])
         missing = W.shape[-2] - sigma.shape[-1]
         return np.concatenate([sigma**2, np.zeros((*sigma.shape[:-1], missing))], axis=-1), U
@@ -195,7 +150,7 @@ class CorrelationState(MatrixState):
 
     def ratio(self) -> np.ndarray:
         """Return tau."""
-        return _array(self.tau)
+        return _checks.to_numpy(self.tau)
 
     def _check(self) -> None:
         F = _checks.as_psd("F", self.F)
@@ -289,17 +244,12 @@ class ModeState(ModalState):
 
     def sizes(self, alpha_p: float) -> np.ndarray | None:
         """Return s."""
-        return _array(self.s)
+        return _checks.to_numpy(self.s)
 
     def curves(self, flow: Any) -> list[Curves]:
         """Return p, s, tau, and the eigenvalue of K (Eq. 17)."""
-        K = flow.alignment_rate(self)
-        return [
-            Curves(r"$p_j$", self.p),
-            Curves(r"$s_j$", self.s, log=True),
-            Curves(r"$\tau_j$", self.tau),
-            Curves(r"eigenvalue of $K$ (aligned if $> 0$)", K, zero=True),
-        ]
+        K = Curves(r"eigenvalue of $K$ (aligned if $> 0$)", flow.alignment_rate(self), zero=True)
+        return [Curves(r"$p_j$", self.p), Curves(r"$s_j$", self.s, log=True), Curves(r"$\tau_j$", self.tau), K]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -328,11 +278,11 @@ class ModeWeightState(ModalState):
 
     def sizes(self, alpha_p: float) -> np.ndarray | None:
         """Return w^2."""
-        return _array(self.w) ** 2
+        return _checks.to_numpy(self.w) ** 2
 
     def ratio(self) -> np.ndarray:
         """Return tau = a / w; NaN at w = 0."""
-        return _over(_array(self.a), _array(self.w))
+        return ratio_or_nan(_checks.to_numpy(self.a), _checks.to_numpy(self.w))
 
     def curves(self, flow: Any) -> list[Curves]:
         """Return p, w, tau and a."""
@@ -360,10 +310,15 @@ class ParabolaState(ModalState):
 
     def sizes(self, alpha_p: float) -> np.ndarray | None:
         """Return s = p^2 / alpha_p."""
-        return _array(self.p) ** 2 / max(float(alpha_p), np.finfo(float).tiny)
+        return _checks.to_numpy(self.p) ** 2 / max(float(alpha_p), np.finfo(float).tiny)
 
     def curves(self, flow: Any) -> list[Curves]:
         """Return p, s, tau and tau p."""
-        s = self.sizes(flow.hp.alpha_p)
-        named = (r"$p_j$", self.p), (r"$s_j = p_j^2/\alpha_p$", s, True), (r"$\tau_j$", self.tau)
-        return [Curves(*each) for each in (*named, (r"$\tau_j p_j$", _array(self.p) * _array(self.tau)))]
+        s, tau_p = self.sizes(flow.hp.alpha_p), _checks.to_numpy(self.p) * _checks.to_numpy(self.tau)
+        named = (
+            (r"$p_j$", self.p),
+            (r"$s_j = p_j^2/\alpha_p$", s, True),
+            (r"$\tau_j$", self.tau),
+            (r"$\tau_j p_j$", tau_p),
+        )
+        return [Curves(*each) for each in named]

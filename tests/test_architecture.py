@@ -63,10 +63,8 @@ MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
 CROWDED = {"proofs": 41}  # folders that are still above MOST_FILES
 CIRCLES = {
     ("bridge.run.training_report", "bridge.run.training_theory", "bridge.training.trainer"),
-    ("solve.engine_diffrax", "solve.engine_scipy", "solve.ode", "solve.rule_steps"),
     ("moments", "view_sums"),
     ("papers.claim_table", "papers.figure_scripts"),
-    ("solve.netcdf", "solve.trajectory"),
     ("proofs.comparison", "proofs.print_grill", "proofs.print_richemond", "proofs.print_tian"),
     ("bridge.training.image_batches", "bridge.training.photos"),
 }

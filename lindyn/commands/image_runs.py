@@ -30,8 +30,8 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
     check_settings(given)
     from matplotlib.figure import Figure
 
-    from lindyn.commands.flow_settings import hyperparameters
     from lindyn.commands.options import to_toml
+    from lindyn.flows.from_settings import hyperparameters
     from lindyn.images import study_images
     from lindyn.plotting.survival_map import draw_survival
 

@@ -3,8 +3,8 @@
     [project.entry-points."lindyn.flows"]
     my_flow = "my_package.my_flow"
 
-The entry point names a module with one flow class (a subclass of `lindyn.flows.Flow`), or the class itself; its own name
-is what `lindyn simulate --system` and `flow_class` take.
+The entry point names a module with one flow class (a subclass of `lindyn.flows.Flow`), or the class itself; its own
+name is what `lindyn simulate --system` and `flow_class` take.
 """
 
 import functools

@@ -6,6 +6,7 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn.equations import weights
+from lindyn.flows import choices
 from lindyn.operators import Scaled
 from lindyn.predictors.arrays import Modes
 from lindyn.predictors.recipe import Recipe
@@ -52,27 +53,22 @@ def apply(recipe: Recipe, F: Any, H: Any) -> Any:
 
 def complete(flow: Any, y: Any) -> Any:
     """Return a state with W_p (or p) as the flow's rule sets it; the state itself where W_p is no slave."""
-    if not is_rule(getattr(flow, "predictor", None)):
+    if not is_rule(choices.of(flow, "predictor")):
         return y
-    return y._replace(**{slave(y): apply(flow.predictor, *flow.output_statistics(y))})
+    return y._replace(**{y.slave: apply(flow.predictor, *flow.output_statistics(y))})
 
 
 def complete_path(flow: Any, states: Any) -> Any:
     """Return stacked states with W_p as the flow's rule sets it at each of them."""
-    if not is_rule(getattr(flow, "predictor", None)):
+    if not is_rule(choices.of(flow, "predictor")):
         return states
     if _checks.any_traced(flow, states):
         import jax
 
         return jax.vmap(lambda y: complete(flow, y))(states)
-    name, times = slave(states), range(len(getattr(states, states._fields()[0])))
+    name, times = states.slave, range(len(getattr(states, states._fields()[0])))
     each = (states._unchecked(**{field: getattr(states, field)[k] for field in states._fields()}) for k in times)
     return states._replace(**{name: np.stack([np.asarray(getattr(complete(flow, y), name)) for y in each])})
-
-
-def slave(y: Any) -> str:
-    """Return the predictor's name in a state: W_p, or p for modes."""
-    return "W_p" if hasattr(y, "W_p") else "p"
 
 
 def update(recipe: Recipe, old: Any, F: Any, H: Any) -> Any:

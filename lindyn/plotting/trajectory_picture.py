@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lindyn import observables
+from lindyn.flows import choices
 from lindyn.solve.trajectory import Trajectory
-from lindyn.states import CorrelationState, GramState, ModeState, ModeWeightState, WeightState
+from lindyn.states import GramState, MatrixState, WeightState
 
 TIME = "flow time $t$ (learning rate × steps)"
 FLOOR = 1e-16
@@ -26,10 +27,10 @@ def draw(traj: Trajectory) -> Figure:
     """Return a figure with four panels that suit the run's state."""
     figure = Figure(figsize=(9.6, 6.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True).ravel()
-    if isinstance(traj.states, WeightState | GramState | CorrelationState):
+    if isinstance(traj.states, MatrixState):
         _matrix_panels(traj, axes)
     else:
-        _mode_panels(traj, axes)
+        _panels(traj, axes)
     for panel in axes:
         panel.grid(alpha=0.25, linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
@@ -43,7 +44,7 @@ def _title(traj: Trajectory) -> str:
     hp = traj.flow.hp
     decay = rf"$\eta={hp.eta_p:g}$" if hp.equal_decays else rf"$\eta_p={hp.eta_p:g},\ \eta_s={hp.eta_s:g}$"
     rates = rf"$\alpha_p={hp.alpha_p:g},\ \beta={hp.beta:g}$, " + decay
-    return f"{type(traj.flow).__name__}: {rates}{_data(traj.flow)}, target {traj.flow.target}"
+    return f"{type(traj.flow).__name__}: {rates}{_data(traj.flow)}, target {choices.of(traj.flow, 'target')}"
 
 
 def _data(flow: Any) -> str:
@@ -53,7 +54,7 @@ def _data(flow: Any) -> str:
         if flow.data.is_isotropic:
             return rf", $X={x[0]:g}\,I,\ X'={x_aug[0]:g}\,I$"
         return rf", $n_1={len(x)}$, eigenvalues of $X$ {x[-1]:.3g} to {x[0]:.3g}"
-    aug = np.asarray(flow.x_aug if hasattr(flow, "x_aug") else flow.sigma2)
+    aug = np.asarray(getattr(flow, "x_aug", getattr(flow, "sigma2", ())))
     return rf", $\sigma^2={float(aug):g}$" if aug.ndim == 0 else ""
 
 
@@ -98,18 +99,12 @@ def _small_things(traj: Trajectory, axes: Axes) -> None:
         axes.legend(fontsize=7.5, frameon=False, loc="best")
 
 
-def _mode_panels(traj: Trajectory, axes: Any) -> None:
-    t, states = np.asarray(traj.ts), traj.states
-    curves(axes[0], t, states.p, r"$p_j$")
-    curves(axes[2], t, observables.tau(traj), r"$\tau_j$")
-    if isinstance(states, ModeState):
-        curves(axes[1], t, states.s, r"$s_j$", log=True)
-        curves(axes[3], t, observables.lambda_min_K(traj), r"eigenvalue of $K$ (aligned if $> 0$)")
-        axes[3].axhline(0.0, color="0.5", linewidth=0.8)
-    elif isinstance(states, ModeWeightState):
-        curves(axes[1], t, states.w, r"$w_j$")
-        curves(axes[3], t, states.a, r"$a_j$ (target)")
-    else:
-        alpha_p = max(float(traj.flow.hp.alpha_p), np.finfo(float).tiny)
-        curves(axes[1], t, np.asarray(states.p) ** 2 / alpha_p, r"$s_j = p_j^2/\alpha_p$", log=True)
-        curves(axes[3], t, np.asarray(states.p) * np.asarray(states.tau), r"$\tau_j p_j$")
+def _panels(traj: Trajectory, axes: Any) -> None:
+    """Draw what the state says suits it: up to four panels, the others stay empty."""
+    panels = traj.states.curves(traj.flow)[: len(axes)]
+    for panel, (label, values, log, zero) in zip(axes, panels, strict=False):
+        curves(panel, np.asarray(traj.ts), values, label, log)
+        if zero:
+            panel.axhline(0.0, color="0.5", linewidth=0.8)
+    for panel in axes[len(panels) :]:
+        panel.set_visible(False)

@@ -11,16 +11,13 @@ import numpy as np
 from lindyn import _checks
 from lindyn._records import register_records
 from lindyn.equations import descent
-from lindyn.flows import rules
-from lindyn.flows.full import WeightFlow
+from lindyn.flows import choices, rules
+from lindyn.moments import Moments
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.sampling import GaussianViews, RecordedViews
 from lindyn.solve.ode import SAVED, check_start
 from lindyn.solve.reductions import StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
-from lindyn.states import ModeWeightState, WeightState
-
-_ROLES = {WeightState: (("W", "W_p"), "W", "W_a"), ModeWeightState: (("w", "p"), "w", "a")}  # trained, online, target
 
 
 def descend(
@@ -72,7 +69,7 @@ def descend(
         SimulationError: the descent blew up, and `throw` is set.
     """
     check_start(flow, y0)
-    if type(y0) not in _ROLES:
+    if y0.roles is None:
         raise ValueError(f"descend trains weights: give a WeightFlow or ModeWeightFlow; got {type(flow).__name__}.")
     if _checks.any_traced(flow, y0):
         raise ValueError("descend cannot be traced by JAX; inside jax.jit, grad or vmap use simulate.")
@@ -95,8 +92,8 @@ def descend(
 
 
 def _gamma_a(flow: Any, alpha: float) -> float:
-    beta = 0.0 if flow.target == "frozen" else float(flow.hp.beta)
-    if flow.target == "ema" and alpha * beta > 1:
+    beta = float(choices.beta_of(choices.of(flow, "target"), flow.hp.beta))
+    if choices.of(flow, "target") == "ema" and alpha * beta > 1:
         raise ValueError(
             f"learning_rate / (1 - momentum) x beta must be at most 1 (it is 1 - gamma_a); got {alpha * beta:g}. "
             "Lower the learning rate, or use target='online'."
@@ -111,7 +108,7 @@ def _source(flow: Any, batch: int | None, samples: Any) -> Any:
             raise ValueError("samples were given without batch; say how many samples a step takes, e.g. batch=128.")
         return None
     _checks.as_whole("batch", batch)
-    if not isinstance(flow, WeightFlow):
+    if not isinstance(getattr(flow, "data", None), Moments):
         raise ValueError(f"Minibatches need a WeightFlow; got {type(flow).__name__}. Leave batch out.")
     source = GaussianViews.of(flow.data) if samples is None else samples
     width = source.v1.shape[1] if isinstance(source, RecordedViews) else source.mean_root.shape[0]
@@ -125,10 +122,10 @@ def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progre
     register_records()
     steps, save_every, batch = plan
     flow, y, source = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (reduced.flow, reduced.y0, source))
-    trained = _ROLES[type(y)][0]
+    trained = y.roles[0]
     v = {name: jnp.zeros_like(getattr(y, name)) for name in trained}
     averages = None
-    if rules.is_rule(flow.predictor):
+    if rules.is_rule(choices.of(flow, "predictor")):
         averages = jax.tree.map(jnp.zeros_like, flow.output_statistics(y))
     key, rates = jax.random.key(seed), tuple(jnp.asarray(rate, jnp.float64) for rate in rates)
     kept, states = [0], [jax.tree.map(np.array, y)]
@@ -149,7 +146,7 @@ def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progre
 @eqx.filter_jit
 def _stretch(flow: Any, carry: Any, source: Any, key: Any, first: Any, count: Any, rates: Any, batch: Any) -> Any:
     learning_rate, momentum, gamma_a = rates
-    trained, online, target = _ROLES[type(carry[0])]
+    trained, online, target = carry[0].roles
     moved = trained if follows_gradient(flow) else (online,)
 
     def step(k: Any, carry: Any) -> Any:
@@ -164,7 +161,7 @@ def _stretch(flow: Any, carry: Any, source: Any, key: Any, first: Any, count: An
         if averages is not None:
             y = set_predictor(flow, y, averages, first + k)
         W = getattr(y, online)
-        W_a = W if flow.target == "online" else descent.ema(getattr(y, target), W, gamma_a)
+        W_a = W if choices.of(flow, "target") == "online" else descent.ema(getattr(y, target), W, gamma_a)
         return y._replace(**{target: W_a}), v, averages
 
     return jax.lax.fori_loop(0, count, step, carry)
@@ -172,12 +169,12 @@ def _stretch(flow: Any, carry: Any, source: Any, key: Any, first: Any, count: An
 
 def gradient_flow(flow: Any) -> Any:
     """Return the flow whose rates are those of the gradient at the W_p of the state, whatever sets it."""
-    return flow._replace(predictor="trained") if rules.is_rule(flow.predictor) else flow
+    return flow._replace(predictor="trained") if rules.is_rule(choices.of(flow, "predictor")) else flow
 
 
 def follows_gradient(flow: Any) -> bool:
     """Return whether W_p takes gradient steps: always, unless a rule sets it at every step."""
-    return not rules.is_rule(flow.predictor) or flow.predictor.freq > 1
+    return not rules.is_rule(choices.of(flow, "predictor")) or flow.predictor.freq > 1
 
 
 def statistics_of_views(flow: Any, y: Any, views: tuple[Any, Any]) -> list[tuple[Any, Any]]:
@@ -231,7 +228,7 @@ def remember(recipe: Any, memory: tuple[Any, Any], seen: list[tuple[Any, Any]], 
 
 def set_predictor(flow: Any, y: Any, memory: tuple[Any, Any], step: Any) -> Any:
     """Return the state with W_p set from the averages where freq divides the step, untouched elsewhere."""
-    recipe, name = flow.predictor, rules.slave(y)
+    recipe, name = flow.predictor, y.slave
     W_p = jax.lax.cond(
         step % recipe.freq == 0,
         lambda W_p: rules.update(recipe, W_p, *memory),

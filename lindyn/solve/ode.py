@@ -9,11 +9,9 @@ from lindyn import _checks
 from lindyn.flows import rules
 from lindyn.solve.reductions import reduce_flow
 from lindyn.solve.trajectory import SimulationError, SolverSettings, Trajectory
-from lindyn.states import ModeState, ModeWeightState, ParabolaState
 
 ENGINES = ("diffrax", "scipy")
 SOLVERS = ("auto", "tsit5", "dopri8", "stiff")
-ELEMENTWISE = (ModeState, ModeWeightState, ParabolaState)  # one tolerance per mode: modes do not know of each other
 RTOL = 1e-10
 MAX_RTOL = 0.01
 SAVED = 201
@@ -80,7 +78,7 @@ def simulate(
         dense=bool(dense),
         steady_state=_steady_tolerance(steady_state),
         max_steps=_checks.as_whole("max_steps", max_steps),
-        elementwise=isinstance(y0, ELEMENTWISE),
+        elementwise=y0.elementwise,
         progress=progress,
     )
     _checks.one_of("engine", engine, ENGINES)

@@ -1,13 +1,22 @@
-"""What a solve returns: times, states, how it ended (in words), step counts."""
+"""What a solve returns: times, states, how it ended (in words), step counts; one file that holds all of it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+import lindyn
 from lindyn import _checks
-from lindyn._records import Record, static
+from lindyn._records import Record, State, static
+from lindyn.flows import registry
+from lindyn.flows.from_settings import Flow
+from lindyn.hyperparameters import Hyperparameters
+from lindyn.moments import Moments, SamplingError
+from lindyn.predictors.recipe import Recipe
+from lindyn.solve import netcdf
 
 OUTCOMES = ("reached", "steady", "max_steps", "not_finite", "step_too_small")
 _SHORT = "stopped at t = {t:.6g}, short of t = {t1:.6g}: "
@@ -18,11 +27,6 @@ _WORDS = {
     "not_finite": "blew up: not finite past t = {t:.6g} (asked for t = {t1:.6g}); {cure}",
     "step_too_small": _SHORT + "the step size fell to zero, the solution has a singularity there",
 }
-
-_POLE = dict.fromkeys(
-    ("ModeFlow", "ParabolaFlow"),
-    "tau = a / w runs away there (w changes sign or dies faster than a): use ModeWeightFlow",
-)
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,7 @@ class Trajectory(Record):
     @property
     def status(self) -> str:
         """How the run ended, in words."""
-        cure = (
-            "lower the learning rate"
-            if self.notes.get("engine") == "descent"
-            else _POLE.get(type(self.flow).__name__, "check the initial state")
-        )
+        cure = "lower the learning rate" if self.notes.get("engine") == "descent" else self.flow.cure
         return _WORDS[self.outcome_name].format(t=float(self.ts[-1]), t1=float(self.t1), cure=cure)
 
     @property
@@ -148,12 +148,112 @@ class Trajectory(Record):
 
     def to_dataset(self) -> Any:
         """Return the run as a labelled `xarray.Dataset` (times x state axes; configuration in the attributes)."""
-        from lindyn.solve import netcdf
+        import xarray
 
-        return netcdf.to_dataset(self)
+        variables, text = _described(self)
+        t = variables.pop("t")
+        return xarray.Dataset(variables, coords={"t": t}, attrs=text)
 
-    def save(self, path: Any) -> Any:
-        """Write the run to one netCDF file (see `solve.files.save`) that `lindyn.load` and xarray read."""
-        from lindyn.solve import netcdf
+    def save(self, path: Any) -> Path:
+        """Write the run to one netCDF file (see `solve.netcdf.write`) that `lindyn.load` and xarray read."""
+        return netcdf.write(path, *_described(self))
 
-        return netcdf.save(self, path)
+
+def load(path: Any) -> Trajectory:
+    """Read a run written by `Trajectory.save`.
+
+    Args:
+        path: the netCDF file.
+
+    Returns:
+        The trajectory (without interpolant).
+
+    Raises:
+        FileError: no such file, damaged, or not written by lindyn.
+    """
+    return netcdf.read(path, _rebuilt)
+
+
+def _described(traj: Trajectory) -> tuple[netcdf.Variables, dict[str, str]]:
+    """Return every array of the run with its axes, and the configuration as JSON, complete enough to rebuild it."""
+    variables, flow = _variables(traj), traj.flow
+    chosen = {name: getattr(flow, name) for name in flow._fields(static=True)}
+    plain = {name: value.as_dict() if isinstance(value, Recipe) else value for name, value in chosen.items()}
+    rates = {name: float(getattr(flow.hp, name)) for name in flow.hp._fields()}
+    sampling = flow.data.sampling if isinstance(getattr(flow, "data", None), Moments) else None
+    text = {
+        "lindyn": json.dumps({"version": lindyn.__version__, "format": netcdf.FORMAT}),
+        "flow": json.dumps({"name": type(flow).__name__, "choices": plain, "hyperparameters": rates}),
+        "state": type(traj.states).__name__,
+        "run": json.dumps({"outcome": int(traj.outcome), "t1": float(traj.t1), "stats": traj.stats}),
+        "notes": json.dumps(traj.notes, default=str),
+        "sampling": json.dumps(vars(sampling) if sampling else None),
+        "status": traj.status,
+        "time_unit": "flow time = learning rate x steps",
+    }
+    return variables, text | {"sha256": netcdf.digest({name: value for name, (_, value) in variables.items()}, text)}
+
+
+def _variables(traj: Trajectory) -> netcdf.Variables:
+    states, flow = traj.states, traj.flow
+    out: netcdf.Variables = {"t": (("t",), np.asarray(traj.ts))}
+    for name in states._fields():
+        value = np.asarray(_checks.to_numpy(getattr(states, name)))
+        out[name] = (("t", *states.axes.get(name, _modes(value.ndim - 1))[: value.ndim - 1]), value)
+    for name in flow._fields(static=False):
+        given = getattr(flow, name)
+        if isinstance(given, Moments):
+            for moment in ("X", "X_aug"):
+                out[moment] = (("n1", "n1_in"), np.asarray(_checks.to_numpy(getattr(given, moment))))
+        elif name != "hp":
+            value = np.asarray(_checks.to_numpy(given))
+            out[_variable(name, states)] = (_modes(value.ndim), value)
+    return out
+
+
+def _modes(count: int) -> tuple[str, ...]:
+    return tuple("mode" if k == 0 else f"mode_{k}" for k in range(count))
+
+
+def _variable(name: str, states: Any) -> str:
+    """Return the variable that a number of the flow is stored in: its name, unless the state has one of that name."""
+    return f"flow_{name}" if name in states._fields() else name
+
+
+def _rebuilt(arrays: dict[str, np.ndarray], text: dict[str, str]) -> Trajectory:
+    run, states = json.loads(text["run"]), _states_of(arrays, text)
+    return Trajectory(
+        ts=arrays["t"],
+        states=states,
+        outcome=int(run["outcome"]),
+        stats=run["stats"],
+        flow=_flow_of(arrays, text),
+        t1=run["t1"],
+        notes=json.loads(text["notes"]),
+    )
+
+
+def _flow_of(arrays: dict[str, np.ndarray], text: dict[str, str]) -> Flow:
+    description, sampling = json.loads(text["flow"]), json.loads(text["sampling"])
+    kind = registry.class_named(description["name"])
+    given: dict[str, Any] = {"hp": Hyperparameters(**description["hyperparameters"]), **description["choices"]}
+    if isinstance(given.get("predictor"), dict):
+        given["predictor"] = Recipe.from_dict(given["predictor"])
+    for name in kind._fields(static=False):
+        if name == "data":
+            given[name] = Moments(arrays["X"], arrays["X_aug"], SamplingError(**sampling) if sampling else None)
+        elif name != "hp":
+            given[name] = arrays[_variable(name, kind.state_type)][()]
+    return kind(**given)
+
+
+def _states_of(arrays: dict[str, np.ndarray], text: dict[str, str]) -> State:
+    kind = registry.class_named(json.loads(text["flow"])["name"]).state_type
+    if text["state"] != kind.__name__:
+        raise ValueError(f"its states are {text['state']}, its flow needs {kind.__name__}")
+    values = {name: arrays[name] for name in kind._fields()}
+    n = len(arrays["t"])
+    wrong = [name for name, value in values.items() if len(value) != n or not np.all(np.isfinite(value))]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)} has NaN or another number of times than t")
+    return kind._unchecked(**values)

@@ -6,7 +6,6 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from lindyn.flows import ModeFlow, ParabolaFlow, WeightFlow, rules
-
 from lindyn.solve.trajectory import Trajectory
 from lindyn.verification import common
 from lindyn.verification.record import VerificationRow

@@ -55,7 +55,7 @@ def _as_trajectory(run: Any, hp: Any, data: Any, rates: Any, choices: dict[str, 
     if isinstance(run, Trajectory):
         return run
     if isinstance(run, str | Path) and Path(run).suffix != ".npz":
-        from lindyn.solve.netcdf import load
+        from lindyn.solve.trajectory import load
 
         return load(run)
     return trajectory_from_arrays(run, hp, data, rates, **choices)
