@@ -7,7 +7,6 @@ The entry point names a module with one flow class (a subclass of `lindyn.flows.
 name is what `lindyn simulate --system` and `flow_class` take.
 """
 
-import functools
 import importlib
 import inspect
 from collections.abc import Iterable
@@ -58,7 +57,6 @@ def class_named(class_name: str) -> type[Flow]:
     return found[_checks.one_of("flow", class_name, [*(own for _, own in OWN.values()), *found])]
 
 
-@functools.cache
 def added() -> tuple[dict[str, type[Flow]], tuple[str, ...]]:
     """Return the flows of other packages by name, and a sentence for each that is left out."""
     table, notes = collected("lindyn.flows", "flow", [(name, None) for name in OWN], _read, lambda pair: pair[0])
