@@ -63,7 +63,6 @@ MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
 CROWDED = {"proofs": 41}  # folders that are still above MOST_FILES
 CIRCLES = {
     ("bridge.run.training_report", "bridge.run.training_theory", "bridge.training.trainer"),
-    ("moments", "view_sums"),
     ("papers.claim_table", "papers.figure_scripts"),
     ("proofs.comparison", "proofs.print_grill", "proofs.print_richemond", "proofs.print_tian"),
     ("bridge.training.image_batches", "bridge.training.photos"),

@@ -32,8 +32,11 @@ def predictor_of(given: Any) -> "str | Recipe":
     """
     if isinstance(given, Rule | Recipe):
         return Recipe.of(given)
-    name = _checks.one_of("predictor", given, (*PREDICTORS, *RULES, *PRESETS))
-    return name if name in PREDICTORS else Recipe.of(name)
+    if given in PREDICTORS:
+        return str(given)
+    if not isinstance(given, str) or (given not in PRESETS and given not in RULES):
+        _checks.one_of("predictor", given, (*PREDICTORS, *RULES, *PRESETS))
+    return Recipe.of(given)
 
 
 def check(target: str, stop_gradient: bool = True, predictor: Any = "trained", tau: str = "dynamic") -> "str | Recipe":

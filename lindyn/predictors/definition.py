@@ -2,11 +2,12 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from lindyn import _checks
+from lindyn._extensions import Extension, collected
 from lindyn._records import Record, static
 from lindyn.equations import closed_form
 from lindyn.predictors import arrays
@@ -38,7 +39,49 @@ class Definition:
     eigen: bool
 
 
-RULES: dict[str, Definition] = {}
+class _Rules(Mapping[str, Definition]):
+    """Rules by name: those defined so far; those of other packages (entry points) where a name is not among them."""
+
+    def __init__(self) -> None:
+        self.defined: dict[str, Definition] = {}
+
+    def enter(self, rule: Definition) -> None:
+        """Add a rule.
+
+        Raises:
+            ValueError: another module has one of this name.
+        """
+        there, home = self.defined.get(rule.name, rule), rule.core.__module__
+        if there.core.__module__ not in (home, "__main__"):
+            raise ValueError(
+                f"rule {rule.name!r} is defined already, in {there.core.__module__}; give {home}'s another name"
+            )
+        self.defined[rule.name] = rule
+
+    def added(self) -> tuple[str, ...]:
+        """Import the rules that packages declare and return a sentence for each that is left out."""
+        return collected("lindyn.rules", "rule", [], _defined_in, lambda rule: rule.name)[1]
+
+    def __getitem__(self, name: str) -> Definition:
+        if name not in self.defined:
+            self.added()
+        return self.defined[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self.added()
+        return iter(self.defined)
+
+    def __len__(self) -> int:
+        self.added()
+        return len(self.defined)
+
+
+def _defined_in(extension: Extension) -> Iterable[Definition]:
+    given = vars(extension.value).values() if inspect.ismodule(extension.value) else [extension.value]
+    return [each.definition for each in given if isinstance(getattr(each, "definition", None), Definition)]
+
+
+RULES = _Rules()
 """Every rule by its name."""
 
 
@@ -63,7 +106,8 @@ def closed_form_rule(
     def make(core: Callable[..., Any]) -> Any:
         parameters = inspect.signature(core).parameters
         named = {n: p.default for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-        RULES[core.__name__] = Definition(core.__name__, core, named, cross, products, per_step, eigen)
+        definition = Definition(core.__name__, core, named, cross, products, per_step, eigen)
+        RULES.enter(definition)
 
         @functools.wraps(core)
         def rule(F: Any, *args: Any, stop_gradient: bool = True, **given: Any) -> Any:
@@ -74,7 +118,7 @@ def closed_form_rule(
 
         switch = inspect.Parameter("stop_gradient", inspect.Parameter.KEYWORD_ONLY, default=True, annotation=bool)
         rule.__signature__ = inspect.Signature([*parameters.values(), switch])  # type: ignore[attr-defined]
-        rule.core = core  # type: ignore[attr-defined]
+        rule.core, rule.definition = core, definition  # type: ignore[attr-defined]
         return rule
 
     return make
@@ -132,7 +176,9 @@ class Rule(Record):
         return cls(name, tuple(sorted({**old, **parameters}.items())), 0.0 if ridge is None else ridge)
 
     def _check(self) -> None:
-        known = RULES[_checks.one_of("rule", self.name, RULES)].parameters
+        if self.name not in RULES:
+            _checks.one_of("rule", self.name, RULES)
+        known = self.definition.parameters
         for name, value in self.parameters:
             _checks.one_of(f"parameter of {self.name}", name, [*known, "ridge"])
             if hasattr(value, "shape") or isinstance(value, list):

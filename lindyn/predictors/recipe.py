@@ -61,6 +61,8 @@ class Recipe(Record):
             old = {name: getattr(given, name) for name in cls._fields()}
         elif given in PRESETS:
             old = dict(PRESETS[given])
+        elif given in RULES:
+            old = {"rule": given}
         else:
             old = {"rule": _checks.one_of("rule or preset", given, [*RULES, *PRESETS])}
         fields = {name: changes.pop(name) for name in cls._fields() if name in changes}
