@@ -98,7 +98,7 @@ class Record:
         return self._unchecked(**{name: getattr(self, name) for name in self._fields()} | values)
 
 
-class Curves(NamedTuple):
+class Panel(NamedTuple):
     """One panel of a run's picture, a line per mode over time: label, values (times first), log axis, line at 0."""
 
     label: str
@@ -129,9 +129,9 @@ class State(Record):
         """Return the sizes s_j of the modes, one per state and mode; None where the state does not tell."""
         return None
 
-    def curves(self, flow: Any) -> list[Curves]:
+    def curves(self, flow: Any) -> list[Panel]:
         """Return up to four panels of a run's picture; by default one of each field."""
-        return [Curves(name, getattr(self, name)) for name in self._fields()]
+        return [Panel(name, getattr(self, name)) for name in self._fields()]
 
 
 class MatrixState(State):
@@ -169,6 +169,7 @@ class MatrixState(State):
 class ModalState(State):
     """A state of modes that do not know of each other: an entry per mode."""
 
+    p: Any
     tau: Any
     elementwise = True
 

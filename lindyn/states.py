@@ -11,11 +11,19 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._linalg import ratio_or_nan
-from lindyn._records import Curves, MatrixState, ModalState, Record, State
+from lindyn._records import MatrixState, ModalState, Panel, Record, State
 
 __all__ = [
-    "CorrelationState", "Curves", "GramState", "MatrixState", "ModalState", "ModeState", "ModeWeightState",
-    "ParabolaState", "State", "WeightState",
+    "CorrelationState",
+    "GramState",
+    "MatrixState",
+    "ModalState",
+    "ModeState",
+    "ModeWeightState",
+    "Panel",
+    "ParabolaState",
+    "State",
+    "WeightState",
 ]  # fmt: skip
 TARGET_STARTS = ("copy", "zero", "independent")
 
@@ -246,10 +254,10 @@ class ModeState(ModalState):
         """Return s."""
         return _checks.to_numpy(self.s)
 
-    def curves(self, flow: Any) -> list[Curves]:
+    def curves(self, flow: Any) -> list[Panel]:
         """Return p, s, tau, and the eigenvalue of K (Eq. 17)."""
-        K = Curves(r"eigenvalue of $K$ (aligned if $> 0$)", flow.alignment_rate(self), zero=True)
-        return [Curves(r"$p_j$", self.p), Curves(r"$s_j$", self.s, log=True), Curves(r"$\tau_j$", self.tau), K]
+        K = Panel(r"eigenvalue of $K$ (aligned if $> 0$)", flow.alignment_rate(self), zero=True)
+        return [Panel(r"$p_j$", self.p), Panel(r"$s_j$", self.s, log=True), Panel(r"$\tau_j$", self.tau), K]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -284,10 +292,10 @@ class ModeWeightState(ModalState):
         """Return tau = a / w; NaN at w = 0."""
         return ratio_or_nan(_checks.to_numpy(self.a), _checks.to_numpy(self.w))
 
-    def curves(self, flow: Any) -> list[Curves]:
+    def curves(self, flow: Any) -> list[Panel]:
         """Return p, w, tau and a."""
         named = (r"$p_j$", self.p), (r"$w_j$", self.w), (r"$\tau_j$", self.ratio()), (r"$a_j$ (target)", self.a)
-        return [Curves(*each) for each in named]
+        return [Panel(*each) for each in named]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -312,7 +320,7 @@ class ParabolaState(ModalState):
         """Return s = p^2 / alpha_p."""
         return _checks.to_numpy(self.p) ** 2 / max(float(alpha_p), np.finfo(float).tiny)
 
-    def curves(self, flow: Any) -> list[Curves]:
+    def curves(self, flow: Any) -> list[Panel]:
         """Return p, s, tau and tau p."""
         s, tau_p = self.sizes(flow.hp.alpha_p), _checks.to_numpy(self.p) * _checks.to_numpy(self.tau)
         named = (
@@ -321,4 +329,4 @@ class ParabolaState(ModalState):
             (r"$\tau_j$", self.tau),
             (r"$\tau_j p_j$", tau_p),
         )
-        return [Curves(*each) for each in named]
+        return [Panel(*each) for each in named]

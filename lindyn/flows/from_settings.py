@@ -118,7 +118,7 @@ def moments(given: Settings) -> Moments:
     return Moments.commuting(_spread("x", x, size), _spread("x_aug", x_aug, size))
 
 
-def isotropic(given: Settings) -> dict[str, float]:
+def isotropic(given: Settings) -> dict[str, Any]:
     """Return x and sigma2 of isotropic data.
 
     Raises:

@@ -15,6 +15,7 @@ from lindyn import _checks
 from lindyn._extensions import Extension, collected, declared
 from lindyn.flows.from_settings import Flow
 
+_Named = tuple[str, type[Flow] | None]
 OWN = {
     "weights": ("lindyn.flows.full", "WeightFlow"),
     "gram": ("lindyn.flows.correlations", "GramFlow"),
@@ -59,7 +60,8 @@ def class_named(class_name: str) -> type[Flow]:
 
 def added() -> tuple[dict[str, type[Flow]], tuple[str, ...]]:
     """Return the flows of other packages by name, and a sentence for each that is left out."""
-    table, notes = collected("lindyn.flows", "flow", [(name, None) for name in OWN], _read, lambda pair: pair[0])
+    own: list[_Named] = [(name, None) for name in OWN]
+    table, notes = collected("lindyn.flows", "flow", own, _read, lambda pair: pair[0])
     return {name: flow for name, flow in table.values() if flow is not None}, notes
 
 
@@ -68,7 +70,7 @@ def _own(name: str) -> type[Flow]:
     return getattr(importlib.import_module(module), own)  # type: ignore[no-any-return]
 
 
-def _read(extension: Extension) -> Iterable[tuple[str, type[Flow] | None]]:
+def _read(extension: Extension) -> Iterable[_Named]:
     value = extension.value
     found = [value] if inspect.isclass(value) else _flows_of(value) if inspect.ismodule(value) else []
     found = [flow for flow in found if issubclass(flow, Flow)]

@@ -76,7 +76,7 @@ def rule_applies(traj: Trajectory) -> str:
 
 def rule(traj: Trajectory) -> VerificationRow:
     """Compare W_p (or p) with the rule of the other variables, state by state."""
-    name = rules.slave(traj.states)
+    name = traj.states.slave
     wanted = rules.complete_path(traj.flow, traj.states)
     size = lambda run: np.linalg.norm(np.asarray(run).reshape(len(traj), -1), axis=1)  # noqa: E731
     off = size(np.asarray(getattr(wanted, name)) - np.asarray(getattr(traj.states, name)))
