@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import lindyn as ld
-from lindyn.papers import Checklist, Claim, main, numerical_fixed_points
+from lindyn.papers import Checklist, Claim, main
+from lindyn.phase import numerical_fixed_points
 from lindyn.plotting import phase_plane, style
 
 P, S = (-0.8, 1.5), (0.0, 1.2)  # the window

@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lindyn as ld
-from lindyn.papers import Checklist, Claim, main, numerical_fixed_points
+from lindyn.papers import Checklist, Claim, main
+from lindyn.phase import numerical_fixed_points
 from lindyn.plotting import phase_plane, style
 
 WINDOW = (-0.32, 1.08)

@@ -51,7 +51,8 @@ _MODULES = (
     "proofs",
     "theory",
 )
+_FORMER = ("claims", "reproduction")  # now papers; their names warn when they are used
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 
-__getattr__, __dir__ = lazy(__name__, _HOME, _MODULES)
+__getattr__, __dir__ = lazy(__name__, _HOME, (*_MODULES, *_FORMER))

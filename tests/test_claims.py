@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import lindyn
 from lindyn import papers
 from lindyn.proofs import STATEMENTS
 
@@ -71,8 +72,7 @@ def test_unknown_paper():
 
 
 def test_a_figure_that_was_run_decides_its_row():
-    from lindyn.papers.figure_claims import Claim
-    from lindyn.papers.figure_scripts import FigureResult
+    from lindyn.papers import Claim, FigureResult
 
     asked = row(kind="simulation", figure=4, needs="lindyn reproduce")
     good, bad = Claim("a", "1", "1", True), Claim("b", "2", "1", False)
@@ -86,3 +86,21 @@ def test_a_figure_that_was_run_decides_its_row():
         assert judged.status == status
     assert papers.judge(asked, {4: FigureResult("tian2021", 4, error="no disk")}).status == "not run"
     assert papers.judge(asked).status == "not run"
+
+
+@pytest.mark.parametrize(
+    ("old", "name", "new"),
+    [
+        ("claims", "Claim", "LedgerRow"),
+        ("claims", "Measured", "MeasuredClaim"),
+        ("claims", "judge", "judge"),
+        ("reproduction", "Claim", "Claim"),
+        ("reproduction", "reproduce", "reproduce"),
+    ],
+)
+def test_former_names_go_on_working_and_warn(old, name, new):
+    module = getattr(lindyn, old)
+    with pytest.warns(DeprecationWarning, match=rf"lindyn.{old}.{name} is now lindyn.papers.{new}"):
+        assert getattr(module, name) is getattr(papers, new)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = module.nothing

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from lindyn import papers
-from lindyn.papers import ledger, ledger_pages, study_files, study_tables
+from lindyn.papers import ledger, ledger_pages, study_files
 
 
 def row(row_id, values, printed=None, **more):
@@ -69,7 +69,7 @@ def test_a_printed_order_is_seen_beyond_two_standard_errors(given, verdict):
 
 def test_the_table_keeps_printed_and_measured_apart():
     lives = {"verdict": "lives", "alive": 0.75, "rank": 4.0}
-    shown = study_tables.text(study(
+    shown = study_files.text(study(
         row("c/a", [0.90, 0.92], printed=75.1, alarm="healthy", theory=lives), row("c/b", [None]), row("c/none", []),
         patterns=[pattern("c/a", "c/b")],
     ))  # fmt: skip
@@ -80,7 +80,7 @@ def test_the_table_keeps_printed_and_measured_apart():
     assert first[heads.index("measured %") :].startswith("91.0 +- 1.4")
     assert first.endswith("lives 0.75, rank 4.0")
     assert "diverged" in lines[5] and "not run: c/none" in shown
-    assert study_tables.markdown(study(A, B)).count("\n|") == 3
+    assert study_files.markdown(study(A, B)).count("\n|") == 3
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def paper(tmp_path, monkeypatch):
     (tmp_path / "tian2021" / "studies").mkdir(parents=True)
     monkeypatch.setattr(ledger, "folder", lambda name: tmp_path / name)
     printed = {"a": "75.1", "b": "36.6"}
-    claim = ledger.Claim("table-3-linear", "t", "Table 3", "training", printed=printed, needs="a GPU")
+    claim = papers.LedgerRow("table-3-linear", "t", "Table 3", "training", printed=printed, needs="a GPU")
 
     def judged(*given, scale="small"):
         content = study(*given, patterns=[pattern("table-3-linear/a", "table-3-linear/b", claim="table-3-linear")])

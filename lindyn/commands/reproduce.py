@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     if args.table or args.list:
         raise ValueError("--table and --list belong to training studies; add --training.")
     from lindyn import _checks, papers
-    from lindyn.papers import claim_table, figure_scripts, reproduce
+    from lindyn.papers import figure_claims, figure_scripts, reproduce
 
     out = Path("lindyn-out") / args.paper if args.out is None else args.out
     drawn = figure_scripts.papers()
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         print("  proving the paper's statements for the report ...", flush=True)
         figures = {result.number: result for result in results}
         print(f"  wrote {papers.write_report(args.paper, out / 'REPORT.md', figures)}: every claim of the paper")
-    print("\n" + claim_table.report(results))
+    print("\n" + figure_claims.report(results))
     print(f"{sum(len(result.files) for result in results)} files in {out}; {display.elapsed():.0f} s.")
     if getattr(args, "debug", False):
         print("".join(result.trace for result in results), end="", file=sys.stderr)

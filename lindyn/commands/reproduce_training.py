@@ -101,12 +101,12 @@ def chosen(table: Any, scale: str, wanted: list[str]) -> tuple[Any, ...]:
 def finish(plan: Any, ledger: bool) -> None:
     """Print the table of a study, draw its picture, and write the ledger's copy where asked."""
     from lindyn import _files, papers
-    from lindyn.papers import study_files, study_tables
+    from lindyn.papers import study_files
     from lindyn.plotting import study_pictures as pictures
     from lindyn.plotting import style
 
     content = plan.content()
-    print("\n" + study_tables.text(content, study_files.others(plan.out)))
+    print("\n" + study_files.text(content, study_files.others(plan.out)))
     written = [plan.path]
     picture = pictures.study(content)
     if picture is not None:

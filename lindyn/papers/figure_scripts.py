@@ -1,8 +1,9 @@
-"""Figure scripts: where they lie, how one is loaded, run and written.
+"""Figure scripts: where they lie, how one is loaded, run and written, and how all of a paper are, over a few processes.
 
 A script is named <paper>_fig<NN>.py and has `compute(**parameters) -> data`, `check(data) -> claims` and
 `draw(data) -> Figure`. `data` is a flat dict of arrays plus "parameters"; what `draw` and `check` use is all in it,
-so that the numbers file alone gives the picture and the verdict again.
+so that the numbers file alone gives the picture and the verdict again. The figure writes itself (`write`): its style is
+the script's own affair.
 """
 
 import argparse
@@ -10,12 +11,15 @@ import dataclasses
 import importlib.util
 import io
 import json
+import multiprocessing
 import re
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,37 +28,12 @@ import numpy as np
 
 import lindyn
 from lindyn import _checks, _files
-from lindyn.papers.figure_claims import Claim, expected, resource_folder
+from lindyn.papers.figure_claims import Claim, FigureResult, expected, report, resource_folder
 
+TICK = 0.2  # seconds between two calls of `watch`
+Watch = Callable[[list[int], list[FigureResult]], None]
+Step = tuple[list[int], list[FigureResult]]  # the figures that are running, the results since the last step
 _NAME = re.compile(r"(?P<paper>\w+)_fig(?P<number>\d+)$")
-
-
-@dataclass(frozen=True)
-class FigureResult:
-    """What one figure script gave.
-
-    Args:
-        paper: e.g. "tian2021".
-        number: of the figure in the paper.
-        claims: in the order of figures.toml.
-        files: what was written; the picture only where every claim came out as expected.
-        seconds: wall time.
-        error: why it did not run to its end, "" otherwise.
-        trace: the traceback of that.
-    """
-
-    paper: str
-    number: int
-    claims: list[Claim] = field(default_factory=list)
-    files: list[Path] = field(default_factory=list)
-    seconds: float = 0.0
-    error: str = ""
-    trace: str = ""
-
-    @property
-    def as_expected(self) -> bool:
-        """Whether it ran and every claim came out as expected."""
-        return not self.error and all(claim.as_expected for claim in self.claims)
 
 
 def papers() -> dict[str, dict[int, Path]]:
@@ -155,10 +134,12 @@ def _write(data: dict[str, Any], claims: list[Claim], figure: Any, out: Path, st
 
 
 def _rendered(figure: Any, ending: str) -> bytes:
-    from lindyn.plotting import style
-
+    """Return the bytes of a picture; a figure that knows no style of its own is saved as matplotlib does."""
     picture = io.BytesIO()
-    style.write(figure, picture, ending[1:])
+    if hasattr(figure, "write"):
+        figure.write(picture, ending[1:])
+    else:
+        figure.savefig(picture, format=ending[1:])
     return picture.getvalue()
 
 
@@ -195,8 +176,6 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
     Returns:
         0 where every claim came out as expected, 1 otherwise, 2 where nothing could be written.
     """
-    from lindyn.papers import claim_table
-
     path = Path(script).resolve()
     parser = argparse.ArgumentParser(description=f"Draw and check {path.stem}.")
     parser.add_argument("--out", type=Path, default=Path("lindyn-out") / path.stem.split("_")[0], metavar="DIR")
@@ -205,5 +184,79 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"lindyn: error: {error}", file=sys.stderr)
         return 2
-    print(claim_table.report([result]))
+    print(report([result]))
     return 0 if result.as_expected else 1
+
+
+def reproduce(
+    paper: str = "tian2021",
+    figure: int | None = None,
+    out: Path | str = "lindyn-out",
+    workers: int = 1,
+    watch: Watch | None = None,
+) -> list[FigureResult]:
+    """Draw and check the figures of a paper.
+
+    Args:
+        paper: e.g. "tian2021".
+        figure: its number; default every figure there is a script for.
+        out: folder for pictures, numbers and claims; made if it is not there.
+        workers: processes, >= 1. With more than one, call this under `if __name__ == "__main__":`.
+        watch: called now and then with the figures that are running and the results so far.
+
+    Returns:
+        One result per figure, in the figures' order; a figure that broke has its `error` set.
+
+    Raises:
+        ValueError: an unknown paper or figure.
+        OSError: `out` cannot be written to.
+    """
+    scripts = find(paper, figure)
+    folder = _files.writable_folder(out)
+    cost = {number: expected(paper)["figure"][str(number)].get("cost", 0) for number in scripts}
+    order = sorted(scripts, key=lambda number: -cost[number])  # the long ones first, so that the end is even
+    results: list[FigureResult] = []
+    steps = _serial if workers == 1 or len(order) == 1 else _parallel
+    for running, done in steps({number: scripts[number] for number in order}, folder, workers):
+        results += done
+        if watch is not None:
+            watch(running, results)
+    return sorted(results, key=lambda result: result.number)
+
+
+def _serial(scripts: dict[int, Path], out: Path, workers: int) -> Iterator[Step]:
+    numbers = list(scripts)
+    for k, number in enumerate(numbers):
+        yield [number], []
+        yield numbers[k + 1 : k + 2], [run_figure(scripts[number], out)]
+
+
+def _parallel(scripts: dict[int, Path], out: Path, workers: int) -> Iterator[Step]:
+    context = multiprocessing.get_context("spawn")  # JAX does not survive a fork
+    pool = ProcessPoolExecutor(min(workers, len(scripts)), mp_context=context, initializer=_quiet)
+    try:
+        pending: dict[Future, int] = {pool.submit(run_figure, path, out): number for number, path in scripts.items()}
+        while pending:
+            finished, _ = wait(pending, timeout=TICK, return_when=FIRST_COMPLETED)
+            done = [_result(future, scripts[pending.pop(future)]) for future in finished]
+            yield list(pending.values())[:workers], done
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _result(future: Future, path: Path) -> FigureResult:
+    """Return a finished figure; where the worker process itself died, a result that says so."""
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        paper, number = path.stem.split("_fig")
+        return FigureResult(paper, int(number), error="its worker process was ended from outside (out of memory?)")
+
+
+def _quiet() -> None:
+    """Let Ctrl-C end a worker at once and without a traceback; the parent says what happened.
+
+    Where the parent ignores the signal (a job in the background of a script), so do the workers.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _files
-from lindyn.papers import study_files, study_tables
+from lindyn.papers import study_files
 from lindyn.papers.ledger import PAPERS, STATUSES, Judged, folder, judge, load
 
 SLIPS = ("<!-- slips: made by machine -->", "<!-- end of slips -->")
@@ -109,10 +109,10 @@ def _studies(paper: str) -> list[str]:
     """Return every committed study of a paper as a table with collapse measures and the theory's prediction."""
     found = study_files.committed(folder(paper))
     others = {key: row for other in PAPERS for key, row in study_files.others(folder(other) / "studies").items()}
-    lines = [] if not found else ["", "## Training studies", "", study_tables.COLUMNS]
+    lines = [] if not found else ["", "## Training studies", "", study_files.COLUMNS]
     for study in found:
         title = f"### {study['source']}: {study['title']} (scale {study['scale']})"
-        lines += ["", title, "", study_tables.markdown(study, others)]
+        lines += ["", title, "", study_files.markdown(study, others)]
     return lines
 
 

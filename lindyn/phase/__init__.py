@@ -5,6 +5,7 @@ equilibria   fixed points found on the flow, with residual, Jacobian, eigenvalue
 portraits    nullclines and nullsurfaces, and the whole portrait of a plane
 manifold     the separatrix of the plane: stable manifold of the saddle p_-
 surface      the separatrix of the moving-target system, by backward trajectories and by bisection of starts
+numerical_fixed_points    roots and Jacobians of any flow by differences: the second route beside the closed forms
 fates        what becomes of starts
 basins       the basin of collapse: map, and fraction with its confidence interval
 arclength    continuation of fixed points, folds and branch points

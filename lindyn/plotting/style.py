@@ -65,9 +65,17 @@ def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
     return wrapped
 
 
+class StyledFigure(Figure):
+    """A figure that is written in this style by whoever holds it."""
+
+    def write(self, file: Any, ending: str) -> None:
+        """Write it as "png" or "pdf" to a path or open file; equal figures give equal bytes."""
+        write(self, file, ending)
+
+
 def new_figure(rows: int = 1, columns: int = 1, height: float = 3.4, **subplots: Any) -> tuple[Figure, np.ndarray]:
     """Return a figure of the standard width and its Axes as a rows x columns array (no pyplot, so thread-safe)."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    figure = StyledFigure(figsize=(WIDTH, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **subplots)
 
 

@@ -16,8 +16,6 @@ from lindyn.papers import (
     Checklist,
     Claim,
     FigureResult,
-    all_figures,
-    claim_table,
     expected,
     figure_claims,
     figure_scripts,
@@ -163,7 +161,9 @@ def test_a_broken_figure_does_not_lose_the_others(figures, tmp_path, capsys, mon
 def test_worker_processes_and_one_that_dies(figures, tmp_path, monkeypatch):
     only(monkeypatch, {number: reduced(figures, number, tmp_path) for number in (4, 8)})
     seen, out = [], tmp_path / "out"
-    results = all_figures.reproduce("tian2021", out=out, workers=2, watch=lambda running, done: seen.append(len(done)))
+    results = lindyn.papers.reproduce(
+        "tian2021", out=out, workers=2, watch=lambda running, done: seen.append(len(done))
+    )
     assert [result.number for result in results] == [4, 8] and all(result.as_expected for result in results)
     assert seen[-1] == 2 and len(list(out.iterdir())) == 8
     dead = tmp_path / "tian2021_fig03.py"
@@ -171,7 +171,7 @@ def test_worker_processes_and_one_that_dies(figures, tmp_path, monkeypatch):
     other = tmp_path / "tian2021_fig05.py"
     other.write_text(DEAD)
     only(monkeypatch, {3: dead, 5: other})
-    results = all_figures.reproduce("tian2021", out=out, workers=2)
+    results = lindyn.papers.reproduce("tian2021", out=out, workers=2)
     assert all("ended from outside" in result.error for result in results)
 
 
@@ -218,7 +218,7 @@ def test_verdicts_count_only_the_unexpected():
     assert Claim("a", "1", "2", False, **printed).as_expected
     assert Claim("a", "1", "1", True, **printed).verdict == "HOLDS AFTER ALL"
     results = [FigureResult("tian2021", 4, [Claim("a", "1", "1", True, **printed)])]
-    assert not results[0].as_expected and "CAME OUT OTHERWISE" in claim_table.report(results)
+    assert not results[0].as_expected and "CAME OUT OTHERWISE" in figure_claims.report(results)
 
 
 def test_scripts_are_found_in_an_installed_package(tmp_path, monkeypatch):

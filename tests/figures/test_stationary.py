@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from lindyn.papers import numerical_fixed_points
+from lindyn.phase import numerical_fixed_points
 
 
 def cubic(v):

@@ -1,0 +1,20 @@
+"""The old place of the ledger, now in `lindyn.papers`: its names warn and go in the next version."""
+
+import warnings
+from typing import Any
+
+RENAMED = {"Claim": "LedgerRow", "Measured": "MeasuredClaim"}
+
+
+def __getattr__(name: str) -> Any:
+    from lindyn import papers
+
+    new = RENAMED.get(name, name)
+    if new not in papers.__all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        f"{__name__}.{name} is now lindyn.papers.{new}; the old name goes in the next version.",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return getattr(papers, new)
