@@ -45,8 +45,7 @@ def run(args: argparse.Namespace) -> int:
         return _audit()
     if args.reports:
         return _reports()
-    from lindyn.proofs import as_latex_document, as_table, as_text, prove, statement_named
-    from lindyn.proofs.catalogue import STATEMENTS
+    from lindyn.proofs import STATEMENTS, as_latex_document, as_table, as_text, prove, statement_named
 
     chosen = [statement_named(name) for name in args.names] or list(STATEMENTS)
     if args.latex is not None:
@@ -81,11 +80,11 @@ def _damaged(chosen: list[Any]) -> bool:
 
 
 def _audit() -> int:
-    from lindyn.proofs import comparison, validity
+    from lindyn.proofs import audit, audit_text, table, table_text
 
-    differences = comparison.audit()
-    print("DIFFERENCES FROM THE PRINT\n\n" + comparison.as_text(differences))
-    print("\nTHEOREM x SET OF ASSUMPTIONS\n\n" + validity.as_text(validity.table()))
+    differences = audit()
+    print("DIFFERENCES FROM THE PRINT\n\n" + audit_text(differences))
+    print("\nTHEOREM x SET OF ASSUMPTIONS\n\n" + table_text(table()))
     return 1 if any(found.kind == "undecided" for found in differences) else 0
 
 

@@ -134,7 +134,7 @@ def load(paper: str) -> tuple[LedgerRow, ...]:
 
 
 def _differences() -> dict[str, Any]:
-    from lindyn.proofs.comparison import audit
+    from lindyn.proofs import audit
 
     return {found.entry.name: found for found in audit()}
 
@@ -164,7 +164,7 @@ def judge(claim: LedgerRow, figures: Mapping[int, Any] | None = None, paper: str
         evidence.append(f"{claim.proof}: {len(proof.outcomes)} steps " + ("proved" if proof.holds else "with failures"))
     if claim.measure:
         from lindyn.papers import measurements
-        from lindyn.proofs.counterexamples import small
+        from lindyn.proofs import small
 
         function = getattr(measurements, _checks.one_of("measure", claim.measure, measurements.__all__))
         value = float(function())

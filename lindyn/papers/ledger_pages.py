@@ -25,7 +25,7 @@ def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
     Raises:
         ValueError: an unknown paper, or a claims file that does not fit.
     """
-    from lindyn.proofs import validity
+    from lindyn.proofs import table, table_markdown
 
     judged = [judge(claim, figures, paper) for claim in load(paper)]
     lines = [
@@ -62,7 +62,7 @@ def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
             "Each column changes one thing in the theorem's own setting; every cell ran.",
             "",
         ]
-        lines += [validity.as_markdown(validity.table())]
+        lines += [table_markdown(table())]
     links = _figures(paper, figures or {})
     lines += ["", "## Figures", "", *links] if links else []
     return "\n".join(lines) + "\n"
@@ -143,7 +143,7 @@ def is_stale(paper: str) -> bool:
 
 def slips() -> str:
     """Return the differences from the print as a Markdown list: kind, printed form, corrected form, numbers."""
-    from lindyn.proofs.comparison import audit
+    from lindyn.proofs import audit
 
     found = [one for one in audit() if one.kind != "agrees"]
     lines = [f"{len(found)} of {len(audit())} printed statements differ from what is derived:", ""]

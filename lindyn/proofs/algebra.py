@@ -1,13 +1,209 @@
-"""What may be assumed about the letters, as rewriting rules, and the reduction of words under them."""
+"""Matrix expressions of symbolic size as sums of words in non-commuting letters, and what may be assumed of these.
 
+A word is a tuple of letters (name, transposed); a matrix expression is a mapping word -> scalar coefficient
+(the empty word is the identity). sympy builds the expression, by the library's own equations called on
+`MatrixSymbol`s; the words make sums, products, transposes and derivatives mechanical. An `Algebra` holds the
+assumptions as rewriting rules; a sum of words that it reduces to nothing is zero under them.
+"""
+
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sympy
+from sympy.matrices.expressions.special import GenericIdentity, GenericZeroMatrix
 
-from lindyn.proofs.matrix_words import Terms, Word, collect, evaluate, expand, transpose, transpose_word
+Letter = tuple[str, bool]
+Word = tuple[Letter, ...]
+Terms = dict[Word, sympy.Expr]
+
+
+def collect(pairs: Any) -> Terms:
+    """Return the sum of (word, coefficient) pairs; vanishing coefficients are dropped."""
+    total: Terms = {}
+    for word, coefficient in pairs:
+        total[word] = total.get(word, sympy.S.Zero) + coefficient
+    expanded = {word: sympy.expand(coefficient) for word, coefficient in total.items()}
+    return {word: coefficient for word, coefficient in expanded.items() if not coefficient.is_zero}
+
+
+def transpose_word(word: Word) -> Word:
+    """Return the word of the transposed product."""
+    return tuple((name, not flipped) for name, flipped in reversed(word))
+
+
+def transpose(terms: Terms) -> Terms:
+    """Return the terms of the transposed matrix."""
+    return {transpose_word(word): coefficient for word, coefficient in terms.items()}
+
+
+def multiply(a: Terms, b: Terms) -> Terms:
+    """Return the terms of the product of two expanded matrices."""
+    return collect((u + v, c * d) for u, c in a.items() for v, d in b.items())
+
+
+def add(*many: Terms) -> Terms:
+    """Return the terms of a sum."""
+    return collect(pair for terms in many for pair in terms.items())
+
+
+def scale(terms: Terms, factor: Any) -> Terms:
+    """Return the terms times a scalar."""
+    return collect((word, factor * coefficient) for word, coefficient in terms.items())
+
+
+def expand(expr: Any) -> Terms:
+    """Return the words of a matrix expression, or of the argument words of a sum of traces.
+
+    Args:
+        expr: a sympy matrix expression of `+ - * @ .T`, whole powers and scalars; or scalars times `Trace`s.
+
+    Returns:
+        word -> coefficient.
+
+    Raises:
+        ValueError: a matrix function that has no words (an inverse, a Hadamard product): name it by a symbol.
+    """
+    if not getattr(expr, "is_Matrix", False):
+        return _expand_scalar(sympy.sympify(expr))
+    if isinstance(expr, sympy.MatrixSymbol):
+        return {((expr.name, False),): sympy.S.One}
+    if isinstance(expr, sympy.Identity | GenericIdentity):
+        return {(): sympy.S.One}
+    if isinstance(expr, sympy.ZeroMatrix | GenericZeroMatrix):
+        return {}
+    if isinstance(expr, sympy.Transpose):
+        return transpose(expand(expr.arg))
+    if isinstance(expr, sympy.MatAdd):
+        return add(*(expand(term) for term in expr.args))
+    if isinstance(expr, sympy.MatMul):
+        return _product(expr.args)
+    if isinstance(expr, sympy.MatPow) and expr.exp.is_Integer and expr.exp >= 0:
+        return _product([expr.base] * int(expr.exp))
+    raise ValueError(f"{expr} has no words; got a {type(expr).__name__}. Name it by a symbol and give its rules.")
+
+
+def _product(factors: Any) -> Terms:
+    terms: Terms = {(): sympy.S.One}
+    for factor in factors:
+        terms = multiply(terms, expand(factor)) if factor.is_Matrix else scale(terms, factor)
+    return terms
+
+
+def _expand_scalar(expr: sympy.Expr) -> Terms:
+    """Return the words under the traces of a sum of (scalar x Trace)."""
+    if expr.is_zero:
+        return {}
+    if isinstance(expr, sympy.Trace):
+        return expand(expr.arg)
+    if expr.is_Add:
+        return add(*(_expand_scalar(term) for term in expr.args))
+    if expr.is_Mul:
+        traces = [factor for factor in expr.args if factor.has(sympy.Trace)]
+        if len(traces) == 1:
+            return scale(_expand_scalar(traces[0]), sympy.Mul(*(f for f in expr.args if f is not traces[0])))
+    raise ValueError(f"A sum of scalars times one Trace each is needed; got {expr}.")
+
+
+@dataclass(frozen=True)
+class WordRates:
+    """d/dt (or a variation) of every symbol that moves; all others stand still.
+
+    Args:
+        matrices: name of a matrix symbol -> matrix expression of its rate.
+        scalars: scalar symbol -> scalar expression of its rate.
+    """
+
+    matrices: Mapping[str, Any] = field(default_factory=dict)
+    scalars: Mapping[sympy.Symbol, Any] = field(default_factory=dict)
+
+    def __getitem__(self, symbol: Any) -> Any:
+        return self.scalars[symbol] if symbol in self.scalars else self.matrices[symbol.name]
+
+    def changed(self, **matrices: Any) -> "WordRates":
+        """Return these rates with some matrices' rates replaced."""
+        return WordRates({**self.matrices, **matrices}, self.scalars)
+
+
+def derivative(terms: Terms, rates: WordRates) -> Terms:
+    """Return d/dt of expanded terms by the product rule, letter by letter, coefficients included."""
+    expanded = {name: expand(rate) for name, rate in rates.matrices.items()}
+    pairs = []
+    for word, coefficient in terms.items():
+        for symbol, rate in rates.scalars.items():
+            pairs.append((word, sympy.diff(coefficient, symbol) * rate))
+        for k, (name, flipped) in enumerate(word):
+            if name in expanded:
+                moved = transpose(expanded[name]) if flipped else expanded[name]
+                pairs += [(word[:k] + middle + word[k + 1 :], coefficient * c) for middle, c in moved.items()]
+    return collect(pairs)
+
+
+@dataclass(frozen=True)
+class Along:
+    """The derivative of an expression along a flow (or its variation), as one side of an identity.
+
+    Args:
+        expr: matrix expression, or a sum of traces.
+        rates: the flow, or the variation.
+        sign: how the derivative is written, "d/dt" or e.g. "delta".
+    """
+
+    expr: Any
+    rates: WordRates
+    sign: str = "d/dt"
+
+    @property
+    def terms(self) -> Terms:
+        """The words of the derivative."""
+        return derivative(expand(self.expr), self.rates)
+
+    def __str__(self) -> str:
+        return f"{self.sign} [{self.expr}]"
+
+    def latex(self) -> str:
+        """Return LaTeX of the derivative sign and its argument."""
+        mark = r"\frac{d}{dt}" if self.sign == "d/dt" else rf"\{self.sign}" if self.sign.isalpha() else self.sign
+        return rf"{mark}\left[{sympy.latex(self.expr)}\right]"
+
+
+def evaluate(
+    terms: Terms, matrices: Mapping[str, np.ndarray], scalars: Mapping[Any, float], rows: int, cyclic: bool = False
+) -> tuple[np.ndarray, float]:
+    """Return the numeric value of expanded terms, and the sum of the sizes of its words.
+
+    Args:
+        terms: words.
+        matrices: name -> array.
+        scalars: symbol -> number.
+        rows: size of the identity of the empty word.
+        cyclic: the value is that of traces.
+
+    Returns:
+        (value, sum of the norms of its words: what round-off is measured against).
+    """
+    total, size = np.zeros((1, 1)), 0.0
+    for word, coefficient in terms.items():
+        factors = [matrices[name].T if flipped else matrices[name] for name, flipped in word]
+        value = functools.reduce(np.matmul, factors) if factors else np.eye(rows)
+        value = np.full((1, 1), np.trace(value)) if cyclic else value
+        part = float(coefficient.xreplace(dict(scalars))) * value
+        total, size = total + part, size + float(np.linalg.norm(part))
+    return total, size
+
+
+def show(terms: Terms) -> str:
+    """Return expanded terms in words, e.g. `2*eta F W_p^T - W`."""
+    if not terms:
+        return "0"
+    parts = []
+    for word, coefficient in sorted(terms.items(), key=lambda item: (len(item[0]), item[0])):
+        letters = " ".join(name + ("^T" if flipped else "") for name, flipped in word) or "I"
+        parts.append(letters if coefficient == 1 else f"({coefficient}) {letters}")
+    return " + ".join(parts)
+
 
 MOST_REWRITES = 20_000
 LONGEST_WORD = 100

@@ -8,35 +8,10 @@ import sympy
 
 from lindyn.equations import matrices, weights
 from lindyn.proofs import lemmas
-from lindyn.proofs.matrix_words import Along, WordRates
+from lindyn.proofs.algebra import Along, WordRates
+from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.symbols import (
-    HALF,
-    MOMENTS_SYMMETRIC,
-    SYMMETRIC_PREDICTOR,
-    F,
-    W,
-    W_a,
-    W_p,
-    X,
-    X_aug,
-    alpha_p,
-    beta,
-    correlation_rates,
-    eta,
-    eta_p,
-    eta_s,
-    mode_rates,
-    p,
-    parabola_rates,
-    s,
-    tau,
-    weight_rates,
-    x,
-    x_aug,
-)
-from lindyn.proofs.tian_alignment import BOTH_SYMMETRIC
 from lindyn.theory import jacobians, transit
 
 FUNCTIONS = SimpleNamespace(log=sympy.log, sqrt=sympy.sqrt, arctan=sympy.atan, pi=sympy.pi)

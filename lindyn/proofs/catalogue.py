@@ -1,43 +1,33 @@
-"""All statements, in the order of the papers, and how to run them."""
+"""All statements, in the order of the papers, all printed forms, and how to run them."""
 
+import functools
 from collections.abc import Iterable
+from typing import Any
 
 from lindyn.proofs import (
     beyond,
     grill,
-    grill_predictor,
+    print_grill,
+    print_richemond,
+    print_tian,
     richemond,
     rule_modes,
     rule_regression,
-    tian_alignment,
     tian_appendix_d,
-    tian_critical,
-    tian_fixed_points,
+    tian_correlation,
     tian_modes,
     tian_observations,
-    tian_reductions,
-    tian_scrambling,
     tian_weights,
 )
+from lindyn.proofs.printed import Difference, Printed, compare
 from lindyn.proofs.statement import Proof, Statement, find
 
-STATEMENTS: tuple[Statement, ...] = (
-    *tian_weights.STATEMENTS,
-    *tian_reductions.STATEMENTS,
-    *tian_alignment.STATEMENTS,
-    *tian_modes.STATEMENTS,
-    *tian_fixed_points.STATEMENTS,
-    *tian_critical.STATEMENTS,
-    *tian_observations.STATEMENTS,
-    *tian_appendix_d.STATEMENTS,
-    *tian_scrambling.STATEMENTS,
-    *richemond.STATEMENTS,
-    *grill.STATEMENTS,
-    *grill_predictor.STATEMENTS,
-    *rule_modes.STATEMENTS,
-    *rule_regression.STATEMENTS,
-    *beyond.STATEMENTS,
-)
+_SHEETS: tuple[Any, ...] = (
+    tian_weights, tian_correlation, tian_modes, tian_observations, tian_appendix_d, richemond, grill, rule_modes,
+    rule_regression, beyond,
+)  # fmt: skip
+STATEMENTS: tuple[Statement, ...] = tuple(one for sheet in _SHEETS for one in sheet.STATEMENTS)
+ENTRIES: tuple[Printed, ...] = (*print_tian.ENTRIES, *print_grill.ENTRIES, *print_richemond.ENTRIES)
 
 
 def statement_named(name: str) -> Statement:
@@ -82,3 +72,13 @@ def rejections(statement: Statement) -> tuple[Proof, ...]:
         One proof per damage.
     """
     return tuple(statement.prove(damage) for damage in statement.damages)
+
+
+@functools.cache
+def audit() -> tuple[Difference, ...]:
+    """Compare everything that is transcribed.
+
+    Returns:
+        One difference per printed statement, agreement included.
+    """
+    return tuple(compare(entry) for entry in ENTRIES)

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import sympy
 
-from lindyn.proofs import grill, grill_predictor
-from lindyn.proofs.comparison import Printed, first_steps
-from lindyn.proofs.grill_predictor import alpha, c, e, k, r
+from lindyn.proofs import grill
+from lindyn.proofs.grill import alpha, c, e, k, r
 from lindyn.proofs.lemmas import counted, limit
+from lindyn.proofs.letters import alpha_p, eta_p
+from lindyn.proofs.printed import Printed, first_steps
 from lindyn.proofs.richemond import REGRESSION, Z2, R, Z
 from lindyn.proofs.steps import Identity, ScalarIdentity, Step
-from lindyn.proofs.symbols import alpha_p, eta_p
 
 FEATURES = 4
 
@@ -81,7 +81,7 @@ ENTRIES: tuple[Printed, ...] = (
         "needs rank Z = number of features (at least as many samples); below, q = Z^+ Z' is optimal and q + (I - "
         "Z^+ Z) B is as good",
         with_condition=lambda: _invertible(7) + list(grill.optimal_predictor_batch.steps()),
-        correct=first_steps(grill_predictor.optimal_predictor_any_rank),
+        correct=first_steps(grill.optimal_predictor_any_rank),
         numbers=_small_batch,
     ),
     Printed(
@@ -104,17 +104,17 @@ ENTRIES: tuple[Printed, ...] = (
         "Conditioning lowers variance",
         "Grill 2020, Sec. 3.2",
         "Var(Z'|Z, N) <= Var(Z'|Z)",
-        first_steps(grill_predictor.conditioning_lowers_variance),
+        first_steps(grill.conditioning_lowers_variance),
     ),
     Printed(
         "tau_base as beta",
         "Grill 2020, Table 5a, read as a linear flow",
         "beta = (1 - tau)/alpha; tau = 1 is the frozen target, tau = 0 SimSiam",
-        lambda: list(grill_predictor.target_decay_as_beta.steps())[:3],
+        lambda: list(grill.target_decay_as_beta.steps())[:3],
         "an Euler step exactly; the flow that moves W_a as far in a step has beta = -log(tau)/alpha, the same to first "
         "order in 1 - tau",
         elsewhere=lambda: _one_step((1 - k) / alpha),
-        correct=lambda: [*_one_step(-sympy.log(k) / alpha), *grill_predictor.target_decay_as_beta.steps()],
+        correct=lambda: [*_one_step(-sympy.log(k) / alpha), *grill.target_decay_as_beta.steps()],
         numbers=lambda: (
             f"tau = 0.9: beta alpha = 0.1 leaves {math.exp(-0.1):.4f} of the gap; "
             f"tau = 0: {math.exp(-1):.4f} in the place of 0"
@@ -128,7 +128,7 @@ ENTRIES: tuple[Printed, ...] = (
         "at fixed eta_p and W (X+X') W^T > 0; with one decay for all layers, eta_p = alpha_p e, the limit is the ridge "
         "regression with e",
         elsewhere=lambda: _infinite_rate(alpha_p * e),
-        correct=first_steps(grill_predictor.fast_predictor),
+        correct=first_steps(grill.fast_predictor),
         numbers=_ridge_example,
     ),
 )

@@ -5,9 +5,8 @@ import sympy
 
 from lindyn.proofs import richemond
 from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.comparison import Printed, first_steps
-from lindyn.proofs.counterexamples import small
 from lindyn.proofs.lemmas import counted
+from lindyn.proofs.printed import Printed, first_steps, small
 from lindyn.proofs.steps import Identity, ScalarIdentity, Step
 
 Sigma, Root_inv = (

@@ -2,37 +2,12 @@
 
 import sympy
 
-from lindyn.proofs import numbers_tian as numbers
 from lindyn.proofs import print_tian_steps as of
-from lindyn.proofs import (
-    printed,
-    tian_alignment,
-    tian_appendix_d,
-    tian_fixed_points,
-    tian_modes,
-    tian_observations,
-    tian_reductions,
-    tian_scrambling,
-    tian_weights,
-)
-from lindyn.proofs.assumptions import LOWEST
-from lindyn.proofs.comparison import Printed, first_steps
-from lindyn.proofs.print_tian_steps import UNITS
+from lindyn.proofs import printed, tian_appendix_d, tian_correlation, tian_modes, tian_observations, tian_weights
+from lindyn.proofs.letters import *
+from lindyn.proofs.printed import Printed, first_steps
+from lindyn.proofs.rows_matrices import LOWEST
 from lindyn.proofs.steps import ScalarIdentity
-from lindyn.proofs.symbols import (
-    HALF,
-    alpha_p,
-    eta,
-    eta_p,
-    eta_s,
-    mode_rates,
-    p,
-    parabola_rates,
-    s,
-    weight_rates,
-    x,
-    x_aug,
-)
 
 ENTRIES: tuple[Printed, ...] = (
     Printed("Lemma 1", "Tian 2021, Eqs. 2-4", "the three equations", of.lemma_1),
@@ -59,7 +34,7 @@ ENTRIES: tuple[Printed, ...] = (
         "W(t) -> 0 when eta > 0 or X' > 0; at eta = 0 rows of W in the kernel of X' never move",
         with_condition=lambda: of.remark(LOWEST, sympy.Symbol("eta", positive=True)),
         correct=first_steps(tian_weights.no_predictor),
-        numbers=numbers.surviving_row,
+        numbers=of.surviving_row,
     ),
     Printed("Flow under 1+2", "Tian 2021, appendix", "dW_p/dt and dF/dt of the appendix", of.appendix_flow),
     Printed(
@@ -71,11 +46,10 @@ ENTRIES: tuple[Printed, ...] = (
         "as a number, e.g. for one mode; else each mode has its own tau_j",
         with_condition=lambda: of.assumption_1(True),
         numbers=lambda: (
-            "at random states with W_a = tau W, dW/dt leaves the line of W by "
-            f"{numbers.bend_of_growth(3):.2g} of its size"
+            f"at random states with W_a = tau W, dW/dt leaves the line of W by {of.bend_of_growth(3):.2g} of its size"
         ),
     ),
-    Printed("Eq. 7", "Tian 2021, Eq. 7", "the symmetrised flow", first_steps(tian_reductions.symmetrised_flow)),
+    Printed("Eq. 7", "Tian 2021, Eq. 7", "the symmetrised flow", first_steps(tian_correlation.symmetrised_flow)),
     Printed(
         "Eqs. 8-9",
         "Tian 2021, Eqs. 8-9",
@@ -89,18 +63,18 @@ ENTRIES: tuple[Printed, ...] = (
         lambda: of.theorem_3(eta_p, eta_s, eta_s, printed.eq_9()),
         "the last term is (eta_s + eta_p/2) I",
         with_condition=lambda: of.theorem_3(eta_s, eta_s, eta_s, printed.eq_9()),
-        correct=first_steps(tian_alignment.theorem_3),
+        correct=first_steps(tian_correlation.theorem_3),
     ),
     Printed(
         "Theorem 3, bound",
         "Tian 2021, Eq. 10",
         "lambda_min(K) >= lambda_0 > 0 gives ||L|| <= exp(-2 lambda_0 t) ||L(0)||",
-        first_steps(tian_alignment.theorem_3),
+        first_steps(tian_correlation.theorem_3),
         "the sum of K's two smallest eigenvalues in the place of 2 lambda_min(K): lambda_min(K) may be negative",
-        weaker=first_steps(tian_alignment.theorem_3_sharp),
-        numbers=numbers.aligns_with_negative_eigenvalue,
+        weaker=first_steps(tian_correlation.theorem_3_sharp),
+        numbers=of.aligns_with_negative_eigenvalue,
     ),
-    Printed("Eqs. 11-13", "Tian 2021, Eqs. 11-13", "the decoupled modes", of.modes),
+    Printed("Eqs. 11-13", "Tian 2021, Eqs. 11-13", "the decoupled modes", of.mode_equations),
     Printed(
         "Eq. 14",
         "Tian 2021, Eq. 14 with Table 5",
@@ -117,13 +91,13 @@ ENTRIES: tuple[Printed, ...] = (
         "add tau(0) p(0) exp(-beta t)/p(t); p(0) != 0 is needed (p = 0 stays 0 and the ratio is 0/0)",
         with_condition=lambda: list(tian_modes.eq_15.steps())[:3],
         correct=first_steps(tian_modes.eq_15),
-        numbers=numbers.eq_15_without_start,
+        numbers=of.eq_15_without_start,
     ),
     Printed(
         "Eq. 16",
         "Tian 2021, Eq. 16",
         "dp/dt = p^2 [tau - (1+sigma^2) p] - eta p",
-        lambda: [ScalarIdentity("dp/dt", sympy.sympify(parabola_rates()[p]).subs(UNITS), printed.eq_16())],
+        lambda: [ScalarIdentity("dp/dt", sympy.sympify(parabola_rates()[p]).subs(of.UNITS), printed.eq_16())],
     ),
     Printed(
         "Fixed points",
@@ -132,7 +106,7 @@ ENTRIES: tuple[Printed, ...] = (
         lambda: of.points(eta, eta),
         "with unequal decays p_+- has eta_s under the root, and s = (eta_p/eta_s) p^2/alpha_p",
         elsewhere=lambda: of.points(eta_p, eta_s),
-        correct=first_steps(tian_fixed_points.fixed_points),
+        correct=first_steps(tian_modes.fixed_points),
     ),
     Printed(
         "Stability at the edge",
@@ -141,7 +115,7 @@ ENTRIES: tuple[Printed, ...] = (
         lambda: of.slopes("nonnegative"),
         "strictly below the critical decay; at it p_- = p_+ is one half-stable point, dp/dt = -v p (p - p_-)^2",
         with_condition=lambda: of.slopes("positive"),
-        correct=first_steps(tian_fixed_points.stability),
+        correct=first_steps(tian_modes.stability),
     ),
     Printed(
         "Eq. 17, 'iff'",
@@ -150,8 +124,8 @@ ENTRIES: tuple[Printed, ...] = (
         of.eq_17_iff,
         "sufficient; necessary and sufficient is k_i + k_j > 0 for every pair, k_j = [alpha_p "
         "(1+sigma^2) s_j + eta]/2 - Delta_j",
-        weaker=first_steps(tian_alignment.eq_17_pairs),
-        numbers=numbers.eq_17_example,
+        weaker=first_steps(tian_correlation.eq_17_pairs),
+        numbers=of.eq_17_example,
     ),
     Printed(
         "Eq. 17, formula",
@@ -161,7 +135,7 @@ ENTRIES: tuple[Printed, ...] = (
             ScalarIdentity(
                 "margin = eigenvalue of K",
                 printed.eq_17_margin(),
-                tian_alignment._k(p, s).subs(UNITS | {eta_p: eta, eta_s: eta}),
+                tian_correlation.eigenvalue_of_K(decay_p=eta, decay_s=eta).subs(of.UNITS),
             )
         ],
     ),
@@ -174,7 +148,7 @@ ENTRIES: tuple[Printed, ...] = (
         elsewhere=lambda: [
             ScalarIdentity(
                 "on the parabola the margin rises with alpha_p at the rate v s/2",
-                sympy.diff(tian_observations._k().subs(s, p**2 / alpha_p), alpha_p),
+                sympy.diff(tian_observations.K_MODE.subs(s, p**2 / alpha_p), alpha_p),
                 (x + x_aug) * p**2 / (2 * alpha_p),
             )
         ],
@@ -198,7 +172,7 @@ ENTRIES: tuple[Printed, ...] = (
         "tau <= 1 - exp(-beta t) while p does not fall; tau itself may fall again when p grows "
         "fast, and passes 1 when p falls",
         with_condition=first_steps(tian_modes.tau_bounds),
-        numbers=numbers.tau_falls_example,
+        numbers=of.tau_falls_example,
     ),
     Printed(
         "Multiplicative scrambling",
@@ -207,14 +181,14 @@ ENTRIES: tuple[Printed, ...] = (
         lambda: of.scrambling(False),
         "Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P), equal to Sigma^x when P commutes with Sigma^x (and zero mean)",
         with_condition=lambda: of.scrambling(True),
-        correct=first_steps(tian_scrambling.multiplicative_scrambling),
-        numbers=numbers.scrambling_example,
+        correct=first_steps(tian_appendix_d.multiplicative_scrambling),
+        numbers=of.scrambling_example,
     ),
     Printed(
         "Additive scrambling",
         "Tian 2021, Appendix D",
         "Sigma^s = Sigma^x + Sigma^n, Sigma^d = Sigma^x",
-        first_steps(tian_scrambling.additive_scrambling),
+        first_steps(tian_appendix_d.additive_scrambling),
     ),
     Printed(
         "Appendix D, fixed points",

@@ -8,11 +8,10 @@ import sympy
 
 from lindyn.equations import matrices
 from lindyn.proofs import lemmas
-from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.matrix_words import Along, WordRates
+from lindyn.proofs.algebra import Algebra, Along, WordRates
+from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, Step
-from lindyn.proofs.symbols import MOMENTS_SYMMETRIC, W, W_p, alpha_p, eta, n2, weight_rates
 
 b, f, k = sympy.symbols("b f k", integer=True, positive=True)
 Z, Z2, G = (sympy.MatrixSymbol(name, b, f) for name in ("Z", "Z'", "G"))

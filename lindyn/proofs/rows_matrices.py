@@ -1,37 +1,95 @@
-"""Rows of the theorem x assumption table that speak of matrices: each as steps that a setting decides."""
+"""The sets of assumptions of the theorem x assumption table, and its rows on matrices: steps that a set decides."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import sympy
 
 from lindyn.equations import matrices
 from lindyn.flows import choices
-from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.assumptions import ISOTROPIC_V, LOWEST, Setting
-from lindyn.proofs.matrix_words import Along
+from lindyn.proofs.algebra import Algebra, Along, WordRates
+from lindyn.proofs.letters import *
 from lindyn.proofs.steps import Identity, ScalarSign, Step
-from lindyn.proofs.symbols import (
-    GRAM,
-    I2,
-    ISOTROPIC,
-    PROPORTIONAL,
-    F,
-    W,
-    W_a,
-    W_p,
-    X,
-    X_aug,
-    alpha_p,
-    correlation_rates,
-    n1,
-    n2,
-    tau,
-    weight_rates,
-    x,
-    x_aug,
+from lindyn.proofs.tian_appendix_d import P, R, S, Sx
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One set of assumptions.
+
+    Args:
+        level: "full" (Lemma 1), "12" (Assumptions 1 + 2) or "123" (1 + 2 + 3).
+        decay_p: eta_p.
+        decay_s: eta_s.
+        target: "ema", "online" or "frozen".
+        singular: X' singular (isotropic data: x' = 0).
+    """
+
+    level: str = "full"
+    decay_p: Any = eta
+    decay_s: Any = eta
+    target: str = "ema"
+    singular: bool = False
+
+    @property
+    def F(self) -> Any:
+        """F = W W^T in the letters of this level."""
+        return W * W.T if self.level == "full" else F
+
+    @property
+    def scalars(self) -> dict[Any, Any]:
+        """What the setting makes of the scalars: x' = 0 for a singular isotropic X', tau = 1 for the online target."""
+        singular = {x_aug: 0} if self.singular else {}
+        return singular | ({tau: 1} if self.target == "online" else {})
+
+    @property
+    def algebra(self) -> Algebra:
+        """What may be assumed of the letters."""
+        scalars = Algebra(scalars=self.scalars)
+        if self.level == "full":
+            online = Algebra(rules=((W_a, W),)) if self.target == "online" else Algebra()
+            return MOMENTS_SYMMETRIC + online + scalars
+        return Algebra(symmetric=(F,) if self.level == "12" else (F, W_p)) + scalars
+
+    def rates(self, stop_gradient: bool = True) -> WordRates:
+        """Return the matrix flow."""
+        if self.level == "full":
+            return weight_rates(self.decay_p, self.decay_s, target=self.target, stop_gradient=stop_gradient)
+        predictor = "symmetrised" if self.level == "123" else "trained"
+        return correlation_rates(
+            self.decay_p, self.decay_s, target=self.target, stop_gradient=stop_gradient, predictor=predictor
+        )
+
+    def on_parabola(self) -> tuple[WordRates, dict[Any, Any], Any, Any]:
+        """Return (mode rates, what the parabola makes of the symbols, the mode's strength s, tau) of this level."""
+        if self.level == "full":
+            rates = mode_weight_rates(self.decay_p, self.decay_s, target=self.target)
+            target = w if self.target == "online" else tau * w
+            return rates, {w: p / sympy.sqrt(alpha_p), a: (target / w) * p / sympy.sqrt(alpha_p)}, w**2, a / w
+        return mode_rates(self.decay_p, self.decay_s, target=self.target), {s: p**2 / alpha_p}, s, tau
+
+    def having(self, **changes: Any) -> "Setting":
+        """Return this setting with something changed."""
+        return replace(self, **changes)
+
+
+COLUMNS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("full flow", {"level": "full"}),
+    ("1+2", {"level": "12"}),
+    ("1+2+3", {"level": "123"}),
+    ("eta_p != eta_s", {"decay_p": eta_p, "decay_s": eta_s}),
+    ("eta = 0", {"decay_p": sympy.S.Zero, "decay_s": sympy.S.Zero}),
+    ("singular X'", {"singular": True}),
+    ("target ema", {"target": "ema"}),
+    ("target online", {"target": "online"}),
+    ("target frozen", {"target": "frozen"}),
 )
-from lindyn.proofs.tian_appendix_d import R, S
+POSITIVE_ETA = sympy.Symbol("eta", positive=True)
+EXCESS = sympy.Symbol("d", positive=True)
+LOWEST = sympy.Symbol("m", nonnegative=True)  # lambda_min(X')
+ISOTROPIC_V = x + x_aug
 
 
 def balance(at: Setting) -> Any:
@@ -124,16 +182,9 @@ def decoupling(at: Setting) -> list[Step]:
     L = matrices.commutator(at.F, W_p)
     commute = Algebra(
         symmetric=(F, W_p), rules=((W * W.T, F), (W_p * F, F * W_p)) if at.level == "full" else ((W_p * F, F * W_p),),
-        samples={"W_p": lambda m, n: 0.4 * m["F"] @ m["F"] - m["F"] + 0.5 * eye_like(m["F"])},
+        samples={"W_p": lambda m, n: 0.4 * m["F"] @ m["F"] - m["F"] + 0.5 * np.eye(len(m["F"]))},
     )  # fmt: skip
     return [Identity("[F, W_p] = 0 is kept", Along(L, at.rates()), sympy.ZeroMatrix(n2, n2), at.algebra + commute)]
-
-
-def eye_like(M: Any) -> Any:
-    """Return the identity of the size of a matrix."""
-    import numpy as np
-
-    return np.eye(len(M))
 
 
 def manifold(at: Setting) -> list[Step]:
@@ -144,7 +195,7 @@ def manifold(at: Setting) -> list[Step]:
         solved = at.algebra + Algebra(
             rules=((W_p * F, ratio * F),),
             scalars={tau: 1},
-            samples={"W_p": lambda m, n: n[x] / (n[x] + n[x_aug]) * eye_like(m["F"])},
+            samples={"W_p": lambda m, n: n[x] / (n[x] + n[x_aug]) * np.eye(len(m["F"]))},
         )
         return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], zero(n2, n2), solved) for letter in (W_p, F)]
     one = sympy.Identity(n1)
@@ -153,21 +204,11 @@ def manifold(at: Setting) -> list[Step]:
         rules=((X_aug, S - X), (S * R, one), (R * S, one), (W_p * W, W * X * R), (W_a, W)),
         samples={
             "X": lambda m, n: 0.5 * m["Sigma_s"],
-            "Sigma_s^-1": inverted,
-            "W_p": lambda m, n: 0.5 * eye_like(m["W_p"]),
+            "Sigma_s^-1": lambda m, n: np.linalg.inv(m["Sigma_s"]),
+            "W_p": lambda m, n: 0.5 * np.eye(len(m["W_p"])),
         },
     )
     return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], 0 * letter, solved) for letter in (W, W_p, W_a)]
-
-
-def inverted(matrices_: dict, scalars: dict) -> Any:
-    """Return (Sigma_s)^-1 of a draw."""
-    import numpy as np
-
-    return np.linalg.inv(matrices_["Sigma_s"])
-
-
-P, Sx = sympy.MatrixSymbol("P", n1, n1), sympy.MatrixSymbol("Sigma_x", n1, n1)
 
 
 def scrambled_applies(at: Setting) -> str:
@@ -177,8 +218,6 @@ def scrambled_applies(at: Setting) -> str:
 
 def scrambled(at: Setting) -> list[Step]:
     """Return that the flow rests at W_p W = W P for X = P Sigma P, X' = (I-P) Sigma (I-P), P Sigma = Sigma P."""
-    import numpy as np
-
     rest = sympy.Identity(n1) - P
     solved = Algebra(
         symmetric=(P, Sx),
@@ -187,7 +226,7 @@ def scrambled(at: Setting) -> list[Step]:
             "P": lambda m, n: np.diag(np.arange(len(m["P"])) % 2.0),
             "Sigma_x": lambda m, n: np.diag(1.0 + np.arange(len(m["P"]))),
             "W": lambda m, n: m["W"] @ m["P"],
-            "W_p": lambda m, n: eye_like(m["W_p"]),
+            "W_p": lambda m, n: np.eye(len(m["W_p"])),
         },
     )
     return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], 0 * letter, solved) for letter in (W, W_p, W_a)]

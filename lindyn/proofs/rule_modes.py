@@ -7,14 +7,13 @@ import sympy
 
 from lindyn.equations import closed_form, modes, target, view_correlations
 from lindyn.predictors.arrays import Modes
+from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.symbols import HALF, beta, eta_s, mode_rates, p, s, tau, x, x_aug
-from lindyn.proofs.tian_fixed_points import gap, low, p_branch, scale
+from lindyn.proofs.tian_modes import gap, low, p_branch, scale
 
 q, f, ridge = sympy.symbols("q f a", positive=True)
 size = sympy.Symbol("s", positive=True)  # s of a mode that has not collapsed
-THREE_HALVES = sympy.Rational(3, 2)
 v = x + x_aug
 D = modes.drive(p, tau, x, x_aug)
 growth = modes.growth(p, D, eta_s)

@@ -7,11 +7,10 @@ import numpy as np
 import sympy
 
 from lindyn.equations import view_correlations, weights
-from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.matrix_words import Along, WordRates
+from lindyn.proofs.algebra import Algebra, Along, WordRates
+from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.symbols import W, W_a, W_p, X, X_aug, eta, n1, n2, weight_rates
 
 m = sympy.Symbol("m", integer=True, positive=True)
 S = sympy.MatrixSymbol("S", n1, n1)
@@ -19,7 +18,7 @@ R, L, C, Ci = (sympy.MatrixSymbol(name, n2, n2) for name in ("R", "Lambda_I", "C
 V, VJ, Y = sympy.MatrixSymbol("V_I", n1, n2), sympy.MatrixSymbol("V_J", n1, m), sympy.MatrixSymbol("Y", n1, n1)
 LJ, Z = sympy.MatrixSymbol("Lambda_J", m, m), sympy.MatrixSymbol("Z", m, n2)
 Li, LiB, B = (sympy.MatrixSymbol(name, n2, n2) for name in ("Lambda_I^-1", "N", "B"))
-I2, zero = sympy.Identity(n2), sympy.ZeroMatrix
+zero = sympy.ZeroMatrix
 v, c = sympy.symbols("v c", positive=True)
 TOTAL = Algebra(symmetric=(S, X), rules=((X_aug, S - X),))
 INVERSE = TOTAL + Algebra(

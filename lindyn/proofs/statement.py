@@ -1,6 +1,8 @@
-"""A statement of a paper as an object, and its proof."""
+"""A statement of a paper as an object, its proof, and both as text and as LaTeX (made from what is proved)."""
 
 import difflib
+import re
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -122,3 +124,142 @@ def find(name: str, statements: Iterable[Statement]) -> Statement:
         hint = f"Did you mean {near[0]!r}?" if near else "`lindyn prove` lists them."
         raise ValueError(f"statement must be one of the {len(known)} names; got {name!r}. {hint}")
     return known[name]
+
+
+WIDTH = 110
+
+
+def as_text(proof: Proof, steps: bool = True) -> str:
+    """Return a proof for the terminal: verdict, statement, assumptions, and each step with what was left of it."""
+    statement = proof.statement
+    verdict = "proved" if proof.holds else "NOT PROVED"
+    lines = [
+        f"{verdict:10s} {statement.name}  [{len(proof.outcomes)} steps, {proof.seconds:.2f} s]  {statement.source}"
+    ]
+    if not steps and proof.holds:
+        return lines[0]
+    lines += _wrapped(statement.text, "    ")
+    if statement.assumptions:
+        lines += _wrapped("assumes: " + "; ".join(statement.assumptions), "    ")
+    if proof.damage is not None:
+        lines += _wrapped("damaged on purpose: " + proof.damage.text, "    ")
+    for number, outcome in enumerate(proof.outcomes, 1):
+        numeric = "" if outcome.numeric is None else f" (numbers: {outcome.numeric:.1e})"
+        lines += _wrapped(f"{number}. {outcome.text}: {'ok' if outcome.passed else 'FAILS'}{numeric}", "      ")
+        if not outcome.passed:
+            lines += _wrapped("left over: " + outcome.remainder, "         ")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=False)
+
+
+def as_table(proofs: Iterable[Proof]) -> str:
+    """Return one line per proof and a closing line with the totals."""
+    proofs = tuple(proofs)
+    lines = [as_text(proof, steps=False) for proof in proofs]
+    held = sum(proof.holds for proof in proofs)
+    steps = sum(len(proof.outcomes) for proof in proofs)
+    seconds = sum(proof.seconds for proof in proofs)
+    return "\n".join([*lines, f"{held} of {len(proofs)} statements proved, {steps} steps, {seconds:.1f} s."])
+
+
+WIDEST = 80  # letters of a displayed line, by the estimate of `_width`
+_PREAMBLE = r"""\documentclass{article}
+\usepackage{amsmath,amssymb,graphicx}
+\usepackage[margin=2.2cm]{geometry}
+\allowdisplaybreaks
+\newlength{\formula}
+\newcommand{\fitted}[1]{% a line of a formula, shrunk where it is wider than the page
+  \settowidth{\formula}{$\displaystyle #1$}%
+  \ifdim\formula>\linewidth\resizebox{\linewidth}{!}{$\displaystyle #1$}\else\hbox{$\displaystyle #1$}\fi}
+\begin{document}
+"""
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "_": r"\_",
+    "^": r"\^{}",
+    "%": r"\%",
+    "&": r"\&",
+    "#": r"\#",
+    "{": r"\{",
+    "}": r"\}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "~": r"\~{}",
+    "|": r"\textbar{}",
+}
+
+
+def as_latex(statement: Statement) -> str:
+    """Return a statement and its steps as LaTeX, formulas made from the objects that are proved."""
+    parts = [f"\\subsection*{{{_escape(statement.name)}}}", _escape(statement.text), ""]
+    if statement.assumptions:
+        parts += [
+            f"\\emph{{Assumptions:}} {_escape('; '.join(statement.assumptions))}. "
+            f"\\emph{{Source:}} {_escape(statement.source)}.",
+            "",
+        ]
+    for step in statement.steps():
+        parts += [_escape(step.text) + ":", displayed(step.latex())]
+    return "\n".join(parts)
+
+
+def as_latex_document(statements: Iterable[Statement]) -> str:
+    """Return a LaTeX document of several statements."""
+    return _PREAMBLE + "\n\n".join(as_latex(statement) for statement in statements) + "\n\\end{document}\n"
+
+
+def displayed(formula: str) -> str:
+    """Return a formula as a display, broken before signs and relations where it is wider than a page.
+
+    Args:
+        formula: LaTeX without display; breaks are only made outside its braces.
+
+    Returns:
+        A `gather*` of as many lines as it needs.
+    """
+    formula = re.sub(r"\+ *- *", "- ", formula)
+    if _width(formula) > WIDEST:  # paired brackets must end in the line they start in
+        formula = re.sub(r"\\left *([(\[|])", r"\\bigl\1", formula)
+        formula = re.sub(r"\\right *([)\]|])", r"\\bigr\1", formula)
+    lines = [""]
+    for piece in _pieces(formula):
+        if lines[-1] and _width(lines[-1] + piece) > WIDEST:
+            lines.append("")
+        lines[-1] += piece
+    shown = [f"\\fitted{{{'' if k == 0 else '{} '}{line.strip()}}}" for k, line in enumerate(lines)]
+    return "\\begin{gather*}\n" + " \\\\\n".join(shown) + "\n\\end{gather*}"
+
+
+def _pieces(formula: str) -> list[str]:
+    r"""Split before every sign and relation that stands in no braces and in no \\left ... \\right."""
+    pieces, depth, start = [], 0, 0
+    for match in re.finditer(
+        r"\\left\b|\\right\b|\\[{}]|[{}]|(?<=[ )}\]]) ?(?:[+=-]|\\geq|\\leq|\\mapsto)(?= )", formula
+    ):
+        sign = match.group()
+        if sign in ("{", "\\left"):
+            depth += 1
+        elif sign in ("}", "\\right"):
+            depth -= 1
+        elif depth == 0 and sign not in (r"\{", r"\}") and match.start() > start:
+            pieces.append(formula[start : match.start()])
+            start = match.start()
+    return [*pieces, formula[start:]]
+
+
+def _width(formula: str) -> float:
+    """Estimate how many letters wide a formula is set: a fraction as wide as its wider part, indices half as wide."""
+    while match := re.search(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}", formula):
+        wider = max(match.groups(), key=_width)
+        formula = formula[: match.start()] + wider + formula[match.end() :]
+    formula = re.sub(r"\\(left|right|bigl|bigr|operatorname|mathrm|text|sqrt|displaystyle)\b", "", formula)
+    formula = re.sub(r"\\[a-zA-Z]+", "a", formula)
+    indices = sum(len(part) for part in re.findall(r"[_^]\{([^{}]*)\}", formula))
+    return len(re.sub(r"[{}_^\\ ]", "", formula)) + 1.2 * len(re.findall(r" [+=-] ", formula)) - 0.4 * indices
+
+
+def _escape(text: str) -> str:
+    return "".join(_SPECIAL.get(letter, letter) for letter in text)

@@ -1,4 +1,4 @@
-"""Tian et al. 2021 on the weights: Lemma 1, Theorems 1 and 2, the no-predictor remark, the reductions."""
+"""Tian et al. 2021 on the weights: Lemma 1, Theorems 1 and 2, the no-predictor remark."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,28 +7,10 @@ import sympy
 
 from lindyn.equations import descent, loss, matrices, weights
 from lindyn.proofs import lemmas
-from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.matrix_words import Along, WordRates
+from lindyn.proofs.algebra import Algebra, Along, WordRates
+from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, Step
-from lindyn.proofs.symbols import (
-    I1,
-    I2,
-    MOMENTS_SYMMETRIC,
-    W,
-    W_a,
-    W_p,
-    X,
-    X_aug,
-    alpha_p,
-    beta,
-    eta,
-    eta_p,
-    eta_s,
-    n1,
-    n2,
-    weight_rates,
-)
 
 dW, dW_p = sympy.MatrixSymbol("delta_W", n2, n1), sympy.MatrixSymbol("delta_Wp", n2, n2)
 A, B = sympy.MatrixSymbol("A", n1, n1), sympy.MatrixSymbol("B", n1, n1)

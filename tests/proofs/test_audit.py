@@ -4,25 +4,26 @@ import functools
 
 import pytest
 
-from lindyn.proofs import comparison, validity
-from lindyn.proofs.comparison import Printed, compare
+from lindyn import proofs
+from lindyn.proofs import Printed, printed, theorem_table
+from lindyn.proofs.letters import p, s
+from lindyn.proofs.printed import compare
 from lindyn.proofs.steps import ScalarIdentity
-from lindyn.proofs.symbols import p, s
 
 
 @functools.cache
 def audit():
-    return {found.entry.name: found for found in comparison.audit()}
+    return {found.entry.name: found for found in proofs.audit()}
 
 
 @functools.cache
 def table():
-    return {(cell.row, cell.column): cell for cell in validity.table()}
+    return {(cell.row, cell.column): cell for cell in proofs.table()}
 
 
 def test_every_difference_has_a_correction_that_is_proved_and_numbers():
     for found in audit().values():
-        assert found.kind in comparison.KINDS and found.kind != "undecided", found
+        assert found.kind in printed.KINDS and found.kind != "undecided", found
         if found.kind != "agrees":
             assert found.entry.corrected and found.counter_example, found.entry.name
 
@@ -72,7 +73,7 @@ def test_the_kind_follows_from_what_runs():
 
 
 def test_table_is_complete_and_every_failing_cell_has_numbers():
-    assert len(table()) == len(validity.THEOREMS) * len(validity.COLUMNS)
+    assert len(table()) == len(proofs.THEOREMS) * len(theorem_table.COLUMNS)
     for cell in table().values():
         assert cell.verdict in ("holds", "fails", "n/a") and cell.evidence
         assert cell.verdict != "fails" or any(letter.isdigit() for letter in cell.evidence)
@@ -118,14 +119,14 @@ def test_a_gap_in_the_machinery_is_not_passed_over():
             return type("Outcome", (), {"passed": False})()
 
     with pytest.raises(RuntimeError, match="neither proved nor refuted"):
-        validity.decide(validity.Theorem("t", lambda setting: [Stuck()]), "full flow", {})
+        theorem_table.decide(theorem_table.Theorem("t", lambda setting: [Stuck()]), "full flow", {})
 
 
 def test_prints():
-    text = comparison.as_text(tuple(audit().values()))
+    text = proofs.audit_text(tuple(audit().values()))
     assert "printed:" in text and "Agree with the derivation" in text
     cells = tuple(table().values())
     assert (
-        "Where it fails:" in validity.as_text(cells)
-        and validity.as_markdown(cells).count("\n") == len(validity.THEOREMS) + 1
+        "Where it fails:" in proofs.table_text(cells)
+        and proofs.table_markdown(cells).count("\n") == len(proofs.THEOREMS) + 1
     )

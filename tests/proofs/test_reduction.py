@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from lindyn.flows import CorrelationFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
-from lindyn.proofs import symbols as sy
-from lindyn.proofs.algebra import SIZES, Algebra
-from lindyn.proofs.matrix_words import WordRates, derivative, evaluate, expand
+from lindyn.proofs import letters as sy
+from lindyn.proofs.algebra import SIZES, Algebra, WordRates, derivative, evaluate, expand
 from lindyn.proofs.steps import CommutingValue, Identity, Positivity, ScalarIdentity, ScalarSign
 from lindyn.states import CorrelationState, ModeState, ModeWeightState, ParabolaState, WeightState
 

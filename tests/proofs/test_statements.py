@@ -3,7 +3,7 @@
 import pytest
 
 from lindyn.proofs import STATEMENTS, as_latex, as_text, prove, rejections, statement_named
-from lindyn.proofs.latex import WIDEST, _width, displayed
+from lindyn.proofs.statement import WIDEST, _width, displayed
 from lindyn.proofs.steps import NUMERIC, Identity
 
 NAMES = [statement.name for statement in STATEMENTS]

@@ -1,4 +1,4 @@
-"""The letters of the papers as sympy symbols, and the library's own flows read on them.
+"""The letters of the papers as sympy symbols, and the library's own flows read on them: `from ... import *` in a sheet.
 
 The rates are made by calling the flow objects that `simulate` integrates, on symbols in place of arrays.
 """
@@ -10,9 +10,17 @@ import sympy
 from lindyn.flows import CorrelationFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
-from lindyn.proofs.algebra import Algebra
-from lindyn.proofs.matrix_words import WordRates
+from lindyn.proofs.algebra import Algebra, WordRates
 from lindyn.states import CorrelationState, ModeState, ModeWeightState, ParabolaState, WeightState
+
+# What a sheet of proofs takes with one star: the letters, what is assumed of them, the flows read on them.
+__all__ = [  # noqa: RUF022
+    "n1", "n2", "W", "W_a", "W_p", "F", "X", "X_aug", "I1", "I2", "alpha_p", "beta", "eta",
+    "eta_p", "eta_s", "x", "x_aug", "tau", "t", "p", "w", "a", "s", "HALF", "THREE_HALVES",
+    "MOMENTS_SYMMETRIC", "ISOTROPIC", "PROPORTIONAL", "GRAM", "SYMMETRIC_PREDICTOR", "BOTH_SYMMETRIC", "COMMUTING",
+    "hyperparameters", "weight_rates", "correlation_rates", "mode_rates", "mode_weight_rates", "parabola_rates",
+    "rate_of",
+]  # fmt: skip
 
 n1, n2 = sympy.symbols("n1 n2", integer=True, positive=True)
 W, W_a = sympy.MatrixSymbol("W", n2, n1), sympy.MatrixSymbol("W_a", n2, n1)
@@ -26,13 +34,15 @@ t = sympy.Symbol("t", nonnegative=True)
 p, w, a = sympy.symbols("p w a", real=True)
 s = sympy.Symbol("s", nonnegative=True)
 
-HALF = sympy.Rational(1, 2)
+HALF, THREE_HALVES = sympy.Rational(1, 2), sympy.Rational(3, 2)
 
 MOMENTS_SYMMETRIC = Algebra(symmetric=(X, X_aug))
 ISOTROPIC = Algebra(rules=((X, x * I1), (X_aug, x_aug * I1)))
 PROPORTIONAL = Algebra(rules=((W_a, tau * W),))
 GRAM = Algebra(symmetric=(F,), rules=((W * W.T, F),))
 SYMMETRIC_PREDICTOR = Algebra(symmetric=(W_p,))
+BOTH_SYMMETRIC = SYMMETRIC_PREDICTOR + Algebra(symmetric=(F,))
+COMMUTING = BOTH_SYMMETRIC + Algebra(rules=((W_p * F, F * W_p),))
 
 
 def hyperparameters(decay_p: Any = eta, decay_s: Any = eta) -> Hyperparameters:
