@@ -149,9 +149,9 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
 
 
 def _list_layouts() -> int:
-    from lindyn.bridge.checkpoints.layouts import LAYOUTS
+    from lindyn.bridge.checkpoints.layouts import known_layouts
 
-    for layout in LAYOUTS:
+    for layout in known_layouts():
         print(f"{layout.name:<20} {layout.title}")
     return 0
 

@@ -1,1 +1,28 @@
-"""Checkpoints of anyone's code, opened without running any of it, as modules under names free of their layout."""
+"""Checkpoints of anyone's code, opened without running any of it, as modules under names free of their layout.
+
+    read_checkpoint, known_layouts      the pieces of a file, and the layouts that it may have
+    Layout, Content, Names, assemble    what a layout is made of (`layouts/`: a file each; or in a package of your own)
+    Form, backbone, head                networks from their tensors, `filled` with them; `translated` from another code
+    group_settings, with_notes          what an optimiser's state tells, and what is to be said of a file
+    checkpoint_files, stubs             the file itself: torch, safetensors, Keras, pickles through stand-ins
+    inputs                              which files a path stands for
+
+Layouts stand in `layouts/`, a file each.
+"""
+
+from lindyn._faces import lazy
+
+_FILES = {
+    ".layouts": ("known_layouts", "matching", "read_checkpoint"),
+    ".content": ("Content", "Layout", "container", "group_settings", "peak", "unwrapped", "weights_of"),
+    ".assembling": ("BACKBONE_ONLY", "Names", "assemble", "check_fit", "with_notes"),
+    ".backbones": ("Form", "SameConv2d", "SameMaxPool2d", "backbone", "pad_same", "same_padding", "translated"),
+    ".heads": ("batchnorm", "filled", "head", "stack", "symmetric_linear", "symmetric_mlp"),
+    ".inputs": ("ENDINGS", "Inputs", "paths_of"),
+}
+_HOME = {name: file for file, names in _FILES.items() for name in names}
+_MODULES = ("backbones", "checkpoint_files", "heads", "inputs", "stubs")
+
+__all__ = [*_HOME, *_MODULES]
+
+__getattr__, __dir__ = lazy(__name__, _HOME, _MODULES)

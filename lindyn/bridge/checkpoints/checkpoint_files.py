@@ -10,12 +10,16 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from lindyn.bridge.checkpoints import keras_files, stubs
+from lindyn.bridge.checkpoints import stubs
 
 FLAG = "--unsafe-pickle"
 SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".pkl", ".safetensors", ".bin", ".h5")
+KERAS_MAGIC = b"\x89HDF\r\n\x1a\n"
+KERAS_LAYERS = "keras_layers"
+"""The entry that holds what a file of Keras has, {layer: {weight: tensor}} in the order of the file."""
 _LEGACY = 0x1950A86A20F9469CFC6C  # the number that starts a file of torch before 1.6
 _FOREIGN = {
     b"\x93NUMPY": "a NumPy array; features are given as features, not as a checkpoint",
@@ -47,8 +51,8 @@ def read(path: str | Path, unsafe: bool = False) -> dict[str, Any]:
         start = file.read(16)
     if path.suffix == ".safetensors" or _is_safetensors(start, path):
         tree: Any = _safetensors(path)
-    elif start.startswith(keras_files.MAGIC):
-        tree = keras_files.read(path)
+    elif start.startswith(KERAS_MAGIC):
+        tree = _keras(path)
     elif start.startswith(b"PK\x03\x04"):
         tree = _torch(path, unsafe, _check_archive)
     elif start[:1] == b"\x80" and start[1:2] <= b"\x05":
@@ -95,6 +99,48 @@ def _safetensors(path: Path) -> dict[str, Any]:
         return dict(load_file(path))
     except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from error
+
+
+def _keras(path: Path) -> dict[str, Any]:
+    """Return the weights that Keras writes to HDF5 (`save_weights("x.h5")`, or a whole model), by layer."""
+    if util.find_spec("h5py") is None:
+        raise ImportError(f'Reading {path} needs h5py; install it with pip install "lindyn[validate]".')
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            top = file.get("model_weights", file)
+            if "layer_names" not in top.attrs and "layer_names0" not in top.attrs:
+                raise ValueError(
+                    f'{path} is an HDF5 file, but not one of Keras\'s save_weights("x.h5"): it has no layer_names. '
+                    "Save the encoder's weights so, or give the projections of two views with --features."
+                )
+            return {
+                KERAS_LAYERS: {layer: _keras_weights(top[layer], path) for layer in _keras_names(top, "layer_names")}
+            }
+    except (OSError, KeyError, RuntimeError) as error:
+        raise _damaged(path, str(error).partition("\n")[0].strip("'\"")) from error
+
+
+def _keras_names(group: Any, attribute: str) -> list[str]:
+    """Return a list of names; Keras cuts a long one into `name0`, `name1`, ..."""
+    if attribute in group.attrs:
+        parts = [group.attrs[attribute]]
+    else:
+        parts = [group.attrs[key] for key in sorted((k for k in group.attrs if k.startswith(attribute)), key=len)]
+    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
+
+
+def _keras_weights(group: Any, path: Path) -> dict[str, torch.Tensor]:
+    found = {}
+    for name in _keras_names(group, "weight_names"):
+        if name not in group:
+            raise ValueError(f"{path} lists {name}, but the tensor is missing; save the weights again.")
+        entry = group[name]
+        if not hasattr(entry, "dtype") or entry.dtype.kind not in "fiu":
+            raise ValueError(f"{path} lists {name} as a tensor, but it holds no numbers; save the weights again.")
+        found[name] = torch.from_numpy(np.asarray(entry))
+    return found
 
 
 def _check_archive(path: Path) -> None:

@@ -150,8 +150,8 @@ def _linear(found: Mapping[str, Tensor], name: str) -> nn.Linear:
     weight = _need(found, "weight", name)
     if weight.ndim != 2:
         raise ValueError(f"{name}.weight must be a matrix [out, in]; got shape {tuple(weight.shape)}.")
-    made = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in found, dtype=_dtype(weight))
-    return _filled(made, found, name)
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in found)
+    return filled(made, found, name)
 
 
 def batchnorm(found: Mapping[str, Tensor], name: str, eps: float = 1e-5) -> nn.BatchNorm1d:
@@ -165,7 +165,7 @@ def batchnorm(found: Mapping[str, Tensor], name: str, eps: float = 1e-5) -> nn.B
     affine = "weight" in found or "bias" in found
     if affine:
         _need(found, "weight", name), _need(found, "bias", name)
-    return _filled(nn.BatchNorm1d(len(mean), eps=eps, affine=affine, dtype=_dtype(mean)), found, name)
+    return filled(nn.BatchNorm1d(len(mean), eps=eps, affine=affine), found, name)
 
 
 def _need(found: Mapping[str, Tensor], key: str, name: str) -> Tensor:
@@ -174,19 +174,30 @@ def _need(found: Mapping[str, Tensor], key: str, name: str) -> Tensor:
     return found[key]
 
 
-def _dtype(tensor: Tensor) -> torch.dtype:
-    return torch.float64 if tensor.dtype == torch.float64 else torch.float32
+def filled(made: Made, found: Mapping[str, Tensor], name: str) -> Made:
+    """Load the tensors of a module by name, in float64 where they are so; a count of batches may be missing.
 
+    Args:
+        made: the module.
+        found: its tensors, and perhaps more.
+        name: of the module, for messages.
 
-def _filled(made: Made, found: Mapping[str, Tensor], name: str) -> Made:
-    for key, mine in made.state_dict().items():
+    Raises:
+        ValueError: a tensor is missing, not finite or of a shape that does not fit.
+    """
+    mine = made.state_dict()
+    for key, value in mine.items():
         if key not in found:
-            continue  # num_batches_tracked of old files
-        if tuple(found[key].shape) != tuple(mine.shape):
-            raise ValueError(f"{name}.{key} must have shape {tuple(mine.shape)}; got {tuple(found[key].shape)}.")
-        if not torch.isfinite(found[key]).all():
+            if key.endswith("num_batches_tracked"):
+                continue
+            raise ValueError(f"{name}.{key} is missing.")
+        if found[key].shape != value.shape:
+            raise ValueError(f"{name}.{key} must have shape {tuple(value.shape)}; got {tuple(found[key].shape)}.")
+        if not bool(torch.isfinite(found[key]).all()):
             raise ValueError(f"{name}.{key} must be finite; it holds NaN or infinity, so the run had diverged.")
-        mine.copy_(found[key])
+    known = {key: value for key, value in found.items() if key in mine}
+    wide = any(value.dtype == torch.float64 for value in known.values())
+    (made.double() if wide else made).load_state_dict(known, strict=False)
     return made
 
 

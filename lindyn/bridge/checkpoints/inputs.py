@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lindyn.bridge.checkpoints.layouts import luckmatters
+from lindyn.bridge.checkpoints.layouts import known_layouts
 from lindyn.bridge.training import run_folder as kept
 
 ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin", ".h5")
@@ -97,7 +97,7 @@ def _of_folder(folder: Path) -> tuple[list[Path], Path | None]:
     if not inside:
         here = [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(ENDINGS)]
         inside = sorted((path for path in here if not path.name.startswith(".")), key=_numbers)
-        networks = [path for path in inside if not luckmatters.is_corr(path)]
+        networks = [path for path in inside if not any(layout.aside(path) for layout in known_layouts())]
         inside = networks or inside
     if not inside and trace is None:
         raise ValueError(

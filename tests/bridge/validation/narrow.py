@@ -6,7 +6,7 @@ from unittest import mock
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from lindyn.bridge.checkpoints.same_padding import pad_same
+from lindyn.bridge.checkpoints import pad_same
 from lindyn.bridge.training import networks
 
 WIDTHS = (4, 4, 8, 8)

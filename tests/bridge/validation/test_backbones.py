@@ -6,8 +6,7 @@ from lightly.models import ResNetGenerator
 from torch import nn
 from torchvision import models
 
-from lindyn.bridge.checkpoints import backbones
-from lindyn.bridge.checkpoints.resnets import Form
+from lindyn.bridge.checkpoints import Form, backbones
 from lindyn.bridge.training.networks import LinearNet, SmallNet
 
 

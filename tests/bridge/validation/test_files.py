@@ -16,8 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from lindyn.bridge.checkpoints import checkpoint_files, keras_files, stubs
-from lindyn.bridge.checkpoints.layouts import read_checkpoint
+from lindyn.bridge.checkpoints import checkpoint_files, read_checkpoint, stubs
 from tests.bridge.validation.originals import FIXTURES
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "b.bias": torch.ones(3, dtype=torch.float64)}
@@ -283,6 +282,6 @@ def test_layers_and_weights_of_keras_in_the_order_of_the_file(tmp_path, whole_mo
 
 def test_a_file_of_keras_needs_h5py(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
-    monkeypatch.setattr(keras_files.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(checkpoint_files.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"needs h5py; install it with pip install \"lindyn\[validate\]\""):
         checkpoint_files.read(FIXTURES / "miszkur" / "pre_trained_encoder.h5")

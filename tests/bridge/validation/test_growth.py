@@ -7,7 +7,7 @@ import pytest
 
 from lindyn import observables
 from lindyn.bridge import validate
-from lindyn.bridge.checkpoints.layouts import read_checkpoint
+from lindyn.bridge.checkpoints import read_checkpoint
 from lindyn.bridge.laws import predictor_shape
 from lindyn.bridge.laws.growth import with_growth
 from lindyn.bridge.measure.measuring import measure

@@ -7,9 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lindyn.bridge.checkpoints import prefixes
-from lindyn.bridge.checkpoints.layouts import LAYOUTS, Content, matching, mmpretrain, read_checkpoint
-from lindyn.bridge.checkpoints.layouts.assembling import check_fit
+from lindyn.bridge.checkpoints import (
+    Content,
+    check_fit,
+    container,
+    known_layouts,
+    matching,
+    read_checkpoint,
+    unwrapped,
+    weights_of,
+)
+from lindyn.bridge.checkpoints.layouts import mmpretrain
 from tests.bridge.validation.originals import CASES, FIXTURES, images, original
 
 PIECES = ("backbone", "projector", "predictor", "target_backbone", "target_projector")
@@ -65,7 +73,7 @@ def test_no_file_has_two_layouts_and_every_layout_has_a_file():
     assert found == {name: [CASES[name].layout] for name in NAMES}
     keras = Content.of(FIXTURES / "miszkur/pre_trained_encoder.h5")  # held against TensorFlow in test_same_padding.py
     assert [layout.name for layout in matching(keras)] == ["miszkur"]
-    assert {layout.name for layout in LAYOUTS} == {case.layout for case in CASES.values()} | {"miszkur"}
+    assert {layout.name for layout in known_layouts()} == {case.layout for case in CASES.values()} | {"miszkur"}
     corr = Content.of(FIXTURES / "luckmatters/mlp/corr_006_iter30.pth")
     assert [layout.name for layout in matching(corr)] == ["luckmatters"]
 
@@ -83,7 +91,7 @@ WRAPPERS = {
 
 def wrapped(tree, wrap):
     """Return a file's contents with every state dict's names wrapped."""
-    inside = prefixes.container(tree)
+    inside = container(tree)
     if inside == "experiment_state":
         return tree
     if inside is not None:
@@ -102,7 +110,7 @@ def test_wrappers_names_make_no_difference(wrapper):
         if CASES[name].layout in ("luckmatters", "sthalles") and wrapper in ("model.", "learner."):
             continue  # their state dicts lie side by side, not in a module
         tree = wrapped(plain.tree, WRAPPERS[wrapper])
-        again = Content(plain.path, tree, prefixes.weights(tree))
+        again = Content(plain.path, tree, weights_of(tree))
         assert [layout.name for layout in matching(again)] == [CASES[name].layout], name
         assert_computes_as_the_run(matching(again)[0].read(again), CASES[name])
 
@@ -111,13 +119,13 @@ def test_wrappers_names_make_no_difference(wrapper):
 def test_containers_make_no_difference(container):
     plain = content("byol-pytorch")
     tree = {"epoch": 3, container: dict(plain.tree)}
-    again = Content(plain.path, tree, prefixes.weights(tree))
+    again = Content(plain.path, tree, weights_of(tree))
     assert again.weights.keys() == plain.weights.keys()
     assert matching(again)[0].read(again).epoch == 3
 
 
 def test_names_that_would_become_one_stay_apart():
-    found = prefixes.strip({"model.a": torch.ones(1), "a": torch.zeros(1), "module.b": torch.ones(1)})
+    found = unwrapped({"model.a": torch.ones(1), "a": torch.zeros(1), "module.b": torch.ones(1)})
     assert set(found) == {"model.a", "a", "b"}
 
 

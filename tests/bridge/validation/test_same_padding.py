@@ -12,10 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as fn
 
-from lindyn.bridge.checkpoints.layouts import deepmind, miszkur, read_checkpoint
-from lindyn.bridge.checkpoints.layouts.content import Content
-from lindyn.bridge.checkpoints.resnets import title
-from lindyn.bridge.checkpoints.same_padding import SameConv2d, SameMaxPool2d, padding
+from lindyn.bridge.checkpoints import Content, SameConv2d, SameMaxPool2d, backbones, read_checkpoint, same_padding
+from lindyn.bridge.checkpoints.layouts import deepmind, miszkur
 from tests.bridge.validation.originals import FIXTURES, images
 
 ENCODER = FIXTURES / "miszkur/pre_trained_encoder.h5"
@@ -24,7 +22,7 @@ ENCODER = FIXTURES / "miszkur/pre_trained_encoder.h5"
 @given(n=st.integers(1, 40), kernel=st.integers(1, 7), stride=st.integers(1, 4))
 def test_the_padding_is_that_of_xla(n, kernel, stride):
     (low, high), _ = jax.lax.padtype_to_pads((n, 5), (kernel, 1), (stride, 1), "SAME")
-    assert padding((n, 5), (kernel, 1), (stride, 1))[2:] == [low, high]
+    assert same_padding((n, 5), (kernel, 1), (stride, 1))[2:] == [low, high]
 
 
 @settings(max_examples=25, deadline=None)
@@ -91,7 +89,7 @@ def test_haikus_own_resnet_comes_back(blocks, channels, bottleneck, words):
     net, params, state = haikus(blocks, channels, bottleneck)
     found = named("target", params, state)
     built = deepmind.backbone(found, "target")
-    assert title(built) == words and built.features == channels[-1]
+    assert backbones.title(built) == words and built.features == channels[-1]
     assert deepmind.backbone(found, "online") is None
     draw = np.random.default_rng(1)
     for size in (32, 33):

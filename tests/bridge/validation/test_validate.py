@@ -8,8 +8,7 @@ import pytest
 import torch
 
 import lindyn.bridge
-from lindyn.bridge.checkpoints import inputs
-from lindyn.bridge.checkpoints.layouts import read_checkpoint
+from lindyn.bridge.checkpoints import inputs, read_checkpoint
 from lindyn.bridge.features import WEIGHTS_ONLY, calibrated, from_images
 from lindyn.bridge.laws import loss_scale
 from lindyn.bridge.report import terminal

@@ -8,7 +8,7 @@ from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 from torch import nn
 from torchvision.models import resnet18
 
-from lindyn.bridge.checkpoints.layouts import read_checkpoint
+from lindyn.bridge.checkpoints import read_checkpoint
 from tests.bridge.training.helpers import TINY
 
 
@@ -186,7 +186,7 @@ def test_reading_a_checkpoint_loads_no_training_package():
     from tests.bridge.validation.originals import CASES
 
     script = (
-        "import sys; from lindyn.bridge.checkpoints.layouts import read_checkpoint\n"
+        "import sys; from lindyn.bridge.checkpoints import read_checkpoint\n"
         f"read_checkpoint({str(CASES['lindyn linear'].path)!r})\n"
         "print(sorted({'lightly', 'pytorch_lightning', 'torchvision', 'matplotlib', 'jax'} & set(sys.modules)))"
     )

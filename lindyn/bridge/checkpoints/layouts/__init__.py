@@ -1,49 +1,28 @@
-"""Checkpoints of other people's code: which layout a file has, and its pieces under names free of any layout.
+"""Checkpoints of other people's code: a file a layout, each with its LAYOUT, found by the keys of a file alone.
 
-    read_checkpoint(path)            the pieces of a checkpoint
-    LAYOUTS                          all layouts, each found by its keys
+    read_checkpoint(path)    the pieces of a checkpoint, under names free of any layout
+    known_layouts()          all layouts: those of this folder
 
-A layout that is missing: a file beside these with `matches` and `read`, and a line in the table.
+A layout that is missing: a file beside these with `matches`, `read` and `LAYOUT`.
 """
 
+import functools
+import importlib
+import pkgutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from lindyn import _checks
-from lindyn.bridge.checkpoints.layouts import (
-    by_hand,
-    byol_pytorch,
-    deepmind,
-    implicit_var_reg,
-    lightly,
-    lindyn,
-    luckmatters,
-    miszkur,
-    mmpretrain,
-    simsiam,
-    solo_learn,
-    stable_pretraining,
-    sthalles,
-)
-from lindyn.bridge.checkpoints.layouts.assembling import check_fit
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
+from lindyn.bridge.checkpoints import assembling
+from lindyn.bridge.checkpoints.content import Content, Layout
 from lindyn.bridge.records import Pieces
 
-LAYOUTS: tuple[Layout, ...] = (
-    lindyn.LAYOUT,
-    lightly.LAYOUT,
-    solo_learn.LAYOUT,
-    implicit_var_reg.LAYOUT,
-    simsiam.LAYOUT,
-    luckmatters.LAYOUT,
-    sthalles.LAYOUT,
-    mmpretrain.LAYOUT,
-    stable_pretraining.LAYOUT,
-    byol_pytorch.LAYOUT,
-    deepmind.LAYOUT,
-    miszkur.LAYOUT,
-    byol_pytorch.BACKBONE,
-)
+
+@functools.cache
+def known_layouts() -> tuple[Layout, ...]:
+    """Return all layouts by name, those that are a last resort at the end."""
+    modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
+    return tuple(sorted((module.LAYOUT for module in modules), key=lambda layout: (layout.last, layout.name)))
 
 
 def read_checkpoint(
@@ -69,21 +48,22 @@ def read_checkpoint(
             that is missing, pieces that do not fit.
         ImportError: a safetensors file without safetensors, or one of Keras without h5py.
     """
-    wanted = None if layout is None else _checks.one_of("layout", layout, [known.name for known in LAYOUTS])
+    wanted = None if layout is None else _checks.one_of("layout", layout, [known.name for known in known_layouts()])
     content = Content.of(path, unsafe)
     found = matching(content)
     if wanted is not None and wanted not in [known.name for known in found]:
         really = f"its keys are those of {found[0].title}" if found else "its keys are none of a layout that is known"
         raise ValueError(f"{path} has not the layout {wanted}: {really}; leave the layout out.")
     if not found and not names:
-        raise ValueError(by_hand.unknown(content))
-    pieces = found[0].read(content) if found else by_hand.empty(content)
+        raise ValueError(assembling.unknown(content))
+    pieces = found[0].read(content) if found else assembling.empty(content)
     if names:
-        pieces = by_hand.named(content, pieces, names)
-    check_fit(pieces)
+        pieces = assembling.named(content, pieces, names)
+    assembling.check_fit(pieces)
     return pieces
 
 
 def matching(content: Content) -> list[Layout]:
-    """Return the layouts whose keys a file has: one, or none."""
-    return [known for known in LAYOUTS if known.matches(content)]
+    """Return the layouts whose keys a file has: one, or none; a last resort only where there is no other."""
+    found = [known for known in known_layouts() if known.matches(content)]
+    return [known for known in found if not known.last] or found

@@ -1,20 +1,18 @@
-"""lucidrains' byol-pytorch: the whole BYOL module; its own trainer keeps the bare backbone only."""
+"""lucidrains' byol-pytorch: the whole BYOL module."""
 
 from dataclasses import replace
 from typing import Any
 
 from lindyn.bridge.checkpoints import backbones, heads
-from lindyn.bridge.checkpoints.layouts.assembling import BACKBONE_ONLY, Names, assemble, with_notes
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.resnets import STAGES, Form
+from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
+from lindyn.bridge.checkpoints.backbones import Form
+from lindyn.bridge.checkpoints.content import Content, Layout
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "byol-pytorch", "byol-pytorch"
 NAMES = Names("online_encoder.net", "online_encoder.projector", "online_predictor", "target_encoder.net",
               "target_encoder.projector")  # fmt: skip
-BARE, BARE_TITLE = "backbone", "a bare backbone, as byol-pytorch's trainer and torchvision save it"
-_FIRST = {"conv1", "bn1", "fc", *STAGES}
 
 
 def matches(content: Content) -> bool:
@@ -23,11 +21,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces."""
     has_target = content.has(r"target_encoder\.")
     code = {"method.loss": "cosine", "method.sides": "symmetrised", "method.target": "ema" if has_target else "online",
             "optim.alpha_p": 1.0, "method.ema_schedule": "constant"}  # fmt: skip
@@ -61,25 +55,4 @@ def _with_fc(content: Content, pieces: Pieces) -> Pieces:
     )
 
 
-def matches_bare(content: Content) -> bool:
-    """Return whether all tensors are those of one ResNet, or of lindyn's small network."""
-    first = {name.split(".")[0] for name in content.weights}
-    convolutional = any(value.ndim == 4 for value in content.weights.values())
-    bare = first <= _FIRST and content.has(r"layer1\.") and not content.has(r"fc\.\d")
-    return convolutional and (bare or (first == {"layers"} and backbones.backbone(content.weights, "") is not None))
-
-
-def read_bare(content: Content) -> Pieces:
-    """Return the backbone.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
-    net = backbones.backbone(content.weights, "the backbone")
-    said = (BACKBONE_ONLY,) if net is None else (BACKBONE_ONLY, backbones.said(net))
-    return Pieces(content.path, BARE, BARE_TITLE, backbone=net, notes=said, step=content.number("step"),
-                  epoch=content.number("epoch"))  # fmt: skip
-
-
 LAYOUT = Layout(NAME, TITLE, matches, read)
-BACKBONE = Layout(BARE, BARE_TITLE, matches_bare, read_bare)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from lindyn.bridge.checkpoints import backbones, heads
-from lindyn.bridge.checkpoints.layouts.assembling import WITHOUT_BACKBONE, WITHOUT_PREDICTOR
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.resnets import Form
+from lindyn.bridge.checkpoints.assembling import WITHOUT_BACKBONE, WITHOUT_PREDICTOR
+from lindyn.bridge.checkpoints.backbones import Form
+from lindyn.bridge.checkpoints.content import Content, Layout
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -41,11 +41,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces."""
     predictor = head(content.weights, "online", "predictor")
     notes = [
         "The file holds no settings; none is asked for, since LARS has no rates in flow time.",

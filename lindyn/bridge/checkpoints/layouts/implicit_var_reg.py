@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from lindyn.bridge.checkpoints import heads
+from lindyn.bridge.checkpoints.assembling import WITHOUT_PREDICTOR, with_notes
+from lindyn.bridge.checkpoints.content import Content, Layout
 from lindyn.bridge.checkpoints.layouts import solo_learn
-from lindyn.bridge.checkpoints.layouts.assembling import WITHOUT_PREDICTOR, with_notes
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -23,11 +23,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces; the predictor is made from C by the rule that args.json names.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces; the predictor is made from C by the rule that args.json names."""
     pieces = solo_learn.pieces_of(content, NAME, TITLE, predictor_saved=False)
     F = content.weights["C"]
     if F.ndim != 2 or F.shape[0] != F.shape[1]:

@@ -1,9 +1,8 @@
 """lightly's BYOL and SimSiam, in the naming of its benchmarks (teacher_*) and of its examples (*_momentum)."""
 
+from lindyn.bridge.checkpoints.assembling import Names, assemble
+from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.checkpoints.layouts import lindyn
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.layouts.optimisers import settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -18,14 +17,10 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces."""
     target = TEACHER if content.has(r"teacher_(backbone|projection_head)\.") else MOMENTUM
     has_target = content.has(rf"({target[0]}|{target[1]})\.")
-    found = settings(content.groups("optimizer_states", "optimizer"), content.has(r"prediction_head\."))
+    found = group_settings(content.groups("optimizer_states", "optimizer"), content.has(r"prediction_head\."))
     found |= {"method.target": "ema" if has_target else "online"}
     notes: tuple[str, ...] = (
         "lightly saves neither the target's rate nor the loss: name them (method.ema, method.loss, method.sides).",

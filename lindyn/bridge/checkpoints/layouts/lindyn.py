@@ -8,8 +8,8 @@ from typing import Any
 from torch import nn
 
 from lindyn.bridge.checkpoints import heads
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, with_notes
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
+from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
+from lindyn.bridge.checkpoints.content import Content, Layout
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.run.description import settings_of
 from lindyn.bridge.training.config import TrainConfig
@@ -25,11 +25,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a configuration of a newer lindyn, a tensor missing or of the wrong shape.
-    """
+    """Return the pieces."""
     config = configuration(content)
     pieces = assemble(content, NAME, TITLE, NAMES, settings=settings_of(config), target_expected=False)
     said = [note for note in pieces.notes if "holds no predictor" not in note]

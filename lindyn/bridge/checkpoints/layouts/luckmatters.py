@@ -1,15 +1,16 @@
 """The DirectPred authors' code (luckmatters): three state dicts, and F-hat in a file of its own beside."""
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, is_sum, with_notes
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.layouts.optimisers import peak, settings
+from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
+from lindyn.bridge.checkpoints.content import Content, Layout, group_settings, peak
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -31,11 +32,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces; F from the file itself or from `corr_*.pth` of the same epoch beside it.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces; F from the file itself or from `corr_*.pth` of the same epoch beside it."""
     if "cumulated_corr" in content.tree:
         F, note = second_moment(content.weights, content.tree)
         alone = f"{content.path.name} holds F only: the spectrum and the collapse measures of F can be tested."
@@ -64,9 +61,21 @@ def second_moment(found: dict[str, Tensor] | Any, tree: Any) -> tuple[Tensor, st
     if F is None or F.ndim != 2 or F.shape[0] != F.shape[1]:
         raise ValueError(f"cumulated_corr must be a square matrix; got {None if F is None else tuple(F.shape)}.")
     count = int(tree.get("cumulated_corr_counter") or 0)
-    if count > 1 and is_sum(F, mean):
+    if count > 1 and _is_sum(F, mean):
         return F / count, f"cumulated_corr is a sum (it does not dominate the mean's square): divided by {count}."
     return F, "cumulated_corr was taken as a moving average; a run without dyn_lambda keeps a sum over batches there."
+
+
+def _is_sum(F: Tensor, mean: Tensor | None) -> bool:
+    """Return whether F and the mean must be sums over batches: then F - m m^T has a clearly negative eigenvalue.
+
+    Averages with the same weights have F - m m^T >= 0 (Jensen); with sums over c batches it is c F - c^2 m m^T.
+    """
+    if mean is None:
+        return False
+    rest = (F - torch.outer(mean, mean)).double()
+    lowest = float(torch.linalg.eigvalsh((rest + rest.T) / 2)[0])
+    return math.isfinite(lowest) and lowest < -1e-4 * float(F.diagonal().sum())
 
 
 def is_corr(path: Path) -> bool:
@@ -95,11 +104,11 @@ def _step(path: Path) -> int | None:
 def _rates(content: Content) -> dict[str, Any]:
     """Return the settings of the two optimisers, that of the network and that of the predictor."""
     online, own = content.groups("optimizer_state_dict"), content.groups("predictor_optimizer_state_dict")
-    found = settings(online, has_predictor=False)
+    found = group_settings(online, has_predictor=False)
     if online and own and peak(online[0]) and peak(own[0]) is not None:
         found["optim.alpha_p"] = peak(own[0]) / peak(online[0])  # type: ignore[operator]
         found["optim.predictor_weight_decay"] = own[0].get("weight_decay")
     return found
 
 
-LAYOUT = Layout(NAME, TITLE, matches, read)
+LAYOUT = Layout(NAME, TITLE, matches, read, aside=is_corr)

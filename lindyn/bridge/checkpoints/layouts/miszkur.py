@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from lindyn.bridge.checkpoints import backbones, keras_files
-from lindyn.bridge.checkpoints.layouts.assembling import BACKBONE_ONLY
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.resnets import STAGES, Form
+from lindyn.bridge.checkpoints import backbones
+from lindyn.bridge.checkpoints.assembling import BACKBONE_ONLY
+from lindyn.bridge.checkpoints.backbones import STAGES, Form
+from lindyn.bridge.checkpoints.checkpoint_files import KERAS_LAYERS
+from lindyn.bridge.checkpoints.content import Content, Layout
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -36,11 +37,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the encoder.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape; it is named as in the file.
-    """
+    """Return the encoder."""
     net = encoder(content.weights)
     notes = [
         BACKBONE_ONLY,
@@ -83,7 +80,7 @@ def _modules(found: Mapping[str, Tensor]) -> dict[str, list[str]]:
     for name in found:
         top, _, rest = name.partition(".")
         layer, _, weight = rest.partition(".")
-        if top == keras_files.LAYERS:
+        if top == KERAS_LAYERS:
             module = weight.rpartition("/")[0]
             groups.setdefault(layer, [])
             groups[layer] += [module] if module not in groups[layer] else []
@@ -112,7 +109,7 @@ def _names(found: Mapping[str, Tensor]) -> dict[str, str]:
             here = f"downsample.{int(kind == 'norm')}" if shortcut else own
             place = f"{stage}.{number}.{here}" if stage else here
             for leaf, its in _LEAVES[kind].items():
-                names[f"{place}.{leaf}"] = f"{keras_files.LAYERS}.{layer}.{module}/{its}"
+                names[f"{place}.{leaf}"] = f"{KERAS_LAYERS}.{layer}.{module}/{its}"
     return names
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.layouts.optimisers import settings
+from lindyn.bridge.checkpoints.assembling import Names, assemble
+from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -21,14 +20,10 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces."""
     meta = content.tree.get("meta")
     meta = meta if isinstance(meta, Mapping) else {}
-    found = settings(content.groups("optimizer"), content.has(r"head\.predictor\."))
+    found = group_settings(content.groups("optimizer"), content.has(r"head\.predictor\."))
     has_target = content.has(r"target_net\.")
     found |= {"method.target": "ema" if has_target else "online", "method.ema": rate(str(meta.get("cfg", "")))}
     known = Settings.of(found, "the checkpoint").over(

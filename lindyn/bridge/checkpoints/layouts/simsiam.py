@@ -4,9 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from lindyn.bridge.checkpoints import backbones
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, with_notes
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.layouts.optimisers import settings
+from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
+from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -25,11 +24,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces."""
     found, note = _rates(content)
     known = Settings.of(found, "the checkpoint")
     known = known.over(Settings.of(CODE, f"the code of {TITLE}"))
@@ -48,7 +43,7 @@ def _rates(content: Content) -> tuple[dict[str, Any], str]:
     if not groups:
         return {}, "The file holds no optimiser: give optim.lr, optim.momentum and optim.weight_decay yourself."
     fixed = next((group for group in groups if group.get("fix_lr") is True), None)
-    found = settings([{**group, "fix_lr": False} for group in groups])
+    found = group_settings([{**group, "fix_lr": False} for group in groups])
     if fixed is not None:
         return found | {"optim.lr": fixed["lr"], "optim.alpha_p": 1.0, "optim.predictor_schedule": "constant"}, ""
     current = found.pop("optim.lr", None)

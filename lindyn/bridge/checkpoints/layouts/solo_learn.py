@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble, with_notes
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.layouts.optimisers import settings
-from lindyn.bridge.checkpoints.resnets import Form
+from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
+from lindyn.bridge.checkpoints.backbones import Form
+from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -27,11 +26,7 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
+    """Return the pieces."""
     return pieces_of(content, NAME, TITLE)
 
 
@@ -41,7 +36,7 @@ def pieces_of(content: Content, name: str, title: str, predictor_saved: bool = T
     target = content.has(r"momentum_projector\.") or content.has(rf"momentum_{net}\.")
     names = Names(net, "projector", "predictor", f"momentum_{net}", "momentum_projector")
     args, wrong = content.beside(ARGS)
-    stored = settings(content.groups("optimizer_states"), content.has(r"predictor\."))
+    stored = group_settings(content.groups("optimizer_states"), content.has(r"predictor\."))
     stored = {key: value for key, value in stored.items() if key not in ("optim.alpha_p",)}  # its groups have no names
     known = Settings.of(stored, "the checkpoint") if stored else Settings()
     known = Settings.of({"method.target": "ema" if target else "online"}, "the checkpoint").over(known)

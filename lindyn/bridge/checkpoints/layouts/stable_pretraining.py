@@ -1,8 +1,7 @@
 """stable-pretraining (Lightning): backbone and projector as pairs of student and teacher."""
 
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.layouts.optimisers import settings
+from lindyn.bridge.checkpoints.assembling import Names, assemble
+from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -16,12 +15,8 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
-    found = settings(content.groups("optimizer_states"), content.has(r"predictor\.")) | {"method.target": "ema"}
+    """Return the pieces."""
+    found = group_settings(content.groups("optimizer_states"), content.has(r"predictor\.")) | {"method.target": "ema"}
     notes = ("The teacher's rate and the loss were not read: name them (method.ema, method.loss, method.sides).",)
     return assemble(content, NAME, TITLE, NAMES, settings=Settings.of(found, "the checkpoint"), notes=notes)
 

@@ -3,10 +3,9 @@
 import re
 from typing import Any
 
+from lindyn.bridge.checkpoints.assembling import Names, assemble
+from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.checkpoints.layouts import luckmatters
-from lindyn.bridge.checkpoints.layouts.assembling import Names, assemble
-from lindyn.bridge.checkpoints.layouts.content import Content, Layout
-from lindyn.bridge.checkpoints.layouts.optimisers import settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -30,12 +29,8 @@ def matches(content: Content) -> bool:
 
 
 def read(content: Content) -> Pieces:
-    """Return the pieces.
-
-    Raises:
-        ValueError: a tensor is missing or of the wrong shape.
-    """
-    known = Settings.of(settings(content.groups("optimizer_state_dict"), has_predictor=False), "the checkpoint")
+    """Return the pieces."""
+    known = Settings.of(group_settings(content.groups("optimizer_state_dict"), has_predictor=False), "the checkpoint")
     known = known.over(Settings.of(CODE, f"the code of {TITLE}"))
     known = Settings.of(_config(content), CONFIG).over(known)
     note = "" if "method.ema" in known.values else f"The target's rate stands in {CONFIG} only: give method.ema."
