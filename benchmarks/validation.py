@@ -72,7 +72,7 @@ def rows(samples: int, dim: int, threads: int, chosen: str) -> list[dict[str, An
             continue
         load, wall, processor, stages = os.getloadavg()[0], time.perf_counter(), time.process_time(), Stages()
         measured = measure(Synthetic(samples, dim), predictor, projector, projector, stages)
-        verdicts = laws.findings(measured, rates)
+        verdicts = laws.findings(measured, laws.KnownRun(rates))
         found.append(
             {
                 "predictor": name, "dim": dim, "samples": samples, "threads": threads,

@@ -92,9 +92,7 @@ def collected(
             told.append(f"{_fault(package)} its entry point {extension.name} in {group}: {error}")
             continue
         if not values:
-            told.append(
-                f"The package {package} is at fault: its entry point {extension.name} in {group} holds no {what}."
-            )
+            told.append(f"{_fault(package)} its entry point {extension.name} in {group} holds no {what}.")
         for value in values:
             if name(value) not in table:
                 table[name(value)], owners[name(value)] = value, package

@@ -66,17 +66,15 @@ CIRCLES = {
     ("bridge.training.image_batches", "bridge.training.photos"),
 }
 UPWARD = {
-    ("bridge.laws.growth", "bridge.report.wording"),
     ("bridge.settings", "bridge.training.sections"),
     ("bridge.records", "bridge.watch.diagnosis"),
     ("bridge.report.compare", "bridge.validation"),
-    ("bridge.run.mode_measurements", "bridge.laws.loss_scale"),
     ("bridge.run.mode_measurements", "bridge.measure.measuring"),
     ("bridge.training.trainer", "bridge.run.training_report"),
 }
 
 
-FROM_OWN_CONTENTS = {("bridge.laws.loss_scale", "bridge.laws")}
+FROM_OWN_CONTENTS: set[tuple[str, str]] = set()
 
 
 def modules():

@@ -125,6 +125,10 @@ class Finding:
         group: "theory", "assumption", "richemond" or "collapse".
         map_kind: kind of the `PredictorMap` it was tested with, "" where no predictor enters.
         details: further numbers and arrays by name (per mode, windows, references).
+        short: its name in a list, as people read it; "" stands for `law`.
+        scope: where it was looked at, where one statement is tested in several scopes; the end of `title`.
+        role: "law"; "prediction" (holding or failing says nothing on the theory); "foundation" (without it modes have
+            no meaning); "alarm" (says what the collapse alarm says).
     """
 
     law: str
@@ -139,6 +143,14 @@ class Finding:
     group: str = "theory"
     map_kind: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    short: str = ""
+    scope: str = ""
+    role: str = "law"
+
+    @property
+    def statement(self) -> str:
+        """The law in words without its scope."""
+        return self.title.removesuffix(f": {self.scope}")
 
 
 @dataclass(frozen=True, eq=False)

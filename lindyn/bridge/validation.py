@@ -12,12 +12,13 @@ from lindyn.bridge.checkpoints.layouts import read_checkpoint
 from lindyn.bridge.features import checkpoint_features, feature_arrays
 from lindyn.bridge.features.checkpoint_features import Request
 from lindyn.bridge.features.image_views import AUTO
-from lindyn.bridge.laws import growth, loss_scale, untrained
+from lindyn.bridge.laws import KnownRun, findings, known_laws
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
 from lindyn.bridge.records import Curves, Pieces, Validation
 from lindyn.bridge.report import advice as advising
 from lindyn.bridge.report.headline import headline
 from lindyn.bridge.run import curves, linear_network, mode_measurements, trace_run
+from lindyn.bridge.run.description import describe
 from lindyn.bridge.run.rates import rates_of
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config_text import full_name
@@ -225,8 +226,10 @@ def _answer(
     modes: Any,
     readings: Sequence[tuple[Pieces, MeasuredNetwork]] = (),
 ) -> Validation:
-    laws = untrained.without_training(loss_scale.findings_of(measured, rates, pieces.settings), pieces.settings)
-    found = growth.with_growth(laws, readings)
+    notes = tuple(note for note in known_laws()[1] if note not in pieces.notes)
+    pieces = replace(pieces, notes=(*pieces.notes, *notes))
+    first = {"first": readings[0][1], "first_at": _place(readings[0][0])} if len(readings) > 1 else {}
+    found = findings(measured, KnownRun.of(describe(pieces.settings), measured, **first))
     kind = measured.maps[0].kind if measured.maps else ""
     diagnosis, samples = measured.diagnosis, measured.samples
     return Validation(
@@ -234,3 +237,9 @@ def _answer(
         advising.advise(found, rates, diagnosis, measured.maps, pieces.settings, modes, samples, over),
         headline(found, diagnosis, kind, over), modes,
     )  # fmt: skip
+
+
+def _place(pieces: Pieces) -> str:
+    if pieces.step is not None:
+        return f"step {pieces.step}"
+    return f"epoch {pieces.epoch}" if pieces.epoch is not None else "the first checkpoint"

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.laws.verdicts import held, made, main_kind, missing_map, too_few, untestable
+from lindyn.bridge.laws.law_definition import MODES_OF_PREDICTOR, TIAN, Judgement, KnownRun, by_limit, judged, law
 from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval, Sampled
-from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
 from lindyn.bridge.settings import Rates
 from lindyn.equations import modes
 from lindyn.theory.stationary_points import branches, critical_decay
 
-LAWS_HERE = ("eq17", "eq17_pairs", "boundary")
 BALANCED = 0.5
 """Up to this residual ||F - c W_p^T W_p|| / ||F|| the fitted c stands for v / alpha_p."""
 
@@ -36,76 +35,65 @@ class _Modes:
     assumed: str
 
 
-def findings(measured: MeasuredNetwork, rates: Rates) -> tuple[Finding, ...]:
-    """Return `eq17`, `eq17_pairs` and `boundary`."""
-    kind = main_kind(measured)
-    reason = missing_map(measured) or too_few(measured) or _unknown(measured, rates)
-    if reason:
-        return tuple(untestable(law, reason, kind) for law in LAWS_HERE)
-    known = _modes(measured, rates)
-    if isinstance(known, str):
-        return tuple(untestable(law, known, kind) for law in LAWS_HERE)
-    return (*_eq_17(known, rates, kind), _boundary(known, rates, kind))
+def known_rates(measured: MeasuredNetwork, run: KnownRun) -> str:
+    """Return which of the run's rates are not known, or nothing."""
+    missing = [name for name in ("alpha_p", "eta_s", "eta_p") if getattr(run.rates, name) is None]
+    if not missing:
+        return ""
+    keys = f"; give {', '.join(run.rates.missing)}" if run.rates.missing else ""
+    return f"The run's {', '.join(missing)} are not known{keys}."
 
 
-def _unknown(measured: MeasuredNetwork, rates: Rates) -> str:
-    missing = [name for name in ("alpha_p", "eta_s", "eta_p") if getattr(rates, name) is None]
-    if missing:
-        keys = f"; give {', '.join(rates.missing)}" if rates.missing else ""
-        return f"The run's {', '.join(missing)} are not known{keys}."
+def known_x_and_tau(measured: MeasuredNetwork, run: KnownRun) -> str:
+    """Return why x, x', tau or the scale of the inputs are not known, or nothing."""
     if "rho" not in measured.readings:
         return "There is no second view: x and x' are not known."
-    if rates.target != "online" and "tau" not in measured.readings:
+    if run.rates.target != "online" and "tau" not in measured.readings:
         return "tau is not known: the target's features were not given."
-    return ""
+    if "s_V" in measured.readings or _balanced(measured):
+        return ""
+    return "The scale of the projector's inputs is not known: its last layer is not here, and F is not balanced."
 
 
-def _modes(measured: MeasuredNetwork, rates: Rates) -> "_Modes | str":
-    k, read = measured.leading, measured.readings
-    p, s, rho = (read[name][:k] for name in ("p", "s", "rho"))
-    assumed = ""
-    if "s_V" in read:
-        v = read["s"].map(lambda s, w: np.sum(s, -1, keepdims=True) / np.sum(w, -1, keepdims=True), read["s_V"])
-    elif measured.diagnosis is not None and measured.diagnosis.balance_residual <= BALANCED:
-        scale = rates.alpha_p * measured.diagnosis.balance_c  # type: ignore[operator]
-        v = s.map(lambda s: np.full_like(s[..., :1], scale))
-        assumed = "the scale of the inputs is taken from balance, as the projector's last layer is not known"
-    else:
-        return "The scale of the projector's inputs is not known: its last layer is not here, and F is not balanced."
-    tau = read["tau"][:k] if rates.target != "online" else p.map(np.ones_like)
-    tau = tau.map(lambda t: np.maximum(t, 0.0))
-    rho = rho.map(lambda r: np.clip(r, 0.0, 1.0))
-    return _Modes(
-        p, s.map(lambda s, v: s / v, v), tau, rho.map(lambda r, v: r * v, v), rho.map(lambda r, v: (1 - r) * v, v),
-        assumed,
-    )  # fmt: skip
+NEEDS = (*MODES_OF_PREDICTOR, known_rates, known_x_and_tau)
 
 
-def _eq_17(known: _Modes, rates: Rates, kind: str) -> tuple[Finding, Finding]:
-    def rate(p, s, tau, x, x_aug):  # type: ignore[no-untyped-def]
-        D = modes.drive(p, tau, x, x_aug)
-        return modes.alignment_rate(p, s, D, rates.alpha_p, rates.eta_p, rates.eta_s, x, x_aug)
-
-    K = known.p.map(rate, known.s_W, known.tau, known.x, known.x_aug)
-    lowest, (value, low, high) = K.lowest()
-    value_2, low_2, high_2, raw_2 = (float(np.sum(np.sort(each)[:2])) for each in (value, low, high, K.full))
-    pairs = Interval(value_2, low_2, high_2, raw_2)
-    details: dict[str, Any] = {"K": value, "K_low": low, "K_high": high, "assumed": known.assumed}
-    pairs_below = int(np.sum(np.triu(value[:, None] + value[None, :], 1) < 0))
-    return (
-        held("eq17", lowest, kind, known.assumed, **details),
-        held("eq17_pairs", pairs, kind, known.assumed, pairs_below=pairs_below, **details),
-    )
+@law(
+    title="every leading mode stays aligned by itself", short="Eq. 17",
+    statistic="smallest K_j = alpha_p (x + x') s_j / 2 - p_j (x tau - (x + x') p_j) + eta_s + eta_p / 2",
+    source=f"{TIAN}, Eq. 17", limit=0.0, good="above", needs=NEEDS, scaled_by_loss=True, only_if_trained=True,
+    why="K_j > 0 for all modes is sufficient for alignment to be stable",
+)  # fmt: skip
+def eq17(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
+    known = _modes(measured, run.rates)
+    lowest, K = _alignment_rates(known, run.rates).lowest()
+    return by_limit(lowest, known.assumed, **_details(known, K))
 
 
-def _between(fewest: Any, count: Any, most: Any) -> str:
-    """Return a count, with its ends where the samples leave them open."""
-    return f"{int(count)}" if fewest == most else f"{int(count)} ({int(fewest)} to {int(most)})"
+@law(
+    title="no pair of leading modes tilts out of alignment", short="Eq. 17 in pairs",
+    statistic="smallest K_i + K_j over pairs of leading modes", source=f"{TIAN}, Eqs. 8-10, 17", limit=0.0,
+    good="above", needs=NEEDS, scaled_by_loss=True, only_if_trained=True,
+    why="a tilt of modes i and j changes at the rate -(K_i + K_j): positive is necessary and sufficient",
+)  # fmt: skip
+def eq17_pairs(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
+    known = _modes(measured, run.rates)
+    rates = _alignment_rates(known, run.rates)
+    _, K = rates.lowest()
+    value, low, high, raw = (float(np.sum(np.sort(each)[:2])) for each in (*K, rates.full))
+    below = int(np.sum(np.triu(K[0][:, None] + K[0][None, :], 1) < 0))
+    return by_limit(Interval(value, low, high, raw), known.assumed, pairs_below=below, **_details(known, K))
 
 
-def _boundary(known: _Modes, rates: Rates, kind: str) -> Finding:
+@law(
+    title="prediction: no leading mode is below the collapse boundary", role="prediction",
+    statistic="number of leading modes with p_j < p_-(eta, tau)", source=f"{TIAN}, Eq. 16, Fig. 4", limit=0.0,
+    good="below", needs=NEEDS, scaled_by_loss=True,
+    why="a mode below p_-, or any mode above the critical decay, goes to 0",
+)  # fmt: skip
+def boundary(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     """Count the modes below p_-; above the critical decay there is none, and every mode is below."""
-    eta = rates.eta_s
+    known, eta = _modes(measured, run.rates), run.rates.eta_s
     margin = known.p.map(lambda p, tau, x, x_aug: p - branches(eta, tau, x, x_aug)[0], known.tau, known.x, known.x_aug)
     if eta == 0:
         margin = known.p
@@ -115,19 +103,60 @@ def _boundary(known: _Modes, rates: Rates, kind: str) -> Finding:
     dead = np.isnan(margin.full)
     surely, perhaps, here = dead | (high < 0), dead | ~(low >= 0), dead | (margin.full < 0)
     count, fewest, most = (float(np.sum(modes)) for modes in (here, surely, perhaps))
-    interval = Interval(min(max(count, fewest), most), fewest, most, count)
     p_minus, p_plus = branches(eta, known.tau.full, known.x.full, known.x_aug.full)
-    critical = critical_decay(known.tau.full, known.x.full, known.x_aug.full)
     verdict = HOLDS if not perhaps.any() else FAILS if surely.any() else NOT_TESTABLE
     k = len(margin.full)
     reason = {
         HOLDS: f"All {k} leading modes lie above p_- at eta_s = {eta:g}",
-        FAILS: f"{_between(surely.sum(), here.sum(), perhaps.sum())} of {k} leading modes lie below p_- at eta_s = "
+        FAILS: f"{_between(fewest, count, most)} of {k} leading modes lie below p_- at eta_s = "
         f"{eta:g}" + (f", {int(dead.sum())} of them because eta_s is above the critical decay" if dead.any() else ""),
-        NOT_TESTABLE: f"For {int(perhaps.sum())} of {k} leading modes p_- lies inside the interval of p_j",
+        NOT_TESTABLE: f"For {int(most)} of {k} leading modes p_- lies inside the interval of p_j",
     }[verdict]
-    note = f"; {known.assumed}" if known.assumed else ""
-    return made(
-        "boundary", interval, verdict, f"{reason}{note}.", kind, below=here, p=known.p.full, p_minus=p_minus,
-        p_plus=p_plus, eta_critical=critical, margin=margin.full,
+    return judged(
+        Interval(min(max(count, fewest), most), fewest, most, count), verdict,
+        f"{reason}{'; ' + known.assumed if known.assumed else ''}.", below=here, p=known.p.full, p_minus=p_minus,
+        p_plus=p_plus, eta_critical=critical_decay(known.tau.full, known.x.full, known.x_aug.full), margin=margin.full,
     )  # fmt: skip
+
+
+def _balanced(measured: MeasuredNetwork) -> bool:
+    return measured.diagnosis is not None and measured.diagnosis.balance_residual <= BALANCED
+
+
+def _modes(measured: MeasuredNetwork, rates: Rates) -> _Modes:
+    k, read = measured.leading, measured.readings
+    p, s, rho = (read[name][:k] for name in ("p", "s", "rho"))
+    assumed = ""
+    if "s_V" in read:
+        v = read["s"].map(lambda s, w: np.sum(s, -1, keepdims=True) / np.sum(w, -1, keepdims=True), read["s_V"])
+    else:
+        assert measured.diagnosis is not None and rates.alpha_p is not None
+        scale = rates.alpha_p * measured.diagnosis.balance_c
+        v = s.map(lambda s: np.full_like(s[..., :1], scale))
+        assumed = "the scale of the inputs is taken from balance, as the projector's last layer is not known"
+    tau = read["tau"][:k] if rates.target != "online" else p.map(np.ones_like)
+    tau = tau.map(lambda t: np.maximum(t, 0.0))
+    rho = rho.map(lambda r: np.clip(r, 0.0, 1.0))
+    return _Modes(
+        p, s.map(lambda s, v: s / v, v), tau, rho.map(lambda r, v: r * v, v), rho.map(lambda r, v: (1 - r) * v, v),
+        assumed,
+    )  # fmt: skip
+
+
+def _alignment_rates(known: _Modes, rates: Rates) -> Sampled:
+    """Return K_j of the leading modes."""
+
+    def rate(p: np.ndarray, s: np.ndarray, tau: np.ndarray, x: np.ndarray, x_aug: np.ndarray) -> Any:
+        D = modes.drive(p, tau, x, x_aug)
+        return modes.alignment_rate(p, s, D, rates.alpha_p, rates.eta_p, rates.eta_s, x, x_aug)
+
+    return known.p.map(rate, known.s_W, known.tau, known.x, known.x_aug)
+
+
+def _details(known: _Modes, K: tuple[np.ndarray, ...]) -> dict[str, Any]:
+    return {"K": K[0], "K_low": K[1], "K_high": K[2], "assumed": known.assumed}
+
+
+def _between(fewest: float, count: float, most: float) -> str:
+    """Return a count, with its ends where the samples leave them open."""
+    return f"{int(count)}" if fewest == most else f"{int(count)} ({int(fewest)} to {int(most)})"

@@ -13,17 +13,19 @@ from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Curves, Finding, 
 from lindyn.bridge.report.confidence import (
     DESCRIBED,
     ENOUGH,
-    FATE,
     HARDLY,
     LIKELY,
+    PREDICTION,
     SURE,
     WEAK,
+    WeakPoint,
     because,
     how_sure,
     theory_state,
     weak_points,
 )  # fmt: skip
 from lindyn.bridge.report.headline import NEAR, alarm_of, told
+from lindyn.bridge.report.wording import listed
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.counterfactuals import Counterfactual
 from lindyn.bridge.settings import Rates, Settings
@@ -124,10 +126,10 @@ def _description(findings: Sequence[Finding], kind: str, maps: Sequence[Predicto
     words = told(state, held, failed, over)
     text = f"{words[0].upper()}{words[1:]}."
     if failed:
-        text += " It fails in: " + ", ".join(dict.fromkeys(f.title for f in failed)) + "."
+        text += " It fails in: " + ", ".join(listed(failed)) + "."
     assumptions = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]
     if assumptions:
-        text += " Its assumptions do not hold: " + ", ".join(dict.fromkeys(f.title for f in assumptions)) + "."
+        text += " Its assumptions do not hold: " + ", ".join(listed(assumptions)) + "."
     main = maps[0] if maps else None
     exact = main is None or main.kind == "exact" or main.explained >= DESCRIBED
     sure = SURE if exact and state != HARDLY else LIKELY
@@ -136,9 +138,9 @@ def _description(findings: Sequence[Finding], kind: str, maps: Sequence[Predicto
     return Advice(text, sure, f"Laws tested with the {kind or 'weights'} map of the predictor{share}.")
 
 
-def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[str]) -> list[Advice]:
+def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[WeakPoint]) -> list[Advice]:
     """Return what the collapse boundary predicts, where a mode is below it."""
-    found = [f for f in findings if f.law == FATE and f.map_kind in ("", kind) and f.verdict == FAILS]
+    found = [f for f in findings if f.role == PREDICTION and f.map_kind in ("", kind) and f.verdict == FAILS]
     return [
         Advice(f"The theory expects modes to collapse: {_lower(f.reason)}", how_sure(weak), because(f.source, weak))
         for f in found
@@ -173,7 +175,7 @@ def _no_trained_predictor(rule: str) -> Advice:
     )  # fmt: skip
 
 
-def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Advice]:
+def _critical(start: ModeReading, rates: Rates, weak: Sequence[WeakPoint]) -> list[Advice]:
     """Return the statement on the decay past which only collapse remains, where the run is past it or near."""
     from lindyn.theory import critical_decay
 
@@ -192,7 +194,7 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[str]) -> list[Adv
     return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 
 
-def _alternatives(outcomes: Sequence[Counterfactual], start: ModeReading, weak: Sequence[str]) -> list[Advice]:
+def _alternatives(outcomes: Sequence[Counterfactual], start: ModeReading, weak: Sequence[WeakPoint]) -> list[Advice]:
     """Return what the simulated changes say: which of them would have kept more modes alive."""
     if not outcomes:
         return []

@@ -144,7 +144,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _headline(rows: Sequence[ComparedRow], settings: dict[str, Any], rates: dict[str, Any]) -> str:
-    apart = [law(row.either.law) for row in rows if row.difference in (HIGHER, LOWER)]
+    apart = [law(row.either) for row in rows if row.difference in (HIGHER, LOWER)]
     laws = f"{len(apart)} of {len(rows)} laws differ beyond their intervals"
     laws += f" ({_few(apart)})" if apart else ""
     keys = f"differing settings: {_few(list(settings))}" if settings else "no known setting differs"
@@ -191,7 +191,7 @@ def _predictors(first: Validation, second: Validation) -> Iterator[Advice]:
     )
 
 
-def _weak(answer: Validation) -> list[str]:
+def _weak(answer: Validation) -> list[confidence.WeakPoint]:
     settings = answer.pieces.settings
     return confidence.weak_points(
         answer.findings, answer.rates, answer.diagnosis, answer.maps, settings, answer.samples
@@ -227,7 +227,7 @@ def _effect(name: str, a: Any, b: Any) -> str:
     return f"{change} ({more}): {effects[name]}."
 
 
-def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[str]) -> list[Advice]:
+def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[confidence.WeakPoint]) -> list[Advice]:
     """Return how many of one run's modes live under its own and under the other's rates."""
     start: ModeReading | None = here.modes
     if start is None or not len(start) or counterfactuals.missing(here.rates) or counterfactuals.missing(there.rates):

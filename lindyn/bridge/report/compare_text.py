@@ -59,7 +59,7 @@ def _value(value: Any) -> str:
 
 def _line(row: ComparedRow) -> str:
     title = wording.clean(row.either.title)
-    title = title if len(title) <= LAW else wording.clean(wording.law(row.either.law))[:LAW]
+    title = title if len(title) <= LAW else wording.clean(wording.law(row.either))[:LAW]
     short = {SAME: "the same", ONE_SIDED: "one only"}.get(row.difference, row.difference)
     return f"  {title:<{LAW}} {_cell(row.first):<{CELL}} {_cell(row.second):<{CELL}} {short}"
 

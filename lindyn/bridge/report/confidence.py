@@ -7,6 +7,7 @@ meaning (alignment): "a guess".
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding, PredictorMap
 from lindyn.bridge.report.wording import law
@@ -21,8 +22,15 @@ WEAK = "; weak points: "
 FEWEST_LAWS = 3
 """Fewer laws than this that could be tested do not say whether the theory describes a run."""
 HARDLY = "can hardly be tested"
-FATE = "boundary"
-"""The finding that tells what the theory predicts; it holding or failing says nothing on the theory."""
+PREDICTION, FOUNDATION = "prediction", "foundation"
+
+
+@dataclass(frozen=True)
+class WeakPoint:
+    """What weakens a statement, in words; one that is `fatal` leaves a guess."""
+
+    words: str
+    fatal: bool = False
 
 
 def weak_points(
@@ -33,8 +41,8 @@ def weak_points(
     settings: Settings,
     samples: int,
     notes: Sequence[str] = (),
-) -> list[str]:
-    """Return in words what weakens any statement on what other rates would have done."""
+) -> list[WeakPoint]:
+    """Return what weakens any statement on what other rates would have done."""
     kind = maps[0].kind if maps else ""
     weak = [f"assumed: {words}" for words in (*rates.assumed, *notes)]
     loss = settings.get("method.loss")
@@ -51,20 +59,20 @@ def weak_points(
     if diagnosis is not None and samples < ENOUGH * len(diagnosis.s):
         few = f"{samples:,} samples for {len(diagnosis.s)} dimensions are few"
         weak.append(few if samples else "how many samples F was gathered from is not known")
-    weak += [f"{law(f.law)} fails" for f in theory_state(findings, kind)[2]]
-    return weak
+    failed = [WeakPoint(f"{law(f)} fails", f.role == FOUNDATION) for f in theory_state(findings, kind)[2]]
+    return [*map(WeakPoint, weak), *failed]
 
 
-def how_sure(weak: Sequence[str]) -> str:
+def how_sure(weak: Sequence[WeakPoint]) -> str:
     """Return "sure", "likely" or "a guess" for something with these weak points."""
-    if any(word.startswith("alignment") for word in weak) or len(weak) > 1:
+    if any(point.fatal for point in weak) or len(weak) > 1:
         return GUESS
     return LIKELY if weak else SURE
 
 
-def because(basis: str, weak: Sequence[str]) -> str:
+def because(basis: str, weak: Sequence[WeakPoint]) -> str:
     """Return what a statement rests on and what weakens it, in one sentence."""
-    return basis + (WEAK + "; ".join(weak) if weak else "; no weak point") + "."
+    return basis + (WEAK + "; ".join(point.words for point in weak) if weak else "; no weak point") + "."
 
 
 def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list[Finding], list[Finding]]:
@@ -77,7 +85,7 @@ def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list
         findings: all laws.
         kind: the predictor map whose findings count; laws without a predictor count always.
     """
-    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind) and f.law != FATE]
+    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind) and f.role != PREDICTION]
     laws = [f for f in laws if f.verdict != NOT_TESTABLE]
     held, failed = ([f for f in laws if f.verdict == verdict] for verdict in (HOLDS, FAILS))
     if not laws:

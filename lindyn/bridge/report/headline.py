@@ -7,12 +7,13 @@ import numpy as np
 
 from lindyn.bridge.records import NOT_TESTABLE, Curves, Finding
 from lindyn.bridge.report.confidence import theory_state
-from lindyn.bridge.report.wording import law
+from lindyn.bridge.report.wording import listed
 from lindyn.bridge.watch import diagnosis as alarms
 from lindyn.bridge.watch.diagnosis import Diagnosis
 
 FOLLOWS = 0.1
 """Relative error of s and of p up to which the simulator is said to follow a run."""
+ALARM = "alarm"  # role of the finding
 NEAR = "near"
 """The alarm's word where it cannot be told from "at risk" with these samples."""
 _HEADLINE = {
@@ -38,8 +39,7 @@ def headline(
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return f"{collapse}; no law of the theory could be tested."
-    named = ", ".join(dict.fromkeys(law(f.law) for f in failed))
-    missed = f" (not: {named})" if failed else ""
+    missed = f" (not: {', '.join(listed(failed, short=True))})" if failed else ""
     return f"{collapse}; {told(state, held, failed, over)}{missed}."
 
 
@@ -67,7 +67,7 @@ def alarm_of(findings: Sequence[Finding], diagnosis: Diagnosis | None) -> tuple[
 
     A network that is healthy by its numbers, with a limit of the alarm inside an interval, is "near".
     """
-    found = next((f for f in findings if f.law == "collapse" and math.isfinite(f.value)), None)
+    found = next((f for f in findings if f.role == ALARM and math.isfinite(f.value)), None)
     if diagnosis is not None:
         alarm, reason = diagnosis.alarm, diagnosis.reason
     elif found is not None:

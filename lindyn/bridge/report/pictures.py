@@ -94,7 +94,7 @@ def _spectra(reading: Any, known: int | None) -> Figure:
 def _slope(findings: Sequence[Finding]) -> SlopeFit | None:
     """Return the fit that the finding on the slope was made from, so that picture and table say the same."""
     for found in findings:
-        if found.law == "slope" and math.isfinite(found.value) and {"modes", "s_low", "s_high"} <= set(found.details):
+        if math.isfinite(found.value) and {"modes", "s_low", "s_high"} <= set(found.details):
             modes, low, high = (found.details[name] for name in ("modes", "s_low", "s_high"))
             return SlopeFit(found.value, found.low, found.high, int(modes), low, high, "fitted")
     return None

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import lindyn
+from lindyn.bridge.laws import LAWS
 from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.diagnosis import Diagnosis, SlopeFit
@@ -173,6 +174,9 @@ def _modes(entry: Mapping[str, Any]) -> ModeReading:
 
 
 def _finding(entry: Mapping[str, Any]) -> Finding:
+    law = LAWS.get(entry["law"])  # of a report that was written before findings said these themselves
+    told = {} if law is None else {"short": law.short, "role": law.role}
+    entry = {**told, **entry}
     numbers = {name: _number(entry[name]) for name in ("value", "low", "high")}
     return Finding(**{**entry, **numbers, "details": {k: _back(v) for k, v in entry["details"].items()}})
 

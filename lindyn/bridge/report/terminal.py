@@ -92,7 +92,7 @@ def _laws(answer: Validation, room: int) -> list[str]:
 
 def _quiet(found: Finding) -> str:
     """Return the name of a law without a verdict, with its number where it was measured."""
-    name = wording.clean(wording.law(found.law))
+    name = wording.clean(wording.law(found))
     return name if math.isnan(found.value) else f"{name} {wording.interval(found)}"
 
 

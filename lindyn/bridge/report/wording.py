@@ -16,12 +16,26 @@ GROUPS = {
 """Groups of findings in the order in which they are shown; others follow under their own name."""
 
 
-NAMES = {"psd": "no negative eigenvalues", "eq17": "Eq. 17", "eq17_pairs": "Eq. 17 in pairs", "rankme": "RankMe"}
+def law(found: Finding) -> str:
+    """Return the short name of a finding's law as people read it, with its scope."""
+    return _scoped(_short(found), [found.scope])
 
 
-def law(name: str) -> str:
-    """Return the short name of a law as people read it."""
-    return NAMES.get(name, name.replace("_", " "))
+def listed(findings: Iterable[Finding], short: bool = False) -> list[str]:
+    """Return the laws of findings in words, each statement once, with all scopes in which it was tested."""
+    scopes: dict[str, list[str]] = {}
+    for found in findings:
+        scopes.setdefault(_short(found) if short else found.statement, []).append(found.scope)
+    return [_scoped(name, each) for name, each in scopes.items()]
+
+
+def _short(found: Finding) -> str:
+    return found.short or found.law.replace("_", " ")
+
+
+def _scoped(name: str, scopes: Iterable[str]) -> str:
+    told = ", ".join(dict.fromkeys(scope for scope in scopes if scope))
+    return f"{name} ({told})" if told else name
 
 
 def clean(text: Any) -> str:

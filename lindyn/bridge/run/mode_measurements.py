@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.laws import loss_scale
 from lindyn.bridge.measure.measuring import ABOVE_NOISE
 from lindyn.bridge.records import ModeReading, Pieces
 from lindyn.bridge.run import flow
 from lindyn.bridge.run import start as beginnings
+from lindyn.bridge.run.description import describe
 from lindyn.bridge.settings import Rates
 
 ALIGNED = 0.5**0.5
@@ -70,7 +70,7 @@ def _reading(pieces: Pieces, measured: Any, rates: Rates, words: str) -> ModeRea
     start, notes = beginnings.start_of(pieces, measured, rates)
     found = flow.modes_of(start)
     known = measured.samples * found.s >= ABOVE_NOISE * found.s.sum()  # of the others u_j, p_j and x_j are not known
-    gain = loss_scale.gain(pieces.settings, start.F)
+    gain = describe(pieces.settings).loss.gain(start.F)
     with np.errstate(invalid="ignore"):
         values = (found.p, found.s / found.k, found.tau, gain * found.k * found.r, gain * found.k * (1 - found.r))
     p, s, tau, x, x_aug = (value[known] for value in values)

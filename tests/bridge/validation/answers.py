@@ -7,6 +7,7 @@ import numpy as np
 
 import lindyn as ld
 from lindyn.bridge import diagnose
+from lindyn.bridge.laws import LAWS
 from lindyn.bridge.records import Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.report import advice as advising
 from lindyn.bridge.report.headline import headline
@@ -36,6 +37,8 @@ def finding(law, verdict="holds", value=0.9, spread=0.02, group="theory", **more
         "reason": "against 1",
         "source": "Eq. 7",
     }
+    if law in LAWS:
+        texts |= {"short": LAWS[law].short, "role": LAWS[law].role}
     return Finding(**{"law": law, "value": value, "low": value - spread, "high": value + spread, "verdict": verdict,
                       "group": group, "source": "Eq. 7", **texts, **more})  # fmt: skip
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lindyn.bridge import laws
+from lindyn.bridge.laws import KnownRun
 from lindyn.bridge.measure import measuring
 from lindyn.bridge.measure.measuring import measure
 from lindyn.equations import modes
@@ -48,7 +49,7 @@ def truths(model, leading, shape, noise=0.0):
 def covered(model, source, predictor, noise=0.0, without=()):
     """Return by law whether its interval holds the truth; NaN where the law has no interval for want of samples."""
     measured = measure(source, predictor, linear(model.V), None)
-    found = laws.findings(measured, RATES)
+    found = laws.findings(measured, KnownRun(RATES))
     shape = measured.dim if measured.shape else measured.shape_modes
     wanted = {law: value for law, value in truths(model, measured.leading, shape, noise).items() if law not in without}
     return {law: holds(of(found, law), value) for law, value in wanted.items()}
@@ -129,10 +130,10 @@ def test_intervals_hold_the_truth_when_blocks_are_kept_in_a_basis(monkeypatch):
 def test_the_spread_of_normalised_features_is_covered():
     """std has no simple truth; a million draws of the same model stand for it."""
     model = Aligned.of(8, 0)
-    truth = of(laws.findings(measure(model.draw(1_000_000, 10**6)), RATES), "collapse").value
+    truth = of(laws.findings(measure(model.draw(1_000_000, 10**6)), KnownRun(RATES)), "collapse").value
 
     def one(seed):
-        finding = of(laws.findings(measure(model.draw(400, seed)), RATES), "collapse")
+        finding = of(laws.findings(measure(model.draw(400, seed)), KnownRun(RATES)), "collapse")
         return {"collapse": holds(finding, truth)}
 
     assert shares(200, one)["collapse"] >= 0.95

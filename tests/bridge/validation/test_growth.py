@@ -8,11 +8,11 @@ import pytest
 from lindyn import observables
 from lindyn.bridge import validate
 from lindyn.bridge.checkpoints import read_checkpoint
-from lindyn.bridge.laws import predictor_shape
-from lindyn.bridge.laws.growth import with_growth
+from lindyn.bridge.laws import LAWS, KnownRun, finding
 from lindyn.bridge.measure.measuring import measure
+from lindyn.bridge.measure.sampled import Sampled
 from tests.bridge.validation.originals import FIXTURES
-from tests.bridge.validation.synthetic import of
+from tests.bridge.validation.synthetic import RATES, of
 
 RUN = FIXTURES / "lindyn" / "linear"
 FILES = sorted(RUN.glob("*.ckpt"))
@@ -33,21 +33,25 @@ def test_growth_is_told_from_the_first_checkpoint_to_the_last(readings):
     assert f"at {found.details['first_at']} to" in found.reason and found.details["first_at"] == "step 0"
 
 
+def trace_of(last, first, where="step 0"):
+    """Return the finding on the trace at a checkpoint of a run that began with another."""
+    return finding(LAWS["trace"], last, KnownRun(RATES, first=first, first_at=where))
+
+
 def test_the_order_of_the_checkpoints_decides(readings):
     trace = [np.trace(pieces.predictor[0].weight.detach().numpy()) for pieces, _ in (readings[0], readings[-1])]
-    grows = trace[1] > trace[0]
-    there = with_growth(predictor_shape.findings(readings[-1][1]), readings)
-    back = with_growth(predictor_shape.findings(readings[0][1]), readings[::-1])
-    assert (of(there, "trace").verdict, of(back, "trace").verdict) == (
-        ("holds", "fails") if grows else ("fails", "holds")
-    )
+    (_, first), (_, last) = readings[0], readings[-1]
+    verdicts = trace_of(last, first).verdict, trace_of(first, last).verdict
+    assert verdicts == (("holds", "fails") if trace[1] > trace[0] else ("fails", "holds"))
 
 
 def test_one_checkpoint_other_maps_and_overlapping_intervals_decide_nothing(readings):
-    last = predictor_shape.findings(readings[-1][1])
-    assert with_growth(last, readings[-1:]) == last
-    other = tuple(replace(one, map_kind="least squares") for one in last)
-    assert of(with_growth(other, readings), "trace") is of(other, "trace")
-    wide = tuple(replace(one, low=-1e9, high=1e9) for one in last)
-    found = of(with_growth(wide, readings), "trace")
-    assert found.verdict == "not testable" and found.reason.startswith("The intervals overlap")
+    first, last = readings[0][1], readings[-1][1]
+    alone = trace_of(last, None, "")
+    assert alone.verdict == "not testable" and alone.reason.startswith("One checkpoint shows no growth")
+    other = replace(first, maps=(replace(first.main, kind="mean Jacobian"),))
+    assert trace_of(last, other).reason == alone.reason
+    assert trace_of(last, replace(first, maps=())).reason == alone.reason
+    wide = replace(first, shape={}, leading=3, readings={"trace": Sampled(np.array(1.0), np.linspace(-99, 99, 50), 5)})
+    found = trace_of(last, wide)
+    assert found.verdict == "not testable" and found.reason.startswith("The intervals overlap: it went from")

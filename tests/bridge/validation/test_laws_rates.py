@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from lindyn.bridge import laws
+from lindyn.bridge.laws import KnownRun
 from lindyn.bridge.laws.balance import balance_residual
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
@@ -24,7 +25,7 @@ def rates(**change):
 
 def findings(given=RATES, projector="V", source=None, W_p=None):
     heads = linear(MODEL.W_p if W_p is None else W_p), linear(MODEL.V) if projector == "V" else projector
-    return laws.findings(measure(MODEL.draw(4000, 0) if source is None else source, *heads), given)
+    return laws.findings(measure(MODEL.draw(4000, 0) if source is None else source, *heads), KnownRun(given))
 
 
 LOSSES = {
@@ -85,7 +86,7 @@ def test_balance_is_not_sought_across_a_norm():
     normed = nn.Sequential(linear(MODEL.V), nn.BatchNorm1d(8)).double().eval()
     assert "without BatchNorm" in of(findings(projector=normed), "balance").reason
     first = nn.Sequential(nn.BatchNorm1d(8), nn.Linear(8, 8)).double().eval()
-    found = laws.findings(measure(MODEL.draw(500, 0), first, linear(MODEL.V)), RATES)
+    found = laws.findings(measure(MODEL.draw(500, 0), first, linear(MODEL.V)), KnownRun(RATES))
     assert "does not start with a Linear layer" in of(found, "balance").reason
 
 
@@ -117,7 +118,7 @@ def test_eq_17_and_its_sharp_form_can_differ():
     """One mode against Eq. 17, but no pair: the tilt decays all the same."""
     s = np.array([4.0, 2.0, 0.8, 0.011])
     model = Aligned(rotation(4, 0), s, alpha_p=2.0, rho=0.9, tau=1.0)
-    found = laws.findings(measure(model.draw(60_000, 0), linear(model.W_p), linear(model.V)), RATES)
+    found = laws.findings(measure(model.draw(60_000, 0), linear(model.W_p), linear(model.V)), KnownRun(RATES))
     assert of(found, "eq17").verdict == FAILS and of(found, "eq17_pairs").verdict == HOLDS
     assert of(found, "eq17_pairs").details["pairs_below"] == 0
 

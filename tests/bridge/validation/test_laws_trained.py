@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lindyn.bridge import laws
+from lindyn.bridge.laws import KnownRun
 from lindyn.bridge.laws.balance import balance_residual
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
@@ -63,7 +64,7 @@ def answer(rates, states, data, at=-1, n=20_000):
     views = [base * roots[0] + each * roots[1] for each in own]
     W, W_p, W_a = (np.asarray(getattr(states, name))[at] for name in ("W", "W_p", "W_a"))
     source = Arrays(views[0] @ W.T, views[1] @ W.T, views[0] @ W_a.T)
-    return laws.findings(measure(source, linear(W_p), linear(W), linear(W_a)), rates)
+    return laws.findings(measure(source, linear(W_p), linear(W), linear(W_a)), KnownRun(rates))
 
 
 @pytest.fixture(scope="module")

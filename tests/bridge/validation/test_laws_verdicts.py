@@ -1,13 +1,14 @@
 """Verdicts: exactly aligned features uphold every law that they must, a random predictor breaks every one it can."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lindyn.bridge import laws
-from lindyn.bridge.laws.law_table import LAWS
-from lindyn.bridge.laws.verdicts import held
+from lindyn.bridge.laws import LAWS, KnownRun, by_limit
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.measure.sampled import Interval, Sampled
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, VERDICTS
@@ -21,7 +22,7 @@ NEVER = ("stable_rank", "trace", "effective_rank", "rankme")
 
 
 def found(source, predictor=None, projector=None, target=None, rates=RATES, **more):
-    return laws.findings(measure(source, predictor, projector, target, **more), rates)
+    return laws.findings(measure(source, predictor, projector, target, **more), KnownRun(rates))
 
 
 @pytest.fixture(scope="module")
@@ -155,17 +156,24 @@ def test_F_of_a_checkpoint_gives_verdicts_without_intervals():
     assert of(weights, "balance").verdict == HOLDS and of(weights, "alignment").verdict == NOT_TESTABLE
 
 
+def judged(law, interval, limit=None):
+    """Return the finding of a law of the table whose statistic came out as this interval."""
+    measured = measure(None, linear(MODEL.W_p))
+    one = replace(LAWS[law], needs=(), judge=lambda *_: by_limit(interval, limit=limit))
+    return laws.finding(one, measured, KnownRun(RATES))
+
+
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
     [(0.1, 0.4, HOLDS), (0.6, 0.7, FAILS), (0.4, 0.6, NOT_TESTABLE), (np.nan, np.nan, HOLDS)],
 )
 def test_the_whole_interval_decides(low, high, verdict):
     value = 0.3 if np.isnan(low) else (low + high) / 2
-    assert held("commutator", Interval(value, low, high, value)).verdict == verdict
+    assert judged("commutator", Interval(value, low, high, value)).verdict == verdict
     mirrored = {HOLDS: FAILS, FAILS: HOLDS}.get(verdict, verdict)
-    assert held("alignment", Interval(value, low, high, value), limit=0.5).verdict == mirrored
+    assert judged("alignment", Interval(value, low, high, value), limit=0.5).verdict == mirrored
 
 
 def test_a_number_that_has_no_value_is_not_tested():
     nothing = Sampled(np.array(np.nan), np.empty((0,)), 0).interval()
-    assert held("commutator", nothing).verdict == NOT_TESTABLE
+    assert judged("commutator", nothing).verdict == NOT_TESTABLE

@@ -1,6 +1,7 @@
 """`validate` from files to the answer: a run of `lindyn train`, other layouts, features, traces, wrong input."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 import lindyn.bridge
 from lindyn.bridge.checkpoints import inputs, read_checkpoint
 from lindyn.bridge.features import WEIGHTS_ONLY, calibrated, from_images
-from lindyn.bridge.laws import loss_scale
+from lindyn.bridge.laws import KnownRun, findings
 from lindyn.bridge.report import terminal
 from lindyn.bridge.run import mode_measurements
+from lindyn.bridge.run.description import describe
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import run_folder
 from lindyn.bridge.validation import validate
@@ -229,11 +231,11 @@ def test_a_loss_of_directions_moves_as_the_squared_distance_over_tr_F(of_run):
     )  # fmt: skip
     rates = Rates(1.0, 0.01, 1e-3, 1e-3, 0.1, "ema")
     plain, scaled = (
-        {f.law: f for f in loss_scale.findings_of(measured, rates, Settings.of({"method.loss": loss}, "here"))}
-        for loss in ("l2", "cosine")
+        {f.law: f for f in findings(measured, KnownRun.of(replace(describe(settings), rates=rates), measured))}
+        for settings in (Settings.of({"method.loss": loss}, "here") for loss in ("l2", "cosine"))
     )
     trace = float(np.trace(measured.F))
-    assert trace > 1.5 and loss_scale.gain(Settings(), measured.F) == pytest.approx(1 / trace)
+    assert trace > 1.5 and describe(Settings()).loss.gain(measured.F) == pytest.approx(1 / trace)
     edges = [found["boundary"].details for found in (plain, scaled)]
     critical = edges[0]["eta_critical"]
     assert np.array_equal(critical, edges[1]["eta_critical"])
