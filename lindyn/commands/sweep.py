@@ -115,7 +115,7 @@ def _sweep(given: dict[str, Any], settings: dict[str, Any], out: Path, scheduler
     if scheduler is None:
         ds = lindyn.sweep(**given, **settings, store=store)
     else:
-        from lindyn.sweeps.cluster import connect
+        from lindyn.sweeps.execution import connect
 
         with connect(scheduler) as client:
             ds = lindyn.sweep(**given, **settings, store=store, client=client)

@@ -65,6 +65,11 @@ def added() -> tuple[dict[str, type[Flow]], tuple[str, ...]]:
     return {name: flow for name, flow in table.values() if flow is not None}, notes
 
 
+def is_own(flow: type[Flow]) -> bool:
+    """Return whether a flow class is one of lindyn's."""
+    return (flow.__module__, flow.__name__) in OWN.values()
+
+
 def _own(name: str) -> type[Flow]:
     module, own = OWN[name]
     return getattr(importlib.import_module(module), own)  # type: ignore[no-any-return]

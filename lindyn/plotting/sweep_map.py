@@ -12,8 +12,7 @@ from matplotlib.patches import Patch
 
 from lindyn.plotting import style
 from lindyn.sweeps.axes import PARAMETERS
-from lindyn.sweeps.boundaries import BOX, CRITICAL, FROZEN, P_MINUS, fields
-from lindyn.sweeps.outcome import OUTCOMES
+from lindyn.sweeps.outcome import BOX, CRITICAL, FROZEN, OUTCOMES, P_MINUS, fields
 
 COLOURS = ("#3a2f4f", "#f2d9a0", "#d08a4e", "#9fb4c0", "#e8e8e8")  # dark to light in grey: collapsed first, alive last
 WORDS = {"collapsed": "collapsed", "alive": "alive", "not_growing": "alive, not growing", "undecided": "undecided",

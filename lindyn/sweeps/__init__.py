@@ -1,11 +1,11 @@
 """Sweeps: what becomes of a mode, or of small matrices, over a grid of parameters; in memory, in a store, on a cluster.
 
-axes         the table of parameters; a number, a range or a practice as an axis
-grid         every combination, cut into blocks
-outcome      what became of a mode, by theory
-plan         what is computed, with names, units and configuration
-mode_plan    single modes by the lane kernel or JAX; modes_sweep: `lindyn.sweep`
-matrix_plan  small matrices with seeds; matrices_sweep: `lindyn.sweep_matrices`
-store        the zarr store: block by block, each whole or not
-run          block by block, here or (cluster) on dask.distributed
+axes            the table of parameters; a number, a range or a practice as an axis; every combination, cut into blocks
+outcome         what became of a mode, by theory, and theory's boundaries
+plan            what is computed, with names, units and configuration
+modes_sweep     `lindyn.sweep`: single modes by the lane kernel or JAX
+matrices_sweep  `lindyn.sweep_matrices`: small matrices with seeds
+store           the zarr store: block by block, each whole or not
+execution       block by block, here or on dask.distributed
+sweep_text      what a sweep says, in words
 """

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import lindyn
-from lindyn.sweeps.grid import Grid
+from lindyn.sweeps.axes import Grid
 
 INITIAL = {"p": "p0", "s": "s0", "tau": "tau0"}  # fixed initial values are named like their axes would be
 

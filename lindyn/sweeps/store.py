@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _files
-from lindyn.sweeps.grid import Block
+from lindyn.sweeps.axes import Block
 from lindyn.sweeps.plan import Plan, attributes, clash, configuration, row_bytes
 
 MARKS = ".blocks"

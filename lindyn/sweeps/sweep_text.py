@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.solve.lanes import EVENTS
-from lindyn.sweeps.boundaries import CRITICAL, FROZEN, fields
-from lindyn.sweeps.outcome import ALIVE, COLLAPSED, FAILED, NOT_GROWING, OUTCOMES, UNDECIDED
+from lindyn.sweeps.outcome import ALIVE, COLLAPSED, CRITICAL, FAILED, FROZEN, NOT_GROWING, OUTCOMES, UNDECIDED, fields
 
 AT_ONCE = 1 << 24  # points of the result looked at together
 NAMES = {

@@ -8,7 +8,7 @@ import numpy as np
 from lindyn import observables
 from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
-from lindyn.verification import at_rest, common, critical, integrals, matrix_checks, reduced_systems
+from lindyn.verification import at_rest, critical, integrals, matrix_checks, record
 from lindyn.verification.record import VerificationRow
 
 MATRIX = (WeightFlow, GramFlow, CorrelationFlow)
@@ -35,19 +35,19 @@ class Check:
 def _balance_applies(kinds: tuple[type, ...], allowed: tuple[str, ...]) -> Callable[[Trajectory], str]:
     def applies(traj: Trajectory) -> str:
         flow, hp = traj.flow, traj.flow.hp
-        return common.first(
+        return record.first(
             (not isinstance(flow, kinds), f"it speaks of {' or '.join(kind.__name__ for kind in kinds)}"),
             (not hp.equal_decays, "it needs eta_p = eta_s"),
             (hp.alpha_p == 0, "it needs alpha_p > 0"),
-            (common.predictor(flow) not in allowed, f"the predictor is {common.predictor(flow)}"),
-            (not common.stopped(flow), "it needs stop-gradient"),
+            (record.predictor(flow) not in allowed, f"the predictor is {record.predictor(flow)}"),
+            (not record.stopped(flow), "it needs stop-gradient"),
         )
 
     return applies
 
 
 def _balance(name: str, title: str) -> Callable[[Trajectory], VerificationRow]:
-    return lambda traj: common.identity(name, title, observables.balance_residual(traj), common.tolerance(traj))
+    return lambda traj: record.identity(name, title, observables.balance_residual(traj), record.tolerance(traj))
 
 
 def _trace_balance(traj: Trajectory) -> VerificationRow:
@@ -56,17 +56,17 @@ def _trace_balance(traj: Trajectory) -> VerificationRow:
     parts = np.trace(F, axis1=-2, axis2=-1), np.sum(W_p**2, axis=(-2, -1)) / hp.alpha_p
     value = parts[0] - parts[1]
     left = np.abs(value - np.exp(-2 * hp.eta * (traj.ts - traj.ts[0])) * value[0])
-    return common.identity(
+    return record.identity(
         "beyond.symmetrised_balance",
         "trace of the balance",
         left / np.maximum(sum(parts), 1e-300),
-        common.tolerance(traj),
+        record.tolerance(traj),
     )
 
 
 def _proportional_applies(traj: Trajectory) -> str:
     flow = traj.flow
-    return common.first(
+    return record.first(
         (not isinstance(flow, WeightFlow | GramFlow), "the flow has Assumption 1 built in"),
         (flow.target == "online", "W_a = W"),
     )
@@ -92,7 +92,7 @@ def _curriculum_applies(traj: Trajectory) -> str:
     flow = traj.flow
     if not isinstance(flow, ModeFlow | ParabolaFlow):
         return "it speaks of modes with tau"
-    return common.first(
+    return record.first(
         (getattr(flow, "tau", "") != "dynamic" or flow.target != "ema", "tau is held"),
         (bool(np.any(np.asarray(traj.states.tau[0]) != 0)), "it starts from tau(0) = 0"),
     )
@@ -106,16 +106,16 @@ def _curriculum(traj: Trajectory) -> VerificationRow:
     premise = np.concatenate([np.zeros((1, size.shape[1]), bool), ~np.logical_or.accumulate(falls, axis=0)])
     bound = 1 - np.exp(-float(traj.flow.hp.beta) * (traj.ts - traj.ts[0]))[:, None]
     over = np.where(premise, np.maximum(tau - bound, 0.0), 0.0).max(axis=1)
-    return common.identity(
+    return record.identity(
         "tian.tau_bounds", "tau <= 1 - exp(-beta t) while nothing shrinks", over, 1e-7, premise.any(axis=1)
     )
 
 
 def _pairs_applies(traj: Trajectory) -> str:
-    return common.first(
+    return record.first(
         (not isinstance(traj.flow, ModeFlow), "it speaks of decoupled modes"),
-        common.by_rule(traj.flow),
-        (not common.stopped(traj.flow), "it needs stop-gradient"),
+        record.by_rule(traj.flow),
+        (not record.stopped(traj.flow), "it needs stop-gradient"),
     )
 
 
@@ -182,6 +182,6 @@ CHECKS: tuple[Check, ...] = (
     Check("tian.eq_17_pairs", "Eq. 17, pair by pair", _pairs_applies, _pairs),
     Check("tian.fixed_points", "where it rests", at_rest.fixed_points_apply, at_rest.fixed_points_at_rest),
     Check("tian.fixed_point_manifold", "where it rests at eta = 0", at_rest.manifold_applies, at_rest.manifold),
-    Check("tian.reduction_gram", "the exact isotropic reduction", reduced_systems.gram_applies, reduced_systems.gram),
-    Check("tian.reduction_12", "the closure on (W_p, F)", reduced_systems.gram_applies, reduced_systems.pair),
+    Check("tian.reduction_gram", "the exact isotropic reduction", integrals.gram_applies, integrals.gram),
+    Check("tian.reduction_12", "the closure on (W_p, F)", integrals.gram_applies, integrals.pair),
 )

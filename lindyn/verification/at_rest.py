@@ -7,7 +7,7 @@ import numpy as np
 from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
 from lindyn.theory import fixed_points
-from lindyn.verification import common
+from lindyn.verification import record
 from lindyn.verification.record import VerificationRow
 
 STILL = 1e-8  # relative change over the last tenth of the run up to which it is at rest
@@ -44,14 +44,14 @@ def _at_end(
 def fixed_points_apply(traj: Trajectory) -> str:
     """Return why the fixed points of the modes do not apply, or an empty string."""
     flow: Any = traj.flow
-    return common.first(
+    return record.first(
         (
             not isinstance(flow, ModeFlow | WeightFlow | GramFlow | CorrelationFlow),
             "it speaks of modes and matrix flows",
         ),
-        (not common.stopped(flow), "it needs stop-gradient"),
-        (common.predictor(flow) == "identity", "it needs a predictor"),
-        common.by_rule(flow),
+        (not record.stopped(flow), "it needs stop-gradient"),
+        (record.predictor(flow) == "identity", "it needs a predictor"),
+        record.by_rule(flow),
         (getattr(flow, "target", "") == "frozen", "the target is frozen"),
         (getattr(flow, "target", "") == "ema" and float(flow.hp.beta) == 0, "the target stands still (beta = 0)"),
         (float(flow.hp.eta_s) == 0 or float(flow.hp.eta_p) == 0, "it needs eta > 0"),
@@ -135,11 +135,11 @@ def _directions(W: np.ndarray, data: Any) -> tuple[Any, Any, Any, float]:
 def manifold_applies(traj: Trajectory) -> str:
     """Return why Appendix D's fixed-point condition does not apply, or an empty string."""
     flow: Any = traj.flow
-    return common.first(
+    return record.first(
         (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
         (float(flow.hp.eta_s) != 0 or float(flow.hp.eta_p) != 0, "it speaks of eta = 0"),
-        (not common.stopped(flow), "it needs stop-gradient"),
-        (common.predictor(flow) != "trained", f"the predictor is {common.predictor(flow)}"),
+        (not record.stopped(flow), "it needs stop-gradient"),
+        (record.predictor(flow) != "trained", f"the predictor is {record.predictor(flow)}"),
         (getattr(flow, "target", "") == "frozen", "the target is frozen"),
         (getattr(flow, "target", "") == "ema" and float(flow.hp.beta) == 0, "the target stands still (beta = 0)"),
     )

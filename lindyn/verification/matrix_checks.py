@@ -6,17 +6,17 @@ from lindyn import observables
 from lindyn.equations import matrices
 from lindyn.flows import CorrelationFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
-from lindyn.verification import common
-from lindyn.verification.bounds import against_bound
+from lindyn.verification import record
+from lindyn.verification.critical import against_bound
 from lindyn.verification.record import VerificationRow
 
 
 def theorem_2_applies(traj: Trajectory) -> str:
     """Return why Theorem 2 does not apply, or an empty string."""
     flow = traj.flow
-    return common.first(
+    return record.first(
         (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
-        (common.stopped(flow), "it needs the gradient through both branches"),
+        (record.stopped(flow), "it needs the gradient through both branches"),
     )
 
 
@@ -31,9 +31,9 @@ def theorem_2(traj: Trajectory) -> VerificationRow:
 def no_predictor_applies(traj: Trajectory) -> str:
     """Return why the no-predictor remark does not apply, or an empty string."""
     flow = traj.flow
-    return common.first(
+    return record.first(
         (not isinstance(flow, WeightFlow), "it speaks of the full flow"),
-        (common.predictor(flow) != "identity", f"the predictor is {common.predictor(flow)}"),
+        (record.predictor(flow) != "identity", f"the predictor is {record.predictor(flow)}"),
         (flow.target != "online", f"the target is {flow.target}"),
     )
 
@@ -52,10 +52,10 @@ def no_predictor(traj: Trajectory) -> VerificationRow:
 def theorem_3_applies(traj: Trajectory) -> str:
     """Return why Theorem 3 does not apply, or an empty string."""
     flow = traj.flow
-    return common.first(
+    return record.first(
         (not isinstance(flow, CorrelationFlow), "it speaks of the (W_p, F) flow under Assumptions 1 + 2 + 3"),
-        (common.predictor(flow) != "symmetrised", f"the predictor is {common.predictor(flow)}, not symmetrised"),
-        (not common.stopped(flow), "it needs stop-gradient"),
+        (record.predictor(flow) != "symmetrised", f"the predictor is {record.predictor(flow)}, not symmetrised"),
+        (not record.stopped(flow), "it needs stop-gradient"),
     )
 
 
@@ -108,7 +108,7 @@ def commutator_identity(traj: Trajectory) -> VerificationRow:
     right = -(L @ K + K @ L)
     norm = lambda M: np.linalg.norm(M, axis=(-2, -1))  # noqa: E731
     scale = norm(dF) * norm(W_p) + norm(F) * norm(dW_p) + norm(L) * norm(K)
-    return common.identity(
+    return record.identity(
         "tian.theorem_3 (identity)",
         "d[F, W_p]/dt = -(L K + K L)",
         norm(moved - right) / np.maximum(scale, 1e-300),
