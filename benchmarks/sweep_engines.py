@@ -66,7 +66,7 @@ class SolverSettings(ctypes.Structure):
 def in_c(rtol: float, lanes: int, extra: tuple[str, ...] = ()) -> Solve:
     from lindyn.solve.lanes import block
     from lindyn.solve.lanes.api import available_cores, split
-    from lindyn.solve.lanes.thresholds import escape_level
+    from lindyn.solve.lanes.problem import escape_level
 
     library = Path(tempfile.mkdtemp()) / "lanes.so"
     subprocess.run(["cc", *C_FLAGS, *extra, str(Path(__file__).with_name("lanes.c")), "-o", str(library)], check=True)

@@ -1,4 +1,4 @@
-"""`verify`: every statement against one run, lindyn's own or made elsewhere (arrays W, W_p, W_a over time in an .npz)."""
+"""`verify`: every statement against one run, lindyn's own or made elsewhere (arrays over time in an .npz)."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lindyn.equations import modes, target
-from lindyn.solve.lanes import compiled, kernel, layout, methods, tableaux
+from lindyn.solve.lanes import compiled, kernel, layout, methods
 
 
 def test_the_compiled_equations_are_those_of_the_library():
@@ -60,10 +60,10 @@ def test_importing_the_package_loads_neither_numba_nor_jax():
 def test_dop853_is_scipys():
     from scipy.integrate._ivp import dop853_coefficients as scipys
 
-    for ours, theirs in zip(tableaux.DOP853_A, scipys.A[1:12], strict=True):
+    for ours, theirs in zip(methods.DOP853_A, scipys.A[1:12], strict=True):
         np.testing.assert_array_equal(ours, theirs[theirs != 0])
     for ours, theirs in (("B", scipys.B), ("E5", scipys.E5), ("E3", scipys.E3)):
-        np.testing.assert_array_equal(getattr(tableaux, f"DOP853_{ours}"), theirs[theirs != 0])
+        np.testing.assert_array_equal(getattr(methods, f"DOP853_{ours}"), theirs[theirs != 0])
 
 
 @pytest.mark.parametrize(("make", "order"), [(methods.make_dop853, 8), (methods.make_rodas5p, 5)])

@@ -7,8 +7,8 @@ from scipy.optimize import brentq
 from lindyn.equations import modes
 from lindyn.solve.lanes import EVENTS, STATUSES, methods, solve_lanes
 from lindyn.solve.lanes.compiled import inlined
-from lindyn.solve.lanes.events import make_crossing
-from lindyn.solve.lanes.thresholds import escape_level
+from lindyn.solve.lanes.kernel import make_crossing
+from lindyn.solve.lanes.problem import escape_level
 from lindyn.theory.stationary_points import fixed_points
 
 from .grids import random_lanes, reference

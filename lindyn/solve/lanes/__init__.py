@@ -1,16 +1,12 @@
 """Lanes: one mode (p, s, tau) each, integrated by the million on the CPU (numba) or with JAX (GPU, gradients).
 
     api          solve_lanes -> LaneResult: checks, chunks, threads
-    problem      what both engines are asked and answer, with the checks
+    problem      what both engines are asked and answer, with the checks; what counts as escape and collapse
     jax_engine   solve_lanes of the same signature in JAX, and the derivatives of the outcome
-    jax_block    its masked loop
     methods      one step of DOP853 and of Rodas5P, plain arithmetic shared by both engines
-    tableaux     their coefficients
-    thresholds   what counts as escape and collapse
-    kernel       a chunk of lanes from start to end
+    kernel       a chunk of lanes from start to end, with the rare path: crossings, dips of K, underflow
     block        one step of sixteen lanes, vectorised
     sign_change  lanes in which w changes sign and tau has a pole, in (p, w, a)
-    events       the rare path: crossings, dips of K, underflow
     compiled     numba flags, the equations as numba functions, the disk cache
     layout       rows of the work arrays
 
@@ -23,7 +19,7 @@ _HOME = {
     "solve_lanes": "lindyn.solve.lanes.api",
     "LaneResult": "lindyn.solve.lanes.api",
     "STATUSES": "lindyn.solve.lanes.layout",
-    "EVENTS": "lindyn.solve.lanes.thresholds",
+    "EVENTS": "lindyn.solve.lanes.problem",
 }
 
 __all__ = list(_HOME)

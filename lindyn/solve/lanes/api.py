@@ -13,8 +13,7 @@ from lindyn import _checks
 from lindyn.solve.lanes import layout, problem, sign_change
 from lindyn.solve.lanes.block import log2_bits
 from lindyn.solve.lanes.kernel import build
-from lindyn.solve.lanes.problem import LaneProblem, LaneResult
-from lindyn.solve.lanes.thresholds import STIFF_REACH
+from lindyn.solve.lanes.problem import STIFF_REACH, LaneProblem, LaneResult
 
 CHUNK = 4096  # lanes a thread takes at a time, at most: 1 MB of work space
 LEAST = 64  # lanes, at least: the places of a block empty out at the end of a chunk

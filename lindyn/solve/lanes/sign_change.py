@@ -14,10 +14,9 @@ import numpy as np
 from lindyn.equations import modes
 from lindyn.solve.lanes import layout as at
 from lindyn.solve.lanes.compiled import EQUATIONS, compile_kernel, inlined
-from lindyn.solve.lanes.events import make_crossing
+from lindyn.solve.lanes.kernel import make_crossing
 from lindyn.solve.lanes.methods import make_alignment, make_dop853
-from lindyn.solve.lanes.problem import CONSTANTS, STATE, LaneProblem, LaneResult
-from lindyn.solve.lanes.thresholds import COLLAPSED_SHARE, FIRST_STEP
+from lindyn.solve.lanes.problem import COLLAPSED_SHARE, CONSTANTS, FIRST_STEP, STATE, LaneProblem, LaneResult
 
 ROWS = (at.P, at.S, at.TAU, at.ALPHA_P, at.BETA, at.ETA_P, at.ETA_S, at.X, at.X_AUG)
 GROW, SHRINK, SAFETY = 6.0, 0.2, 0.95
