@@ -60,7 +60,8 @@ def build(given: dict[str, Any]) -> tuple[Flow, State]:
     Raises:
         ValueError: values out of range or that do not fit together.
     """
-    arrays = {name: read_array(given[name]) for name in ("X", "X_aug_file") if given[name] is not None}
+    files = [given[name] for name in ("X", "X_aug_file")]
+    arrays = {} if None in files else dict(zip(("X", "X_aug_file"), map(read_array, files), strict=True))
     return registry.flow_class(given["system"]).from_settings({**given, **arrays})
 
 

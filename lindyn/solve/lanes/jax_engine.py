@@ -2,8 +2,8 @@
 
 Steps, equations and tolerance are those of the lane kernel (`methods`, `lindyn.equations`), in a masked loop in which
 each lane has its own time and step. On a CPU the kernel of `api` is an order of magnitude faster. Lanes with beta t1 >
-`STIFF_REACH` take the L-stable method; others are not reviewed on the way, so a lane that is stiff for another reason is
-slow, and right.
+`STIFF_REACH` take the L-stable method; others are not reviewed on the way, so a lane that is stiff for another reason
+is slow, and right.
 
 Derivatives are those of the computed map at its accepted steps (step sizes are not differentiated), carried forward
 beside the states, so memory does not grow with time; reverse mode (`jax.grad`) contracts them.
