@@ -62,15 +62,12 @@ BRIDGE_LEVEL = {room: level for level, rooms in enumerate(BRIDGE_FLOORS) for roo
 MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
 CROWDED = {"proofs": 25}  # folders that are still above MOST_FILES
 CIRCLES = {
-    ("bridge.run.training_report", "bridge.run.training_theory", "bridge.training.trainer"),
     ("bridge.training.image_batches", "bridge.training.photos"),
 }
 UPWARD = {
     ("bridge.settings", "bridge.training.sections"),
     ("bridge.records", "bridge.watch.diagnosis"),
     ("bridge.report.compare", "bridge.validation"),
-    ("bridge.run.mode_measurements", "bridge.measure.measuring"),
-    ("bridge.training.trainer", "bridge.run.training_report"),
 }
 
 

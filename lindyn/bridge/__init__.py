@@ -26,7 +26,7 @@ _HOME = {
     "validate": "lindyn.bridge.validation",
     "read_report": "lindyn.bridge.report.schema",
     "compare": "lindyn.bridge.report.compare",
-    "train": "lindyn.bridge.training.trainer",
+    "train": "lindyn.bridge.run.training_theory",
     "Run": "lindyn.bridge.training.trainer",
     "TrainConfig": "lindyn.bridge.training.config",
     "ClosedFormPredictor": "lindyn.bridge.layers.closed_form_predictor",

@@ -14,6 +14,8 @@ from lindyn.bridge.watch.diagnosis import Diagnosis
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable"
 VERDICTS = (HOLDS, FAILS, NOT_TESTABLE)
+ABOVE_NOISE = 10.0
+"""A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
 MOST_MODES = 512  # modes kept of a reading, the largest s first
 
 

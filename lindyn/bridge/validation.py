@@ -13,14 +13,14 @@ from lindyn.bridge.features import checkpoint_features, feature_arrays
 from lindyn.bridge.features.checkpoint_features import Request
 from lindyn.bridge.features.image_views import AUTO
 from lindyn.bridge.laws import KnownRun, findings, known_laws
+from lindyn.bridge.layers import stacks
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
-from lindyn.bridge.records import Curves, Pieces, Validation
+from lindyn.bridge.records import Curves, ModeReading, Pieces, Validation
 from lindyn.bridge.report import advice as advising
 from lindyn.bridge.report.headline import headline
-from lindyn.bridge.run import curves, linear_network, mode_measurements, trace_run
-from lindyn.bridge.run.description import describe
-from lindyn.bridge.run.rates import rates_of
-from lindyn.bridge.settings import Rates, Settings
+from lindyn.bridge.run import counterfactuals, curves
+from lindyn.bridge.run.description import RunDescription, describe
+from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config_text import full_name
 from lindyn.bridge.validation_stages import Stages
 
@@ -127,8 +127,8 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, features: list[Any],
         measured = measure(
             source,
             pieces.predictor,
-            linear_network.last_stack(pieces.backbone, pieces.projector),
-            linear_network.last_stack(pieces.target_backbone, pieces.target_projector),
+            stacks.last_stack(pieces.backbone, pieces.projector),
+            stacks.last_stack(pieces.target_backbone, pieces.target_projector),
             stages.tell,
             request.seed,
             F=pieces.F,
@@ -136,10 +136,11 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, features: list[Any],
         readings = _lightened(_in_order([*readings, (pieces, measured)]))
     pieces, measured = readings[-1]
     pieces = validation_request.unfinished(pieces, given.run)
-    rates = rates_of(pieces.settings)
-    over = _over_training(given, readings, rates, notes)
+    run = describe(pieces.settings)
+    over = _over_training(given, readings, run, notes)
     pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
-    return _answer(pieces, rates, measured, words, over, mode_measurements.of(readings, rates), readings)
+    modes = counterfactuals.modes_of_run(readings, run)
+    return _answer(pieces, run, measured, words, over, modes, readings)
 
 
 def _of_features(features: Any, request: Request, stages: Stages) -> Validation:
@@ -148,7 +149,7 @@ def _of_features(features: Any, request: Request, stages: Stages) -> Validation:
     source = feature_arrays.given(features)
     pieces = feature_arrays.pieces_of_features(features, request.settings)
     measured = measure(source, pieces.predictor, progress=stages.tell, seed=request.seed)
-    return _answer(pieces, rates_of(pieces.settings), measured, source.description, None, None)
+    return _answer(pieces, describe(pieces.settings), measured, source.description, None, None)
 
 
 def _in_order(readings: list[tuple[Pieces, MeasuredNetwork]]) -> list[tuple[Pieces, MeasuredNetwork]]:
@@ -161,7 +162,7 @@ def _in_order(readings: list[tuple[Pieces, MeasuredNetwork]]) -> list[tuple[Piec
 
 def _lightened(readings: list[tuple[Pieces, MeasuredNetwork]]) -> list[tuple[Pieces, MeasuredNetwork]]:
     """Return the readings without what only the first, the first aligned and the last are asked for."""
-    kept = {0, len(readings) - 1, mode_measurements.first_aligned(readings)}
+    kept = {0, len(readings) - 1, counterfactuals.first_aligned(readings)}
     return [
         (_without_networks(pieces), replace(measured, X=None, X_aug=None, readings={}, last=None, last_target=None))
         if place not in kept
@@ -176,20 +177,20 @@ def _without_networks(pieces: Pieces) -> Pieces:
 
 
 def _over_training(
-    given: inputs.Inputs, readings: Sequence[tuple[Pieces, MeasuredNetwork]], rates: Rates, notes: list[str]
+    given: inputs.Inputs, readings: Sequence[tuple[Pieces, MeasuredNetwork]], run: RunDescription, notes: list[str]
 ) -> Curves | None:
     """Return the curves: by checkpoints where there are enough with features, else by a trace that has more."""
     whole = [(pieces, measured) for pieces, measured in readings if measured.F is not None]
-    trace, settings = given.trace, readings[-1][0].settings
-    if trace is not None and len(whole) < FEW and trace_run.length(trace) > len(whole):
+    trace = given.trace
+    if trace is not None and len(whole) < FEW and curves.length(trace) > len(whole):
         first = whole[0] if whole and whole[0][0].step == 0 else None
-        found = _tried(lambda: curves.from_trace(trace, rates, settings, first), notes)
+        found = _tried(lambda: curves.from_trace(trace, run, first), notes)
         if found is not None:
             return found
     if len(whole) < 2:
         return None
-    over = curves.from_checkpoints(whole, rates)
-    return over if given.run is None else linear_network.with_own_theory(over, given.run.parent)
+    over = curves.from_checkpoints(whole, run)
+    return over if given.run is None else curves.with_own_theory(over, given.run.parent)
 
 
 def _tried(make: Callable[[], Curves], notes: list[str]) -> Curves | None:
@@ -206,35 +207,35 @@ def _of_trace(given: inputs.Inputs, request: Request) -> Validation:
     assert given.trace is not None
     settings = request.settings
     if given.run is not None:
-        settings = settings.over(trace_run.settings_of(given.run))
-    rates = rates_of(settings)
-    diagnosis, samples, step = trace_run.last_reading(given.trace)
-    over = curves.from_trace(given.trace, rates, settings)
-    pieces = trace_run.pieces_of(given.title, step, settings)
+        settings = settings.over(curves.settings_beside(given.run))
+    run = describe(settings)
+    diagnosis, samples, step = curves.last_reading(given.trace)
+    over = curves.from_trace(given.trace, run)
+    pieces = curves.pieces_of(given.title, step, settings)
     return Validation(
-        pieces, rates, f"the readings in {given.trace.name}", samples, (), diagnosis, (), over,
-        advising.advise((), rates, diagnosis, (), settings, None, samples), headline((), diagnosis),
+        pieces, run.rates, f"the readings in {given.trace.name}", samples, (), diagnosis, (), over,
+        advising.advise((), run.rates, diagnosis, (), settings, None, samples), headline((), diagnosis),
     )  # fmt: skip
 
 
 def _answer(
     pieces: Pieces,
-    rates: Rates,
+    run: RunDescription,
     measured: MeasuredNetwork,
     words: str,
     over: Curves | None,
-    modes: Any,
+    modes: ModeReading | None,
     readings: Sequence[tuple[Pieces, MeasuredNetwork]] = (),
 ) -> Validation:
     notes = tuple(note for note in known_laws()[1] if note not in pieces.notes)
     pieces = replace(pieces, notes=(*pieces.notes, *notes))
     first = {"first": readings[0][1], "first_at": _place(readings[0][0])} if len(readings) > 1 else {}
-    found = findings(measured, KnownRun.of(describe(pieces.settings), measured, **first))
+    found = findings(measured, KnownRun.of(run, measured, **first))
     kind = measured.maps[0].kind if measured.maps else ""
     diagnosis, samples = measured.diagnosis, measured.samples
     return Validation(
-        pieces, rates, words, samples, measured.maps, diagnosis, found, over,
-        advising.advise(found, rates, diagnosis, measured.maps, pieces.settings, modes, samples, over),
+        pieces, run.rates, words, samples, measured.maps, diagnosis, found, over,
+        advising.advise(found, run.rates, diagnosis, measured.maps, pieces.settings, modes, samples, over),
         headline(found, diagnosis, kind, over), modes,
     )  # fmt: skip
 

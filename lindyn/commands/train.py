@@ -63,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     if len(files) > 1:
         raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
     config = TrainConfig.read(files[0] if files else None, [word for word in args.words if "=" in word])
+    from lindyn.bridge.run.training_theory import train
     from lindyn.bridge.training.callbacks import TrainingStopped
-    from lindyn.bridge.training.trainer import train
 
     try:
         done = train(config, resume=args.resume, overwrite=args.overwrite)

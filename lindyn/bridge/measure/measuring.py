@@ -8,20 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from lindyn._progress import Progress
-from lindyn.bridge.checkpoints import stacks
+from lindyn.bridge.layers import stacks
 from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.measure import predictor_maps
 from lindyn.bridge.measure.bootstrap import FEWEST, BlockSums, Frame, Means, all_readings, chunks, readings
 from lindyn.bridge.measure.map_shape import shape_of
 from lindyn.bridge.measure.sampled import Sampled
-from lindyn.bridge.records import FeatureSource, PredictorMap
+from lindyn.bridge.records import ABOVE_NOISE, FeatureSource, PredictorMap
 from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, Diagnosis, diagnose
 from lindyn.moments import ViewSums
 
 MODES = 256
 """Up to so many leading directions are kept per block of samples; with d <= MODES nothing is left out."""
-ABOVE_NOISE = 10.0
-"""A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
 SHAPE_MODES = 64
 """An estimated W_p is looked at in so many leading modes at most: elsewhere it is noise."""
 TINY = float(np.finfo(float).tiny)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.checkpoints import stacks
+from lindyn.bridge.layers import stacks
 from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.records import PredictorMap
 from lindyn.bridge.watch import find_predictor

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.run import training_theory
+from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.training import target_network
+from lindyn.bridge.training import optimiser, target_network
 from lindyn.bridge.training.config import TrainConfig
 
 PIECES = 64
@@ -62,7 +62,7 @@ def clock(steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float 
         notes.append("the last reading is taken for the end of the run")
     if warmup and not per_epoch:
         notes.append("the warm-up is left out, since steps per epoch are not known")
-    taken = training_theory.shares_taken(schedule, round(warmup * (per_epoch or 0)), total)
+    taken = shares_taken(schedule, round(warmup * (per_epoch or 0)), total)
     moving = schedule != "constant" or warmup or settings.get("method.ema_schedule", "constant") != "constant"
     grid = _finer(steps) if moving and rates.beta else steps
     ts = (rates.step_time or 0.0) * taken[grid]
@@ -86,4 +86,31 @@ def _betas(steps: np.ndarray, spans: np.ndarray, rates: Rates, settings: Setting
         config = TrainConfig.of({"method.ema": 1 - first, "method.ema_schedule": settings.get("method.ema_schedule")})
         parts = np.array([1 - target_network.ema_rate(config, step, total) for step in range(total)])
     sums = np.diff(np.concatenate([[0.0], np.cumsum(parts)])[steps])
-    return np.divide(sums, spans, out=np.zeros(len(spans)), where=spans > 0)
+    betas = np.divide(sums, spans, out=np.zeros(len(spans)), where=spans > 0)
+    return np.array([float(f"{beta:.9g}") for beta in betas])  # so that equal ones are integrated in one go
+
+
+def at_the_peak(config: TrainConfig, steps: np.ndarray) -> FlowClock:
+    """Return the flow time of a configuration's checkpoints, beta that of the peak learning rate and the first EMA.
+
+    Args:
+        config: the run.
+        steps: optimiser steps of its checkpoints from 0; the last one is taken for the end of the run.
+    """
+    o, last = config.optim, int(steps[-1])
+    per_epoch = round(last / max(1, config.run.epochs)) if last else 1
+    ts = step_time(config) * shares_taken(o.schedule, round(o.warmup_epochs * per_epoch), last)[steps]
+    betas = np.full(len(steps) - 1, float(hyperparameters(config).beta))
+    return FlowClock(ts, betas, np.arange(len(steps)))
+
+
+def shares_taken(schedule: str, warmup: int, total: int) -> np.ndarray:
+    """Return the sum of the shares of the peak learning rate over the first 0, 1, ..., `total` steps.
+
+    Args:
+        schedule: "cosine" or "constant".
+        warmup: steps of linear warm-up.
+        total: steps of the whole run.
+    """
+    share = optimiser.factor(schedule, warmup, total)
+    return np.concatenate([[0.0], np.cumsum([share(k) for k in range(total)])])

@@ -1,11 +1,20 @@
-"""What the theory says would become of a run's modes under other rates: each mode simulated from its reading."""
+"""What the theory says would become of a run's modes under other rates: each mode simulated from its reading.
 
+Of projections z = W h, s_j = k_j w_j^2 and r_j = x_j / k_j are measured, and k_j = s_j / |W^T u_j|^2 is read off the
+last linear layer (`flow`). A loss of directions moves the gradient 1/tr F times as fast, decay and EMA not, which is
+x and x' times 1/tr F. So a mode stands at (p, w^2, tau) with x = g k r, x' = g k (1 - r), w^2 = s / k.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.records import ModeReading
+from lindyn.bridge.records import ABOVE_NOISE, ModeReading, Pieces
+from lindyn.bridge.run.description import RunDescription
+from lindyn.bridge.run.flow import NotPossible
+from lindyn.bridge.run.start import Reading, of_projections
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.predictor_choice import PredictorKind
 from lindyn.sweeps import outcome
@@ -15,6 +24,8 @@ DECAY_TIMES = 30.0
 LONGEST, SHORTEST = 1e6, 1e3  # flow time; SHORTEST also where there is no decay
 RTOL = 1e-6
 TARGETS = ("ema", "online", "frozen")
+ALIGNED = 0.5**0.5
+"""Mean cosine of the leading modes from which they count as aligned, as in the law on alignment."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,61 @@ class Counterfactual:
     collapsed: int
     undecided: int
     duration: float
+
+
+def modes_of_run(readings: Sequence[tuple[Pieces, Reading]], run: RunDescription) -> ModeReading | None:
+    """Return where the modes of a run stood at the first of its checkpoints in which they mean something.
+
+    Decoupled modes are those of a predictor that shares F's eigenvectors, which a random start does not.
+
+    Args:
+        readings: (pieces, measured) in the order of training.
+        run: what is known of the run.
+
+    Returns:
+        The reading of the first aligned checkpoint, without one of the first that can be read; None where p, s, tau or
+        x are not known.
+    """
+    place = first_aligned(readings)
+    order = range(len(readings)) if place is None else [place, *range(len(readings))]
+    for k in order:
+        pieces, measured = readings[k]
+        if measured.F is None or not measured.samples or not np.trace(measured.F) > 0:
+            continue
+        try:
+            return _reading(pieces, measured, run, _words(pieces, len(readings), k, place))
+        except (NotPossible, ArithmeticError):
+            continue
+    return None
+
+
+def first_aligned(readings: Sequence[tuple[Pieces, Reading]]) -> int | None:
+    """Return which reading is the first whose leading modes are aligned; None where none is."""
+    return next((place for place, (_, measured) in enumerate(readings) if _alignment(measured) >= ALIGNED), None)
+
+
+def _alignment(measured: Reading) -> float:
+    """Return the mean cosine of the modes that stand out of the noise; -1 where it is not known."""
+    if measured.diagnosis is None or not measured.leading:
+        return -1.0
+    return float(np.nan_to_num(np.mean(measured.diagnosis.alignment[: measured.leading]), nan=-1.0))
+
+
+def _words(pieces: Pieces, count: int, place: int, aligned: int | None) -> str:
+    if count == 1:
+        return "this checkpoint"
+    where = f"step {pieces.step:,}" if pieces.step is not None else pieces.path.name
+    return f"the first aligned checkpoint ({where})" if place == aligned else f"a checkpoint not yet aligned ({where})"
+
+
+def _reading(pieces: Pieces, measured: Reading, run: RunDescription, words: str) -> ModeReading:
+    start, notes = of_projections(pieces, measured, run)
+    found, gain = start.modes(), run.loss.gain(start.F)
+    known = measured.samples * found.s >= ABOVE_NOISE * found.s.sum()  # of the others u_j, p_j and x_j are not known
+    with np.errstate(invalid="ignore"):
+        values = (found.p, found.s / found.k, found.tau, gain * found.k * found.r, gain * found.k * (1 - found.r))
+    p, s, tau, x, x_aug = (value[known] for value in values)
+    return ModeReading.of(p, s, tau, x, x_aug, words, tuple(notes))
 
 
 def changes(rates: Rates) -> dict[str, tuple[str, Rates]]:

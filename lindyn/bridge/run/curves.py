@@ -1,46 +1,44 @@
 """Curves along a run from its checkpoints or its trace, and the theory started from the first reading beside them."""
 
+import dataclasses
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lindyn import observables
-from lindyn.bridge.records import Curves, Pieces, PredictorMap
-from lindyn.bridge.run import start
-from lindyn.bridge.run.start import NotPossible
-from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch.diagnosis import WINDOW, Diagnosis, diagnose
+from lindyn.bridge.records import Curves, Pieces
+from lindyn.bridge.run import flow, start, training_theory
+from lindyn.bridge.run.description import RunDescription, settings_of
+from lindyn.bridge.run.flow import ModeStart, Motion, NotPossible
+from lindyn.bridge.run.start import Projections, Reading
+from lindyn.bridge.settings import Settings
+from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.trainer import Run
+from lindyn.bridge.watch.diagnosis import WINDOW, Diagnosis, SlopeFit, diagnose
 from lindyn.bridge.watch.trace import read_trace
 
 PER_MODE = ("s", "p", "tau")
 SCALARS = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual")
+STEPS = "optimiser steps"
+Theory = tuple[dict[str, np.ndarray], str]
+"""(s, p, tau and s_modes, p_modes, tau_modes at every reading; what it is and what is only approximate)."""
 
 
-class Reading(Protocol):
-    """What is measured on one checkpoint, as far as curves need it."""
-
-    F: Any
-    X: Any
-    X_aug: Any
-    tau: Any
-    samples: int
-    maps: tuple[PredictorMap, ...]
-    diagnosis: Diagnosis | None
-
-
-def from_checkpoints(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> Curves:
+def from_checkpoints(readings: Sequence[tuple[Pieces, Reading]], run: RunDescription) -> Curves:
     """Return the curves of a run's checkpoints, and the theory from the first of them.
 
     Modes are paired by u_j^T W_p u_j with the eigenvectors u_j of each reading's F, and stand largest s first at each
     reading, in the network as in the theory. The theory is Lemma 1 on matrices where the last linear layer can be
-    read, else the decoupled modes, which are given as s_modes, p_modes besides (`started`).
+    read, else the decoupled modes, which are given as s_modes, p_modes besides (`flow`).
 
     Args:
         readings: (pieces, measured) of two checkpoints or more; sorted here by step, else by epoch.
-        rates: of the run.
+        run: what is known of the run.
 
     Returns:
         The curves; `error` is |network - theory| / max(|network|, |theory|) over the modes with s_j >= 0.01 max s at
@@ -56,32 +54,29 @@ def from_checkpoints(readings: Sequence[tuple[Pieces, Any]], rates: Rates) -> Cu
             "Curves over training need features of every checkpoint; got one without. Give images to run on."
         )
     readings, steps, unit = _sorted(readings)
-    widths = {len(measured.F) for _, measured in readings}
+    widths = {len(np.asarray(measured.F)) for _, measured in readings}
     if len(widths) > 1:
         raise ValueError(f"All checkpoints must have the same width d; got {sorted(widths)}. Give those of one run.")
     curves = _stacked([_row(measured) for _, measured in readings])
     source = f"{len(readings)} checkpoints"
     try:
-        if unit != "optimiser steps":
+        if unit != STEPS:
             raise NotPossible("the checkpoints do not say at which optimiser step they were written")
-        theory, reason = start.from_reading(*readings[0], rates, steps, _per_epoch(readings))
+        theory, reason = _from_reading(*readings[0], run, steps, _per_epoch(readings))
     except NotPossible as why:
         return Curves(steps, unit, curves, {}, {}, f"not possible: {why}", source)
     return Curves(steps, unit, curves, theory, relative_errors(curves, theory), reason, source)
 
 
-def from_trace(
-    path: str | os.PathLike, rates: Rates, settings: Settings, first: tuple[Pieces, Any] | None = None
-) -> Curves:
+def from_trace(path: str | os.PathLike, run: RunDescription, first: tuple[Pieces, Reading] | None = None) -> Curves:
     """Return the curves of a trace file, and the theory from its first reading.
 
-    A trace holds s and p, but neither the moments of the views nor weights: r_j and k_j (`started`) are known where
+    A trace holds s and p, but neither the moments of the views nor weights: r_j and k_j (`flow`) are known where
     the data are (lindyn's isotropic Gaussian vectors), or from a checkpoint.
 
     Args:
         path: what `lindyn.bridge.Diagnostics` or `lindyn train` wrote.
-        rates: of the run.
-        settings: of the run.
+        run: what is known of the run.
         first: (pieces, measured) of a checkpoint at or before the second reading, to start the theory from.
 
     Returns:
@@ -101,25 +96,118 @@ def from_trace(
     source = f"the trace {os.path.basename(path)} with {len(steps)} readings"
     try:
         if first is None:
-            theory, reason = start.from_values(curves, rates, settings, steps)
+            theory, reason = _from_values(curves, run, steps)
         else:
-            theory, reason = _from_first(first, rates, settings, steps, modes)
+            theory, reason = _from_first(first, run, steps, modes)
     except NotPossible as why:
-        return Curves(steps, "optimiser steps", curves, {}, {}, f"not possible: {why}", source)
-    return Curves(steps, "optimiser steps", curves, theory, relative_errors(curves, theory), reason, source)
+        return Curves(steps, STEPS, curves, {}, {}, f"not possible: {why}", source)
+    return Curves(steps, STEPS, curves, theory, relative_errors(curves, theory), reason, source)
 
 
-def _from_first(
-    first: tuple[Pieces, Any], rates: Rates, settings: Settings, steps: np.ndarray, modes: int
-) -> tuple[dict[str, np.ndarray], str]:
-    """Return the theory from a checkpoint at a trace's readings, NaN at those before it; and what is approximate."""
+def with_own_theory(over: Curves, folder: Path) -> Curves:
+    """Return the curves with the theory of a run of `lindyn train` whose network is the paper's own; else as they are.
+
+    From projections alone X and X' are known only in the directions that the first W sees. Of lindyn's own linear runs
+    they are known in all of them, so that Lemma 1 runs on the weights themselves: nothing left out, nothing fitted.
+
+    Args:
+        over: curves of the run's checkpoints.
+        folder: of the run.
+
+    Returns:
+        The curves; theory and error are those of Lemma 1 from the first checkpoint's weights.
+    """
+    try:
+        run = Run.load(folder)
+        if run.config.model.backbone != "linear" or run.config.model.projector != "none":
+            return over
+        found = training_theory.beside(run)
+    except ValueError:  # no counterpart in the theory, or a folder that is no longer whole
+        return over
+    rows = {int(step): place for place, step in enumerate(found.steps)}
+    if not set(map(int, over.steps)) <= set(rows):
+        return over
+    told = flow.modes_along(found.theory, np.asarray(found.flow.data.Sigma_s), run.config.method.target)
+    told = {name: part[[rows[int(step)] for step in over.steps]] for name, part in told.items()}
+    reason = "Lemma 1 on the weights from the first checkpoint with the run's own X and X', nothing fitted"
+    reason += f"; {found.note}" if found.note else ""
+    return replace(over, theory=told, error=relative_errors(dict(over.measured), told), reason=reason)
+
+
+def _from_reading(
+    pieces: Pieces, measured: Reading, run: RunDescription, steps: np.ndarray, per_epoch: float | None
+) -> Theory:
+    """Return the theory from what is measured on a checkpoint."""
+    begin, notes = start.of_projections(pieces, measured, run)
+    motion, more = flow.motion_of(run, steps, per_epoch, begin.F)
+    notes += more
+    if measured.maps[0].kind != "exact":
+        notes.append(f"the predictor is not linear: p is that of its map by {measured.maps[0].kind}")
+    if not begin.is_all:
+        notes.append("features before the last linear layer are frozen in the theory, trained in the run")
+    found, which = _simulated(begin, motion)
+    return found, "; ".join([which, *notes])
+
+
+def _simulated(begin: Projections, motion: Motion) -> Theory:
+    """Return the theory by Lemma 1 where it can be run, with the decoupled modes beside; else by these alone."""
+    modes: dict[str, np.ndarray] = {}
+    try:
+        modes = flow.decoupled(begin.modes(), motion)
+        without = ""
+    except ArithmeticError as why:
+        without = str(why)
+    try:
+        weights = begin.weights(motion)
+        whole = flow.modes_along(flow.lemma_1(weights, motion), weights.data.Sigma_s, motion.target)
+    except (ArithmeticError, np.linalg.LinAlgError) as why:
+        if not modes:
+            raise NotPossible(without) from why
+        return modes, f"decoupled modes (Eqs. 11-13) from the first checkpoint, since {why}"
+    beside = {f"{name}_modes": values for name, values in modes.items()}
+    note = f"; decoupled modes could not be run: {without}" if without else ""
+    return whole | beside, f"Lemma 1 on matrices from the first checkpoint{note}"
+
+
+def _from_values(curves: dict[str, np.ndarray], run: RunDescription, steps: np.ndarray) -> Theory:
+    """Return the theory of decoupled modes from a trace's first reading, where the settings give the data.
+
+    lindyn's Gaussian vectors with decay 0 have X = I and X' = noise^2 I: every mode has r = 1/(1 + noise^2) and
+    k = 1 + noise^2, whatever the weights.
+    """
+    settings = run.settings
+    isotropic = settings.get("data.name") == "gaussian" and settings.get("data.decay", 1.0) == 0
+    if not isotropic or settings.get("data.noise") is None:
+        raise NotPossible(
+            "a trace holds neither the moments of the views nor weights, so that x and x' of its modes are not known; "
+            "give checkpoints"
+        )
+    s, p = curves["s"][0], curves["p"][0]
+    if not (np.isfinite(s).all() and np.isfinite(p).all()):
+        raise NotPossible("the first reading of the trace has no p")
+    notes = []
+    if run.target == "ema" and settings.get("method.target_start", "copy") == "copy":
+        notes.append("tau of the first reading is not recorded and taken as 1, as the target starts as a copy")
+    elif run.target != "online":
+        raise NotPossible("tau of the first reading is not recorded in a trace")
+    k = 1 + float(settings.get("data.noise")) ** 2
+    ones = np.ones_like(s)
+    motion, more = flow.motion_of(run, steps, None, np.array([[curves["trace_F"][0]]]))
+    try:
+        found = flow.decoupled(ModeStart(p, np.maximum(s, 0.0), ones, ones / k, k * ones), motion)
+    except ArithmeticError as why:
+        raise NotPossible(str(why)) from why
+    return found, "; ".join(["decoupled modes (Eqs. 11-13) from the first reading of the trace", *notes, *more])
+
+
+def _from_first(first: tuple[Pieces, Reading], run: RunDescription, steps: np.ndarray, modes: int) -> Theory:
+    """Return the theory from a checkpoint at a trace's readings, NaN at those before it."""
     pieces, measured = first
     begin = pieces.step
     if begin is None or begin > steps[1]:
         raise NotPossible("the checkpoint to start from does not say its step, or is later than the second reading")
     later = steps > begin
-    pieces = replace(pieces, settings=pieces.settings.over(settings))
-    theory, reason = start.from_reading(pieces, measured, rates, np.concatenate([[begin], steps[later]]), None)
+    theory, reason = _from_reading(pieces, measured, run, np.concatenate([[begin], steps[later]]), None)
     placed = {}
     for name, values in theory.items():
         rows = np.full((len(steps), modes), np.nan)
@@ -128,11 +216,10 @@ def _from_first(
         if begin in steps:
             rows[steps == begin, :width] = values[0, :width]
         placed[name] = rows
-    mode = "the trace was read in training mode, on single batches"
-    return placed, f"{reason}; {mode}"
+    return placed, f"{reason}; the trace was read in training mode, on single batches"
 
 
-def _sorted(readings: Sequence[tuple[Pieces, Any]]) -> tuple[list[tuple[Pieces, Any]], np.ndarray, str]:
+def _sorted(readings: Sequence[tuple[Pieces, Reading]]) -> tuple[list[tuple[Pieces, Reading]], np.ndarray, str]:
     """Return the readings in the order of training, where they stand, and in which unit."""
     for name, unit in (("step", "optimiser steps"), ("epoch", "epochs")):
         places = [getattr(pieces, name) for pieces, _ in readings]
@@ -148,7 +235,7 @@ def _sorted(readings: Sequence[tuple[Pieces, Any]]) -> tuple[list[tuple[Pieces, 
     return list(readings), np.arange(len(readings)), "checkpoints"
 
 
-def _per_epoch(readings: list[tuple[Pieces, Any]]) -> float | None:
+def _per_epoch(readings: list[tuple[Pieces, Reading]]) -> float | None:
     """Return the optimiser steps of an epoch, from two checkpoints that say both."""
     (a, _), (b, _) = readings[0], readings[-1]
     if None in (a.epoch, b.epoch, a.step, b.step) or a.epoch == b.epoch:
@@ -156,9 +243,9 @@ def _per_epoch(readings: list[tuple[Pieces, Any]]) -> float | None:
     return (b.step - a.step) / (b.epoch - a.epoch)  # type: ignore[operator]
 
 
-def _row(measured: Any) -> dict[str, Any]:
+def _row(measured: Reading) -> dict[str, Any]:
     """Return the numbers of one reading; NaN where there is no predictor, or no target."""
-    F = start.matrix(measured.F)
+    F = np.asarray(measured.F)
     d = len(F)
     tau = start.tau_of(measured, d)
     if measured.maps:
@@ -191,3 +278,62 @@ def _relative(here: np.ndarray, there: np.ndarray, counted: np.ndarray) -> np.nd
     size = np.maximum(sizes[1], sizes[2])
     error = np.divide(sizes[0], size, out=np.zeros(len(size)), where=size > 0)
     return np.where(both.any(axis=1), error, np.nan)
+
+
+# A trace without checkpoints
+
+
+def length(path: str | Path) -> int:
+    """Return how many readings a trace has; 0 where it cannot be read."""
+    try:
+        return int(read_trace(path).sizes["step"])
+    except ValueError:
+        return 0
+
+
+def last_reading(path: str | Path) -> tuple[Diagnosis | None, int, int | None]:
+    """Return (the last diagnosis, its samples, its step) of a trace; (None, 0, None) of one without readings.
+
+    Args:
+        path: of the trace.
+
+    Raises:
+        ValueError: no trace, or a damaged one.
+    """
+    trace = read_trace(path)
+    if not trace.sizes["step"]:
+        return None, 0, None
+    last = trace.isel(step=-1)
+    step = int(last["step"])
+    names = [field.name for field in dataclasses.fields(Diagnosis) if field.name != "slope"]
+    slope = {f.name: _value(last, "slope" if f.name == "slope" else f"slope_{f.name}")
+             for f in dataclasses.fields(SlopeFit)}  # fmt: skip
+    values = {name: _value(last, name) for name in names}
+    if np.ndim(values["s"]) != 1 or not np.isfinite(values["s"]).any():
+        return None, 0, step
+    samples = _value(last, "samples")
+    return Diagnosis(**{**values, "slope": SlopeFit(**slope)}), 0 if math.isnan(samples) else int(samples), step
+
+
+def _value(record: Any, name: str) -> Any:
+    """Return a variable of one reading: a word, a number or an array; NaN where the trace lacks it."""
+    if name not in record:
+        return math.nan
+    value = record[name].values
+    if value.ndim:
+        return value[np.isfinite(value)] if name in ("s", "p", "spectrum_W_p") else value
+    return str(value) if value.dtype.kind == "U" else float(value)
+
+
+def pieces_of(path: Path, step: int | None, settings: Settings) -> Pieces:
+    """Return the pieces of a trace: none, but its place and what is known of the run."""
+    note = (
+        "A trace holds spectra and readings, not the network: the laws are not tested by their intervals; what it says "
+        "is the diagnosis over training."
+    )
+    return Pieces(path, "trace", "trace of lindyn's diagnostics", step=step, settings=settings, notes=(note,))
+
+
+def settings_beside(run_file: Path) -> Settings:
+    """Return the settings of the run.toml beside a trace; optim.lr is the rate that acted."""
+    return settings_of(TrainConfig.read(run_file), "run.toml")

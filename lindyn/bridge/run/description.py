@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lindyn.bridge.layers.stacks import LastLayer, last_layer
 from lindyn.bridge.records import Pieces
-from lindyn.bridge.run.last_layer import LastLayer, of_online
 from lindyn.bridge.run.rates import rates_of
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import losses
@@ -108,7 +108,7 @@ def describe(settings: Settings, pieces: Pieces | None = None) -> RunDescription
     """
     rates = rates_of(settings)
     loss = TrainingLoss(str(settings.get("method.loss", "")), str(settings.get("method.sides", "")))
-    layer = None if pieces is None else of_online(pieces)
+    layer = None if pieces is None else last_layer(pieces.backbone, pieces.projector)
     kind = PredictorKind.of(settings.get("model.predictor"), _options(settings))
     return RunDescription(settings, kind, loss, rates.target, rates, layer)
 

@@ -1,4 +1,4 @@
-"""The theory started from one reading of a network: decoupled modes, and Lemma 1 on matrices where W can be read.
+"""The one flow of a run's theory: Lemma 1 on matrices from weights, and the decoupled modes of a reading beside.
 
 Of projections z = W h the moments E sym(z1 z2^T) = W X W^T and E (z1 - z2)(z1 - z2)^T / 2 = W X' W^T are measured.
 Decoupled (W = U diag(w) V^T, V eigenvectors of X and X'), s_j = k_j w_j^2 with k_j = x_j + x'_j, and
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from lindyn import observables
-from lindyn._linalg import clip_negative
-from lindyn.bridge.run.clock import FlowClock
+from lindyn.bridge.run.clock import FlowClock, clock
+from lindyn.bridge.run.description import RunDescription
 from lindyn.flows import ModeWeightFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -38,26 +38,16 @@ DEAREST = 3e11
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
-    """One reading that the theory starts from; modes by the eigenvectors u_j of F, largest s first.
+class WeightStart:
+    """What Lemma 1 on matrices needs, whatever it was made from (`lindyn.bridge.run.start`).
 
     Args:
-        F: E[z z^T], d x d.
-        W_p: predictor, d x d.
-        X: E sym(z1 z2^T), d x d.
-        X_aug: E (z1 - z2)(z1 - z2)^T / 2, d x d.
-        W: last linear layer, d x m.
-        tau: target / online per mode, length d.
-        W_a: the target's last linear layer, d x m; None: W_a = U diag(tau) U^T W (Assumption 1 per mode).
+        state: W, W_p, W_a.
+        data: X and X' of what W sees.
     """
 
-    F: np.ndarray
-    W_p: np.ndarray
-    X: np.ndarray
-    X_aug: np.ndarray
-    W: np.ndarray
-    tau: np.ndarray
-    W_a: np.ndarray | None = None
+    state: WeightState
+    data: Moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +80,10 @@ class Motion:
         predictor: "trained", "symmetrised", "identity" or a closed-form rule.
         gain: factor of the loss over J of Eq. 1 that unit vectors leave: 1 for the squared distance, 1/tr F for
             losses of normalised vectors, |q/|q| - z/|z||^2 being |q - z|^2 / tr F where lengths vary little.
+        stop_gradient: as of `WeightFlow`.
+        rtol: relative tolerance of the integration.
+        atol: absolute tolerance; None: that of `simulate`.
+        euler: Euler steps of at most so much flow time in place of the integration; None: none.
     """
 
     hp: Hyperparameters
@@ -97,21 +91,65 @@ class Motion:
     target: str
     predictor: Any
     gain: float = 1.0
+    stop_gradient: bool = True
+    rtol: float = RTOL
+    atol: float | None = None
+    euler: float | None = None
 
 
-def modes_of(start: Start) -> ModeStart:
-    """Return the measured modes of a reading, and the constants r_j and k_j; NaN in r and k where s_j is round-off."""
-    state = CorrelationState._unchecked(W_p=start.W_p, F=start.F, tau=1.0)
-    s, U = observables.eigen_F(state)
-    p, _ = observables.mode_values(state, (s, U))
-    s = np.maximum(s, 0.0)
-    seen, noise = (np.sum(U * (M @ U), axis=0) for M in (start.X, start.X_aug))
-    w2 = np.sum((start.W.T @ U) ** 2, axis=0)
-    good = (s > FAINT * s[0]) & (seen + noise > 0) & (w2 > 0)
-    r, k = np.full_like(s, np.nan), np.full_like(s, np.nan)
-    r[good] = np.clip(seen[good] / (seen[good] + noise[good]), 0.0, 1.0)
-    k[good] = s[good] / w2[good]
-    return ModeStart(p, s, start.tau, r, k)
+class NotPossible(Exception):  # noqa: N818  a plain answer, told to the user as a reason
+    """The theory cannot be started; the message says why."""
+
+
+class Unfinished(ArithmeticError):  # noqa: N818  what it got to is an answer
+    """The flow could not be integrated to its end; the message says why.
+
+    Args:
+        why: the reason.
+        last: the state it got to.
+    """
+
+    def __init__(self, why: str, last: Any):
+        super().__init__(why)
+        self.last = last
+
+
+def motion_of(
+    run: RunDescription, steps: np.ndarray, per_epoch: float | None, F: np.ndarray
+) -> tuple[Motion, list[str]]:
+    """Return how a run moves, and what is only approximate in it, in words.
+
+    Args:
+        run: what is known of it.
+        steps: optimiser steps of the readings.
+        per_epoch: optimiser steps of an epoch, where known.
+        F: E[z z^T] of the first reading, for the gain of a loss of directions.
+
+    Raises:
+        NotPossible: a rate, or the target, is not known, or F is zero.
+    """
+    rates = run.rates
+    needed = {name: getattr(rates, name) for name in ("alpha_p", "eta_s", "eta_p", "step_time")}
+    if rates.target == "ema":
+        needed["beta"] = rates.beta
+    unknown = [name for name, value in needed.items() if value is None]
+    if unknown or not rates.target:
+        why = f"needed: {', '.join(rates.missing)}" if rates.missing else "; ".join(rates.assumed)
+        what = ", ".join(unknown + ["the target"] * (not rates.target))
+        raise NotPossible(f"{what} of the run are not known ({why})")
+    time = clock(steps, rates, run.settings, per_epoch)
+    hp = Hyperparameters(rates.alpha_p, rates.beta or 0.0, eta_p=rates.eta_p, eta_s=rates.eta_s)
+    notes, gain = list(time.notes), run.loss.gain(F)
+    if not math.isfinite(gain):
+        raise NotPossible("tr F of the first reading is zero")
+    if run.loss.compares_directions:
+        notes.append(
+            f"the run's loss ({run.settings.get('method.loss')}) compares directions: taken as the squared distance "
+            "over the first reading's tr F"
+        )
+    if run.predictor.rule:
+        notes.append("W_p is set by its rule at every instant, averages and pauses left out")
+    return Motion(hp, time, rates.target, run.predictor.of_flow, gain), notes
 
 
 def decoupled(start: ModeStart, motion: Motion) -> dict[str, np.ndarray]:
@@ -141,31 +179,45 @@ def decoupled(start: ModeStart, motion: Motion) -> dict[str, np.ndarray]:
     return {name: _wide(np.take_along_axis(part, order, axis=1), len(start.s)) for name, part in parts.items()}
 
 
-def lemma_1(start: Start, motion: Motion) -> dict[str, np.ndarray]:
-    """Return s, p, tau at every reading (K x modes) from Lemma 1 on matrices.
+def flow_of(data: Moments, motion: Motion, hp: Hyperparameters | None = None) -> WeightFlow:
+    """Return Lemma 1 with a run's target, predictor and rates (or others)."""
+    return WeightFlow(
+        motion.hp if hp is None else hp, data, target=motion.target, stop_gradient=motion.stop_gradient,
+        predictor=motion.predictor,
+    )  # fmt: skip
 
-    W is taken in the basis of its own rows, W = L Q^T: X of h is L^+ (W X W^T) L^{+T}, exact for what W sees; input
-    directions that the first W does not see are left out.
+
+def lemma_1(start: WeightStart, motion: Motion) -> WeightState:
+    """Return W, W_p, W_a at every reading, stacked, from Lemma 1 on matrices.
 
     Raises:
-        ArithmeticError: too dear, or the flow cannot be integrated; the message says why.
+        ArithmeticError: the flow cannot be integrated; the message says why.
     """
-    U, sigma, Qt = np.linalg.svd(start.W, full_matrices=False)
-    kept = sigma > 1e-6 * sigma[0]
-    L, inverse = U[:, kept] * sigma[kept], U[:, kept].T / sigma[kept][:, None]
-    X = clip_negative(_symmetric(inverse @ start.X @ inverse.T))[0]
-    X_aug = clip_negative(_symmetric(inverse @ start.X_aug @ inverse.T))[0]
-    data = Moments(X, X_aug)
-    _refuse_dear(start, data, motion)
-    if start.W_a is None:
-        modes = observables.eigen_F(CorrelationState._unchecked(W_p=start.W_p, F=start.F, tau=1.0))[1]
-        W_a = (modes * start.tau) @ modes.T @ L
-    else:
-        W_a = start.W_a @ Qt[kept].T
-    W_p = np.eye(len(L)) if motion.predictor == "identity" else start.W_p
-    first = WeightState(L, W_p, L if motion.target == "online" else W_a)
-    found = _along(lambda hp: WeightFlow(hp, data, target=motion.target, predictor=motion.predictor), first, motion)
-    rows = [modes_in(state, data.Sigma_s, motion.target) for state in found]
+    first, online = start.state, motion.target == "online"
+    if online:
+        first = first._replace(W_a=first.W)
+    found = _along(lambda hp: flow_of(start.data, motion, hp), first, motion)
+    parts = {name: np.stack([np.asarray(getattr(y, name)) for y in found]) for name in ("W", "W_p", "W_a")}
+    return WeightState._unchecked(**parts)
+
+
+def refuse_dear(start: WeightStart, motion: Motion) -> None:
+    """Raise ArithmeticError if explicit steps would take too long: their number is that of the stiffest rate."""
+    W, Sigma = start.state.W, start.data.Sigma_s
+    d = len(W)
+    k, largest = np.linalg.eigvalsh(Sigma)[-1], float(np.linalg.eigvalsh(_symmetric(W @ Sigma @ W.T))[-1])
+    size = max(1.0, float(np.linalg.norm(start.state.W_p, 2)) ** 2)
+    fastest = max(motion.hp.alpha_p * largest, k * size)
+    steps = max(100.0, fastest * motion.gain * motion.clock.ts[-1] / 2)
+    work = steps * 7 * 10 * d**2 * len(Sigma)
+    if not math.isfinite(work) or work > DEAREST:
+        raise ArithmeticError(f"Lemma 1 on matrices of width {d} would take too long for this run's length")
+
+
+def modes_along(states: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np.ndarray]:
+    """Return s, p, tau (K x modes) of stacked weights, see `modes_in`."""
+    rows = [modes_in(WeightState._unchecked(W=W, W_p=W_p, W_a=W_a), Sigma, target)
+            for W, W_p, W_a in zip(states.W, states.W_p, states.W_a, strict=True)]  # fmt: skip
     return {name: np.stack([row[name] for row in rows]) for name in ("s", "p", "tau")}
 
 
@@ -186,24 +238,47 @@ def _along(flow: Callable[[Hyperparameters], Any], first: Any, motion: Motion) -
 
     A loss that is `gain` times J moves the gradient `gain` times as fast, decay and EMA not.
     """
-    from lindyn.solve.ode import simulate
-
     g, ts, states, at = motion.gain, motion.clock.ts * motion.gain, [first], 0
-    for beta, stretch in groupby(float(f"{beta:.9g}") for beta in motion.clock.betas):
+    for beta, stretch in groupby(map(float, motion.clock.betas)):
         count = len(list(stretch))
         hp = Hyperparameters(motion.hp.alpha_p, beta / g, eta_p=motion.hp.eta_p / g, eta_s=motion.hp.eta_s / g)
         times = ts[at : at + count + 1]
         moving = np.concatenate([[True], np.diff(times) > 0])
+        kept = [states[-1]]
         if moving[1:].any():
-            run = simulate(flow(hp), states[-1], times[moving], rtol=RTOL, engine="scipy", throw=False)
-            if not run.succeeded:
-                raise ArithmeticError(f"the flow {run.status}")
-            kept = [run[n] for n in range(len(run))]
-        else:
-            kept = [states[-1]]
+            kept = _integrated(flow(hp), states[-1], times[moving], motion)
         states += [kept[n] for n in np.cumsum(moving)[1:] - 1]
         at += count
     return [states[n] for n in motion.clock.readings]
+
+
+def _integrated(flow: Any, first: Any, times: np.ndarray, motion: Motion) -> list[Any]:
+    """Return the states at the times, by the ODE solver or by Euler steps."""
+    from lindyn.solve.ode import simulate
+
+    if motion.euler is not None:
+        return _euler(flow, first, times, motion.euler)
+    run = simulate(flow, first, times, rtol=motion.rtol, atol=motion.atol, engine="scipy", throw=False)
+    if not run.succeeded:
+        raise Unfinished(f"the flow {run.status}", run[len(run) - 1])
+    return [run[n] for n in range(len(run))]
+
+
+def _euler(flow: WeightFlow, y: WeightState, times: np.ndarray, longest: float) -> list[WeightState]:
+    """Return the states at the times by Euler steps of W and W_a, W_p the slave of its rule."""
+    found = [y]
+    for span in np.diff(times):
+        count = max(1, math.ceil(span / longest))
+        for _ in range(count):
+            rate = flow(0.0, y)
+            W = y.W + span / count * rate.W
+            y = y._replace(W=W, W_a=W if flow.target == "online" else y.W_a + span / count * rate.W_a)
+            if not np.isfinite(W).all():
+                raise ArithmeticError(
+                    "the theory's W left the numbers: the rule's W_p grows faster than the step allows"
+                )
+        found.append(y)
+    return found
 
 
 def _of_modes(predictor: Any) -> Any:
@@ -216,14 +291,3 @@ def _wide(rows: np.ndarray, d: int) -> np.ndarray:
 
 def _symmetric(M: np.ndarray) -> np.ndarray:
     return (M + M.T) / 2
-
-
-def _refuse_dear(start: Start, data: Moments, motion: Motion) -> None:
-    """Raise ArithmeticError if explicit steps would take too long: their number is that of the stiffest rate."""
-    k = np.linalg.eigvalsh(data.Sigma_s)[-1]
-    size = max(1.0, float(np.linalg.norm(start.W_p, 2)) ** 2)
-    fastest = max(motion.hp.alpha_p * float(np.linalg.eigvalsh(start.F)[-1]), k * size)
-    steps = max(100.0, fastest * motion.gain * motion.clock.ts[-1] / 2)
-    work = steps * 7 * 10 * len(start.F) ** 2 * len(data.X)
-    if not math.isfinite(work) or work > DEAREST:
-        raise ArithmeticError(f"Lemma 1 on matrices of width {len(start.F)} would take too long for this run's length")

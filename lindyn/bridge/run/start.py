@@ -1,174 +1,338 @@
-"""What the theory can be started from: a measured checkpoint, or the first reading of a trace whose data are known."""
+"""The three starts of a run's theory: its own weights, the features of its untrained network, measured projections.
 
-from typing import Any
+All end in W, W_p, W_a and the moments of what W sees (`flow.WeightStart`); projections give decoupled modes besides.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from lindyn import _checks
-from lindyn.bridge.records import Pieces
-from lindyn.bridge.run import flow, last_layer
-from lindyn.bridge.run.clock import clock
-from lindyn.bridge.run.description import describe
-from lindyn.bridge.run.flow import ModeStart, Motion, Start
-from lindyn.bridge.settings import Rates, Settings
-from lindyn.hyperparameters import Hyperparameters
+from lindyn import _checks, observables
+from lindyn._linalg import clip_negative
+from lindyn.bridge.layers import stacks
+from lindyn.bridge.records import Pieces, PredictorMap
+from lindyn.bridge.run.description import RunDescription
+from lindyn.bridge.run.flow import FAINT, ModeStart, Motion, NotPossible, WeightStart, refuse_dear
+from lindyn.bridge.training import batch_augmentation, run_folder
+from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.image_batches import CHUNK, Gaussian, Source, Tensors, open_source
+from lindyn.bridge.training.image_order import Order, generator
+from lindyn.bridge.training.module import SelfSupervised
+from lindyn.bridge.training.predictor_choice import PredictorKind
+from lindyn.bridge.training.trainer import Run
+from lindyn.bridge.watch.diagnosis import Diagnosis
+from lindyn.bridge.watch.find_predictor import map_kind, weight_map
+from lindyn.moments import Moments, ViewSums
+from lindyn.states import CorrelationState, WeightState
 
-Found = tuple[dict[str, np.ndarray], str]
-
-
-class NotPossible(Exception):  # noqa: N818  a plain answer, told to the user as a reason
-    """The theory cannot be started; the message says why."""
-
-
-def matrix(M: Any) -> np.ndarray:
-    """Return a matrix of any array library in float64."""
-    return np.asarray(_checks.to_numpy(M), dtype=float)
-
-
-def tau_of(measured: Any, d: int) -> np.ndarray:
-    """Return tau of every mode, length d; NaN where it is not known (it is measured on the leading modes)."""
-    tau = np.full(d, np.nan)
-    if measured.tau is not None:
-        known = np.asarray(_checks.to_numpy(measured.tau), dtype=float)[:d]
-        tau[: len(known)] = known
-    return tau
+IMAGES = 5000  # at most so many images for the moments of features
+SAMPLES = 2048  # images that the moments of an untrained network's projections are estimated from
 
 
-def from_reading(pieces: Pieces, measured: Any, rates: Rates, steps: np.ndarray, per_epoch: float | None) -> Found:
-    """Return (s, p, tau and s_modes, p_modes, tau_modes at every reading, what is only approximate).
+# Weights: a run of `lindyn train` from one of its checkpoints
+
+
+def moments(run: Run, checkpoint: int = 0, views: int = 8) -> Moments:
+    """Return X and X' of what the linear layer of a run sees: pixels, or features frozen at a checkpoint.
 
     Args:
-        pieces: of the first reading.
-        measured: of the first reading.
-        rates: of the run.
-        steps: of all readings.
-        per_epoch: optimiser steps of an epoch, where known.
+        run: the run.
+        checkpoint: index into `run.checkpoints`, of the frozen features.
+        views: views of each training image, even, >= 2.
+
+    Returns:
+        The moments with their sampling errors (exact for the pixels of data.name=gaussian).
 
     Raises:
-        NotPossible: something that the theory needs is not known.
+        ValueError: photos (their views are not tensors), or a projector without a linear last layer.
     """
-    start, notes = start_of(pieces, measured, rates)
-    trace_F = float(np.trace(start.F))
-    motion, more = _motion(rates, pieces.settings, steps, per_epoch, trace_F)
-    notes += more
-    if len(measured.maps) and measured.maps[0].kind != "exact":
-        notes.append(f"the predictor is not linear: p is that of its map by {measured.maps[0].kind}")
-    if not last_layer.is_linear(pieces):
-        notes.append("features before the last linear layer are frozen in the theory, trained in the run")
-    found, which = _simulated(start, motion)
-    return found, "; ".join([which, *notes])
+    source = open_source(run.config)
+    if isinstance(source, Gaussian) and run.config.model.projector == "none":
+        x = source.x.numpy()
+        return Moments(np.diag(x), run.config.data.noise**2 * np.eye(len(x)))
+    if not isinstance(source, Gaussian | Tensors):
+        raise ValueError(f"Moments are measured on embedded images; got data.name={run.config.data.name!r}.")
+    module = run.module(checkpoint).train()  # BatchNorm by the batch, as in training; an untrained network has no other
+    net, layer = split(module)
+    most = IMAGES if isinstance(source, Gaussian) else min(len(source.images), IMAGES)
+    sums: ViewSums | None = None
+    with torch.no_grad():
+        for start in range(0, most, CHUNK):
+            seen = _views(source, start, min(start + CHUNK, most), views, layer.weight.dtype)
+            batch = torch.stack([net(view) for view in seen], dim=1)
+            sums = ViewSums(batch.shape[-1], views) if sums is None else sums
+            sums.add(batch.double().numpy())
+    assert sums is not None
+    return sums.moments()
 
 
-def from_values(curves: dict[str, np.ndarray], rates: Rates, settings: Settings, steps: np.ndarray) -> Found:
-    """Return the theory of decoupled modes from a trace's first reading, where the settings give the data.
+def _views(source: Gaussian | Tensors, start: int, stop: int, views: int, dtype: torch.dtype) -> list[Tensor]:
+    """Return independent views of a chunk of images or new vectors, of numbers that no training step has used."""
+    if isinstance(source, Gaussian):
+        return source.drawn(stop - start, views, generator(source.seed, 0x7E0, start), dtype)
+    images = source.images[start:stop].to(dtype)
+    found: list[Tensor] = []
+    for pair in range(views // 2):
+        numbers = generator(source.seed, 0x7E0, start, pair)
+        found += batch_augmentation.two_views(images, source.data, len(images), 0, numbers)
+    return found if source.mean is None else [view - source.mean.to(view) for view in found]
 
-    lindyn's Gaussian vectors with decay 0 have X = I and X' = noise^2 I: every mode has r = 1/(1 + noise^2) and
-    k = 1 + noise^2, whatever the weights.
+
+def split(module: SelfSupervised) -> tuple[Callable[[Tensor], Tensor], nn.Linear]:
+    """Return (what comes before, the last linear layer) of an online network; a bias becomes a feature that is 1.
 
     Raises:
-        NotPossible: the data are not known, or something else that the theory needs.
+        ValueError: the online network does not end in a linear layer.
     """
-    isotropic = settings.get("data.name") == "gaussian" and settings.get("data.decay", 1.0) == 0
-    if not isotropic or settings.get("data.noise") is None:
-        raise NotPossible(
-            "a trace holds neither the moments of the views nor weights, so that x and x' of its modes are not known; "
-            "give checkpoints"
+    config = module.config
+    layers = stacks.last_layers(module.backbone, module.projection_head)
+    if not layers or not isinstance(layers[-1], nn.Linear):
+        raise ValueError(
+            f"The theory needs a linear last layer: model.projector=linear or byol, or backbone linear with projector "
+            f"none; got {config.model.backbone} and {config.model.projector}."
         )
-    s, p = curves["s"][0], curves["p"][0]
-    if not (np.isfinite(s).all() and np.isfinite(p).all()):
-        raise NotPossible("the first reading of the trace has no p")
-    notes = []
-    if rates.target == "ema" and settings.get("method.target_start", "copy") == "copy":
-        notes.append("tau of the first reading is not recorded and taken as 1, as the target starts as a copy")
-    elif rates.target != "online":
-        raise NotPossible("tau of the first reading is not recorded in a trace")
-    k = 1 + float(settings.get("data.noise")) ** 2
-    ones = np.ones_like(s)
-    motion, more = _motion(rates, settings, steps, None, float(curves["trace_F"][0]))
-    try:
-        found = flow.decoupled(ModeStart(p, np.maximum(s, 0.0), ones, ones / k, k * ones), motion)
-    except ArithmeticError as why:
-        raise NotPossible(str(why)) from why
-    return found, "; ".join(["decoupled modes (Eqs. 11-13) from the first reading of the trace", *notes, *more])
+    earlier, last = layers[:-1], layers[-1]
+    whole = not stacks.flat(module.projection_head, wrapped=True)
+
+    def before(images: Tensor) -> Tensor:
+        """Return what the last linear layer sees of images."""
+        features = images.flatten(1) if whole else module(images)
+        for layer in earlier:
+            features = layer(features)
+        return features if last.bias is None else torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+
+    return before, last
 
 
-def start_of(pieces: Pieces, measured: Any, rates: Rates) -> tuple[Start, list[str]]:
-    """Return what is measured on the first checkpoint, and what was taken for granted."""
+def weights_along(run: Run) -> tuple[np.ndarray, WeightState]:
+    """Return (steps, stacked W, W_p, W_a) of a run's checkpoints, in float64.
+
+    Raises:
+        ValueError: a predictor that is not linear.
+    """
+    steps, states = [], []
+    module = run.module(0)
+    if map_kind(module.prediction_head) == "least squares" and run.config.model.predictor != "identity":
+        raise ValueError(f"The theory's predictor is linear; got model.predictor={run.config.model.predictor!r}.")
+    for path in run.checkpoints:
+        module.load_state_dict(run_folder.read(path)["state_dict"])
+        steps.append(run_folder.step_of(path))
+        states.append(_weights(module))
+    stacked = WeightState._unchecked(**{name: np.stack([s[name] for s in states]) for name in ("W", "W_p", "W_a")})
+    return np.array(steps), stacked
+
+
+def _weights(module: SelfSupervised) -> dict[str, np.ndarray]:
+    W = stacks.weight_and_bias(split(module)[1]).numpy()
+    W_a = W
+    if module.teacher_backbone is not None:
+        last: Any = stacks.last_layers(module.teacher_backbone, module.teacher_projection_head)[-1]
+        W_a = stacks.weight_and_bias(last).numpy()
+    identity = isinstance(module.prediction_head, nn.Identity)
+    W_p = np.eye(len(W)) if identity else weight_map(module.prediction_head).double().numpy()
+    return {"W": W, "W_p": W_p.copy(), "W_a": W_a}
+
+
+# Features: unit projections of an untrained network, W the identity on them
+
+
+def of_features(config: TrainConfig, module: SelfSupervised, source: Source) -> WeightStart:
+    """Return the start of a run before its training: W = I on the unit projections of two views.
+
+    W_p is the predictor's own matrix (for two layers a linear one with torch's initial weights), W_a the linear map
+    nearest to the target's projections.
+
+    Args:
+        config: the run.
+        module: its untrained network.
+        source: where its views come from.
+
+    Raises:
+        ValueError: features that are no numbers.
+    """
+    z1, z2, W_a = unit_projections(config, module, source)
+    data = Moments.from_views(z1, z2)
+    kind, d = PredictorKind.of(config.model.predictor), len(data.X)
+    if kind.moves == "identity":
+        W_p = np.eye(d)
+    elif kind.two_layers:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.run.seed)
+            W_p = nn.Linear(d, d, bias=False).weight.detach().double().numpy()
+    else:
+        head: Any = module.prediction_head
+        W_p = head.W_p.detach().double().cpu().numpy()
+    if kind.moves == "symmetrised":
+        W_p = (W_p + W_p.T) / 2
+    return WeightStart(WeightState(W=np.eye(d), W_p=W_p, W_a=W_a), data)
+
+
+@torch.no_grad()
+def unit_projections(
+    config: TrainConfig, module: SelfSupervised, source: Source
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return unit projections of two views, N x d each, and the linear map from them to the target's."""
+    module.train()  # BatchNorm by the batch, as in the first steps
+    order = Order(source.count, config.optim.batch, 1, config.run.seed)
+    batches = itertools.islice(source.loader(order, lambda: 0), max(1, SAMPLES // config.optim.batch))
+    parts: list[list[Tensor]] = [[], [], []]
+    for batch in batches:
+        v1, v2, _ = source.views(batch, module.device, module.dtype)
+        for part, view in zip(parts, (v1, v2), strict=False):
+            part.append(module.projection_head(module.forward(view)))
+        parts[2].append(module._aim(v1))
+    z1, z2, aim = (nn.functional.normalize(torch.cat(part).double(), dim=1).cpu().numpy() for part in parts)
+    _checks.as_array("projections of the untrained network", z1)
+    if config.method.target == "online" or config.method.target_start == "copy":
+        return z1, z2, np.eye(z1.shape[1])
+    return z1, z2, np.linalg.lstsq(z1, aim, rcond=None)[0].T
+
+
+# Projections: what is measured on a checkpoint of any layout
+
+
+class Reading(Protocol):
+    """What is measured on one checkpoint, as far as the theory of its run needs it."""
+
+    @property
+    def F(self) -> np.ndarray | None: ...
+    @property
+    def X(self) -> np.ndarray | None: ...
+    @property
+    def X_aug(self) -> np.ndarray | None: ...
+    @property
+    def tau(self) -> np.ndarray | None: ...
+    @property
+    def samples(self) -> int: ...
+    @property
+    def leading(self) -> int: ...
+    @property
+    def maps(self) -> tuple[PredictorMap, ...]: ...
+    @property
+    def diagnosis(self) -> Diagnosis | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Projections:
+    """One reading that the theory starts from; modes by the eigenvectors u_j of F, largest s first.
+
+    Args:
+        F: E[z z^T], d x d.
+        W_p: predictor, d x d.
+        X: E sym(z1 z2^T), d x d.
+        X_aug: E (z1 - z2)(z1 - z2)^T / 2, d x d.
+        W: last linear layer, d x m.
+        tau: target / online per mode, length d.
+        W_a: the target's last linear layer, d x m; None: W_a = U diag(tau) U^T W (Assumption 1 per mode).
+        is_all: whether W is the whole online network, as in the paper.
+    """
+
+    F: np.ndarray
+    W_p: np.ndarray
+    X: np.ndarray
+    X_aug: np.ndarray
+    W: np.ndarray
+    tau: np.ndarray
+    W_a: np.ndarray | None = None
+    is_all: bool = False
+
+    def modes(self) -> ModeStart:
+        """Return the measured modes, and the constants r_j and k_j; NaN in r and k where s_j is round-off."""
+        state = CorrelationState._unchecked(W_p=self.W_p, F=self.F, tau=1.0)
+        s, U = observables.eigen_F(state)
+        p, _ = observables.mode_values(state, (s, U))
+        s = np.maximum(s, 0.0)
+        seen, noise = (np.sum(U * (M @ U), axis=0) for M in (self.X, self.X_aug))
+        w2 = np.sum((self.W.T @ U) ** 2, axis=0)
+        good = (s > FAINT * s[0]) & (seen + noise > 0) & (w2 > 0)
+        r, k = np.full_like(s, np.nan), np.full_like(s, np.nan)
+        r[good] = np.clip(seen[good] / (seen[good] + noise[good]), 0.0, 1.0)
+        k[good] = s[good] / w2[good]
+        return ModeStart(p, s, self.tau, r, k)
+
+    def weights(self, motion: Motion) -> WeightStart:
+        """Return the weights in the basis of W's own rows, W = L Q^T.
+
+        X of h is L^+ (W X W^T) L^{+T}, exact for what W sees; input directions that the first W does not see are left
+        out.
+
+        Raises:
+            ArithmeticError: Lemma 1 on these matrices would take too long.
+        """
+        U, sigma, Qt = np.linalg.svd(self.W, full_matrices=False)
+        kept = sigma > 1e-6 * sigma[0]
+        L, inverse = U[:, kept] * sigma[kept], U[:, kept].T / sigma[kept][:, None]
+        X, X_aug = (_moment(inverse @ M @ inverse.T) for M in (self.X, self.X_aug))
+        data = Moments(X, X_aug)
+        if self.W_a is None:
+            modes = observables.eigen_F(CorrelationState._unchecked(W_p=self.W_p, F=self.F, tau=1.0))[1]
+            W_a = (modes * self.tau) @ modes.T @ L
+        else:
+            W_a = self.W_a @ Qt[kept].T
+        W_p = np.eye(len(L)) if motion.predictor == "identity" else self.W_p
+        start = WeightStart(WeightState(L, W_p, L if motion.target == "online" else W_a), data)
+        refuse_dear(start, motion)
+        return start
+
+
+def _moment(M: np.ndarray) -> np.ndarray:
+    return clip_negative((M + M.T) / 2)[0]
+
+
+def of_projections(pieces: Pieces, measured: Reading, run: RunDescription) -> tuple[Projections, list[str]]:
+    """Return what is measured on a checkpoint, and what was taken for granted, in words.
+
+    Args:
+        pieces: of the checkpoint.
+        measured: on it.
+        run: what is known of its run.
+
+    Raises:
+        NotPossible: something that the theory needs was not measured.
+    """
     if not measured.maps:
         raise NotPossible("the first checkpoint has no predictor")
     if measured.X is None or measured.X_aug is None:
         raise NotPossible("X and X' need two views of every sample, the features have one")
-    layer = last_layer.of_online(pieces)
-    W, note = layer.W, layer.note
-    F = matrix(measured.F)
-    if W is None:
-        raise NotPossible(note)
-    if len(W) != len(F):
-        raise NotPossible(f"the features have {len(F)} dimensions, the network's last linear layer {len(W)}")
-    notes = [note] if note else []
-    if W.shape[1] > len(W):
+    layer = stacks.last_layer(pieces.backbone, pieces.projector)
+    F = measured.F
+    if F is None or layer.W is None:
+        raise NotPossible(layer.note)
+    if len(layer.W) != len(F):
+        raise NotPossible(f"the features have {len(F)} dimensions, the network's last linear layer {len(layer.W)}")
+    notes = [layer.note] if layer.note else []
+    if layer.W.shape[1] > len(F):
         notes.append("input directions that the first W does not see are left out")
-    tau = tau_of(measured, len(F))
-    known = np.isfinite(tau)
-    if rates.target == "online":
-        tau = np.ones(len(F))
-    elif not known.any():
-        tau = np.ones(len(F))
-        notes.append("tau was not measured on the first checkpoint and is taken as 1")
-    elif len(measured.tau) < len(F):  # not measured on the faint modes: by Assumption 1
-        notes.append(f"tau of all but {known.sum()} leading modes is taken as the mean of these")
-    tau = np.where(np.isfinite(tau), tau, np.nanmean(tau))  # of faint modes, on which hardly anything depends
+    tau, more = _tau_taken(measured, len(F), run.target)
     W_a = None
-    if layer.is_all and pieces.target_backbone is not None and rates.target != "online":
-        W_a = last_layer.last_map(pieces.target_backbone, pieces.target_projector)[0]
-    X, X_aug = matrix(measured.X), matrix(measured.X_aug)
-    return Start(F, matrix(measured.maps[0].W_p), X, X_aug, W, tau, W_a), notes
+    if layer.is_all and pieces.target_backbone is not None and run.target != "online":
+        W_a = stacks.last_layer(pieces.target_backbone, pieces.target_projector).W
+    W_p, X, X_aug = measured.maps[0].W_p, measured.X, measured.X_aug
+    return Projections(F, W_p, X, X_aug, layer.W, tau, W_a, layer.is_all), notes + more
 
 
-def _motion(
-    rates: Rates, settings: Settings, steps: np.ndarray, per_epoch: float | None, trace_F: float
-) -> tuple[Motion, list[str]]:
-    """Return rates and times of a run, and what is only approximate in them."""
-    needed = {name: getattr(rates, name) for name in ("alpha_p", "eta_s", "eta_p", "step_time")}
-    if rates.target == "ema":
-        needed["beta"] = rates.beta
-    unknown = [name for name, value in needed.items() if value is None]
-    if unknown or not rates.target:
-        why = f"needed: {', '.join(rates.missing)}" if rates.missing else "; ".join(rates.assumed)
-        what = ", ".join(unknown + ["the target"] * (not rates.target))
-        raise NotPossible(f"{what} of the run are not known ({why})")
-    time = clock(steps, rates, settings, per_epoch)
-    hp = Hyperparameters(rates.alpha_p, rates.beta or 0.0, eta_p=rates.eta_p, eta_s=rates.eta_s)
-    notes = list(time.notes)
-    gain = 1.0
-    known = describe(settings)
-    if known.loss.compares_directions:
-        if not trace_F > 0:
-            raise NotPossible("tr F of the first reading is zero")
-        gain = 1 / trace_F
-        notes.append(
-            f"the run's loss ({settings.get('method.loss')}) compares directions: taken as the squared distance over "
-            "the first reading's tr F"
-        )
-    if known.predictor.rule:
-        notes.append("W_p is set by its rule at every instant, averages and pauses left out")
-    return Motion(hp, time, rates.target, known.predictor.of_flow, gain), notes
+def _tau_taken(measured: Reading, d: int, target: str) -> tuple[np.ndarray, list[str]]:
+    """Return tau of every mode, what was not measured by Assumption 1, and that in words."""
+    tau = tau_of(measured, d)
+    known, notes = np.isfinite(tau), []
+    if target == "online":
+        tau = np.ones(d)
+    elif not known.any():
+        tau = np.ones(d)
+        notes.append("tau was not measured on the first checkpoint and is taken as 1")
+    elif measured.tau is not None and len(measured.tau) < d:
+        notes.append(f"tau of all but {known.sum()} leading modes is taken as the mean of these")
+    return np.where(np.isfinite(tau), tau, np.nanmean(tau)), notes  # hardly anything depends on that of faint modes
 
 
-def _simulated(start: Start, motion: Motion) -> Found:
-    """Return the theory by Lemma 1 where it can be run, with the decoupled modes beside; else by these alone."""
-    modes: dict[str, np.ndarray] = {}
-    try:
-        modes = flow.decoupled(flow.modes_of(start), motion)
-        without = ""
-    except ArithmeticError as why:
-        without = str(why)
-    try:
-        whole = flow.lemma_1(start, motion)
-    except (ArithmeticError, np.linalg.LinAlgError) as why:
-        if not modes:
-            raise NotPossible(without) from why
-        return modes, f"decoupled modes (Eqs. 11-13) from the first checkpoint, since {why}"
-    beside = {f"{name}_modes": values for name, values in modes.items()}
-    note = f"; decoupled modes could not be run: {without}" if without else ""
-    return whole | beside, f"Lemma 1 on matrices from the first checkpoint{note}"
+def tau_of(measured: Reading, d: int) -> np.ndarray:
+    """Return tau of every mode, length d; NaN where it is not known (it is measured on the leading modes)."""
+    tau = np.full(d, np.nan)
+    if measured.tau is not None:
+        tau[: len(measured.tau)] = measured.tau[:d]
+    return tau

@@ -1,31 +1,46 @@
-"""Theory beside training: rates and moments of a run, the linear flow from its own start, both on one picture.
+"""The linear theory of a run of `lindyn train`: beside its checkpoints, and of the untrained network before training.
 
-Where the network is the paper's (backbone "linear", no projector, squared distance, SGD) nothing is fitted and
+Beside: where the network is the paper's (backbone "linear", no projector, squared distance, SGD) nothing is fitted and
 nothing approximated but two things: the flow is the limit of small steps and of large batches. Elsewhere the last
 linear layer of the projector stands for W and the features before it, frozen at one checkpoint, for the input.
+
+Before: the theory's input is what the untrained network's projector gives for two views of the same images, every
+vector scaled to length one (the loss compares directions only). Lemma 1 runs for the flow time of the whole training.
+An input direction (the leading ones of X + X', to 99 % of its trace) is alive if W answers it with at least a tenth of
+what it did at the start. A two-layer predictor has no place in the linear theory; a linear one with torch's initial
+weights stands for it.
 """
 
-from collections.abc import Callable
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
+from lindyn import observables
+from lindyn.bridge.run import flow
+from lindyn.bridge.run.clock import FlowClock, at_the_peak
+from lindyn.bridge.run.flow import Motion, WeightStart
 from lindyn.bridge.run.rates import hyperparameters, step_time
-from lindyn.bridge.training import batch_augmentation, run_folder
+from lindyn.bridge.run.start import moments, of_features, weights_along
+from lindyn.bridge.training import trainer, training_report
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_batches import CHUNK, Gaussian, open_source
-from lindyn.bridge.training.image_order import generator
+from lindyn.bridge.training.image_batches import Source
+from lindyn.bridge.training.losses import OVER_J
+from lindyn.bridge.training.module import SelfSupervised
+from lindyn.bridge.training.predictor_choice import PredictorKind
 from lindyn.bridge.training.trainer import Run
-from lindyn.bridge.watch.find_predictor import map_kind, weight_map
-from lindyn.moments import Moments, ViewSums
-from lindyn.states import WeightState
+from lindyn.flows import WeightFlow
+from lindyn.hyperparameters import Hyperparameters
+from lindyn.moments import Moments
+from lindyn.states import CorrelationState, WeightState
 
-FLOWS = {"linear": "trained", "linear_symmetric": "symmetrised", "identity": "identity"}
-IMAGES = 5000  # at most so many images for the moments of features
+METHOD = 1  # to be raised when the prediction changes: it is then made again for runs that are finished
+LEADING = 0.99  # share of tr(X + X') whose directions are counted
+ALIVE = 0.1  # of |W v|^2 at the start
+LIVES, COLLAPSES = 0.5, 0.1  # share of directions alive
+STEP = 0.25  # of flow time, where a closed-form rule sets W_p
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,143 +53,29 @@ class Comparison:
         ts: flow time of every checkpoint.
         steps: optimiser step of every checkpoint.
         measured: (W, W_p, W_a) of the network, stacked.
-        theory: the trajectory of the flow at the same times.
+        theory: the same of the flow, at the same times.
         note: what is only approximate, in words; "" where nothing is but step and batch.
     """
 
     config: TrainConfig
-    flow: Any
+    flow: WeightFlow
     ts: np.ndarray
     steps: np.ndarray
     measured: WeightState
-    theory: Any
+    theory: WeightState
     note: str
 
     def error(self) -> np.ndarray:
         """Return max over (W, W_p) of |measured - theory| / |theory| (Frobenius) at every checkpoint."""
-        states = self.theory.states
-        pairs = [(self.measured.W, states.W)]
-        if self.config.model.predictor in FLOWS:
-            pairs.append((self.measured.W_p, states.W_p))
+        pairs = [(self.measured.W, self.theory.W)]
+        if not PredictorKind.of(self.config.model.predictor).rule:
+            pairs.append((self.measured.W_p, self.theory.W_p))
         return np.max([_relative(here, there) for here, there in pairs], axis=0)
 
     def readings(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return (measured, theory): s_j and p_j of F = W (X + X') W^T and the alignment, checkpoints x modes."""
         Sigma = np.asarray(self.flow.data.Sigma_s)
-        return _readings(self.measured, Sigma), _readings(self.theory.states, Sigma)
-
-
-def moments(run: Run, checkpoint: int = 0, views: int = 8) -> Moments:
-    """Return X and X' of what the linear layer of a run sees: pixels, or features frozen at a checkpoint.
-
-    Args:
-        run: the run.
-        checkpoint: index into `run.checkpoints`, of the frozen features.
-        views: views of each training image, even, >= 2.
-
-    Returns:
-        The moments with their sampling errors (exact for the pixels of data.name=gaussian).
-
-    Raises:
-        ValueError: photos (their views are not tensors), or a projector without a linear last layer.
-    """
-    source: Any = open_source(run.config)
-    drawn = isinstance(source, Gaussian)
-    if drawn and run.config.model.projector == "none":
-        x = source.x.numpy()
-        return Moments(np.diag(x), run.config.data.noise**2 * np.eye(len(x)))
-    if not drawn and not hasattr(source, "images"):
-        raise ValueError(f"Moments are measured on embedded images; got data.name={run.config.data.name!r}.")
-    module = run.module(checkpoint).train()  # BatchNorm by the batch, as in training; an untrained network has no other
-    net, layer = split(module)
-    sums, most = None, IMAGES if drawn else min(len(source.images), IMAGES)
-    with torch.no_grad():
-        for start in range(0, most, CHUNK):
-            seen = _views(source, start, min(start + CHUNK, most), views, layer.weight.dtype)
-            batch = torch.stack([net(view) for view in seen], dim=1)
-            sums = ViewSums(batch.shape[-1], views) if sums is None else sums
-            sums.add(batch.double().numpy())
-    return sums.moments()  # type: ignore[union-attr]
-
-
-def _views(source: Any, start: int, stop: int, views: int, dtype: Any) -> list[Tensor]:
-    """Return independent views of a chunk of images or new vectors, of numbers that no training step has used."""
-    if isinstance(source, Gaussian):
-        return source.drawn(stop - start, views, generator(source.seed, 0x7E0, start), dtype)
-    images = source.images[start:stop].to(dtype)
-    found: list[Tensor] = []
-    for pair in range(views // 2):
-        numbers = generator(source.seed, 0x7E0, start, pair)
-        found += batch_augmentation.two_views(images, source.data, len(images), 0, numbers)
-    return found if source.mean is None else [view - source.mean.to(view) for view in found]
-
-
-def split(module: Any) -> tuple[Callable[[Tensor], Tensor], nn.Linear]:
-    """Return (what comes before, the last linear layer) of an online network; a bias becomes a feature that is 1.
-
-    Raises:
-        ValueError: the online network does not end in a linear layer.
-    """
-    config = module.config
-    if config.model.projector == "none" and config.model.backbone == "linear":
-        return lambda images: images.flatten(1), module.backbone.linear
-    head = module.projection_head
-    layers = [head] if isinstance(head, nn.Linear) else list(getattr(head, "layers", []))
-    if not layers or not isinstance(layers[-1], nn.Linear):
-        raise ValueError(
-            f"The theory needs a linear last layer: model.projector=linear or byol, or backbone linear with projector "
-            f"none; got {config.model.backbone} and {config.model.projector}."
-        )
-
-    def before(images: Tensor) -> Tensor:
-        """Return what the last linear layer sees of images."""
-        features = module(images)
-        for layer in layers[:-1]:
-            features = layer(features)
-        if layers[-1].bias is None:
-            return features
-        return torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
-
-    return before, layers[-1]
-
-
-def measured(run: Run) -> tuple[np.ndarray, WeightState]:
-    """Return (steps, stacked W, W_p, W_a) of a run's checkpoints, in float64.
-
-    Raises:
-        ValueError: a predictor that is not linear.
-    """
-    steps, states = [], []
-    module = run.module(0)
-    if map_kind(module.prediction_head) == "least squares" and run.config.model.predictor != "identity":
-        raise ValueError(f"The theory's predictor is linear; got model.predictor={run.config.model.predictor!r}.")
-    for path in run.checkpoints:
-        module.load_state_dict(run_folder.read(path)["state_dict"])
-        steps.append(run_folder.step_of(path))
-        states.append(_weights(module))
-    stacked = WeightState._unchecked(**{name: np.stack([s[name] for s in states]) for name in ("W", "W_p", "W_a")})
-    return np.array(steps), stacked
-
-
-def _weights(module: Any) -> dict[str, np.ndarray]:
-    _, layer = split(module)
-    W = _whole(layer)
-    if module.teacher_backbone is None:
-        W_a = W
-    elif layer is getattr(module.backbone, "linear", None):
-        W_a = _whole(module.teacher_backbone.linear)
-    else:
-        head = module.teacher_projection_head
-        W_a = _whole(head if isinstance(head, nn.Linear) else head.layers[-1])
-    identity = isinstance(module.prediction_head, nn.Identity)
-    W_p = np.eye(len(W)) if identity else weight_map(module.prediction_head).double().numpy()
-    return {"W": W, "W_p": W_p.copy(), "W_a": W_a}
-
-
-def _whole(layer: Any) -> np.ndarray:
-    """Return the weight of a linear layer, its bias as a last column."""
-    parts = [layer.weight] if layer.bias is None else [layer.weight, layer.bias[:, None]]
-    return torch.cat(parts, dim=1).detach().double().numpy().copy()
+        return _readings(self.measured, Sigma), _readings(self.theory, Sigma)
 
 
 def beside(run: Run | str | Path, data: Moments | None = None, checkpoint: int = 0) -> Comparison:
@@ -182,7 +83,7 @@ def beside(run: Run | str | Path, data: Moments | None = None, checkpoint: int =
 
     Args:
         run: a run, or its folder.
-        data: X and X'; default measured (`moments`).
+        data: X and X'; default measured (`start.moments`).
         checkpoint: which one's features are frozen, for networks that are not linear.
 
     Returns:
@@ -191,54 +92,19 @@ def beside(run: Run | str | Path, data: Moments | None = None, checkpoint: int =
     Raises:
         ValueError: a run without a counterpart in the theory.
     """
-    from lindyn.flows import WeightFlow
-    from lindyn.solve.ode import simulate
-
     run = run if isinstance(run, Run) else Run.load(run)
-    config = run.config
+    config, method = run.config, run.config.method
     data = moments(run, checkpoint) if data is None else data
-    steps, states = measured(run)
-    flow = WeightFlow(
-        hyperparameters(config), data, target=config.method.target, stop_gradient=config.method.stop_gradient,
-        predictor=_flow_predictor(config),
-    )  # fmt: skip
-    start = {name: getattr(states, name)[0] for name in ("W", "W_p", "W_a")}
-    if config.method.target == "online":
-        del start["W_a"]
-    ts = _times(config, steps)
-    theory = simulate(flow, WeightState(**start), ts=ts, rtol=1e-9, engine="scipy")
-    return Comparison(config, flow, ts, steps, states, theory, approximations(config))
-
-
-def _flow_predictor(config: TrainConfig) -> Any:
-    name = config.model.predictor
-    if name in FLOWS:
-        return FLOWS[name]
-    from lindyn.predictors import Recipe
-
-    options = {k: v for k, v in config.model.predictor_options if k not in ("cross_from", "views", "trainable")}
-    return Recipe.of(name, **options).rule
-
-
-def _times(config: TrainConfig, steps: np.ndarray) -> np.ndarray:
-    """Return the flow time of the checkpoints: the sum of the learning rates of the steps before."""
-    o, last = config.optim, int(steps[-1])
-    total = round(last / max(1, config.run.epochs)) if last else 1
-    return step_time(config) * shares_taken(o.schedule, round(o.warmup_epochs * total), last)[steps]
-
-
-def shares_taken(schedule: str, warmup: int, total: int) -> np.ndarray:
-    """Return the sum of the shares of the peak learning rate over the first 0, 1, ..., `total` steps.
-
-    Args:
-        schedule: "cosine" or "constant".
-        warmup: steps of linear warm-up.
-        total: steps of the whole run.
-    """
-    from lindyn.bridge.training.optimiser import factor
-
-    share = factor(schedule, warmup, total)
-    return np.concatenate([[0.0], np.cumsum([share(k) for k in range(total)])])
+    steps, states = weights_along(run)
+    clock = at_the_peak(config, steps)
+    kind = PredictorKind.of(config.model.predictor, dict(config.model.predictor_options))
+    motion = Motion(
+        hyperparameters(config), clock, method.target, kind.of_flow, stop_gradient=method.stop_gradient, rtol=1e-9
+    )
+    W_a = None if method.target == "online" else states.W_a[0]
+    begin = WeightStart(WeightState(states.W[0], states.W_p[0], W_a), data)
+    theory = flow.lemma_1(begin, motion)
+    return Comparison(config, flow.flow_of(data, motion), clock.ts, steps, states, theory, approximations(config))
 
 
 def approximations(config: TrainConfig) -> str:
@@ -261,14 +127,131 @@ def _relative(here: Any, there: Any) -> np.ndarray:
     return np.linalg.norm(here - there, axis=(-2, -1)) / np.where(size > 0, size, 1.0)
 
 
-def _readings(states: Any, Sigma: np.ndarray) -> dict[str, np.ndarray]:
+def _readings(states: WeightState, Sigma: np.ndarray) -> dict[str, np.ndarray]:
     """Return s_j, p_j = u_j^T W_p u_j and cosines, of F = W Sigma W^T, largest first."""
-    from lindyn import observables
-    from lindyn.states import CorrelationState
-
     W, W_p = np.asarray(states.W), np.asarray(states.W_p)
     F = W @ Sigma @ W.swapaxes(-1, -2)
     state = CorrelationState._unchecked(W_p=W_p, F=(F + F.swapaxes(-1, -2)) / 2, tau=1.0)
     eigen = observables.eigen_F(state)
     p, s = observables.mode_values(state, eigen)
     return {"s": s, "p": p, "alignment": observables.alignment(state, eigen)}
+
+
+def train(
+    config: TrainConfig | str | os.PathLike | None = None,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    **overrides: Any,
+) -> Run:
+    """Train as `trainer.train` does; where run.theory asks for it, add the theory beside (theory.png, summary.txt)."""
+    run = trainer.train(config, resume=resume, overwrite=overwrite, **overrides)
+    if run.first and run.config.run.theory:
+        with (run.folder / training_report.SUMMARY).open("a", encoding="utf-8") as summary:
+            summary.write(_write_theory(run.folder))
+    return run
+
+
+train.__doc__ = trainer.train.__doc__
+
+
+def _write_theory(folder: Path) -> str:
+    """Write theory.png; return the line of the summary, or why there is none: a finished run is never lost to it."""
+    from lindyn.plotting import style
+    from lindyn.plotting.training_run import draw_beside
+
+    try:
+        found = beside(folder)
+    except ValueError as error:
+        return f"No linear theory beside this run: {error}\n"
+    measured, theory = found.readings()
+    hp = found.flow.hp
+    figure = draw_beside(
+        found.ts, measured, theory, found.error(),
+        rf"flow of Lemma 1 (lines) and training (marks): $\alpha_p$ = {hp.alpha_p:.3g}, $\beta$ = {hp.beta:.3g}, "
+        rf"$\eta_s$ = {hp.eta_s:.3g}, $\eta_p$ = {hp.eta_p:.3g}", found.note or "nothing fitted",
+    )  # fmt: skip
+    style.write(figure, folder / "theory.png", "png")
+    about = f" ({found.note})" if found.note else ""
+    return (
+        f"The linear theory from the same start, nothing fitted{about}: largest relative distance of (W, W_p) "
+        f"{np.max(found.error()):.3g}, at the end {found.error()[-1]:.3g}; theory.png.\n"
+    )
+
+
+def mean_rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:
+    """Return (alpha_p, beta, eta) of a training run and the flow time of its whole length.
+
+    A cosine loss of unit vectors is twice J (2 - 2 cos = |q - z|^2), so that the learning rate counts twice and the
+    decay half; a cosine schedule takes its mean, half the peak.
+
+    Args:
+        config: the run.
+        steps: its optimiser steps.
+
+    Returns:
+        The hyper-parameters, and the duration in flow time.
+
+    Raises:
+        ValueError: LARS, which is no gradient flow.
+    """
+    share, over_J = 0.5 if config.optim.schedule == "cosine" else 1.0, OVER_J[config.method.loss]
+    return hyperparameters(config, over_J, share), steps * step_time(config, over_J, share)
+
+
+def prediction(config: TrainConfig, module: SelfSupervised, source: Source) -> dict[str, str | float]:
+    """Return what the theory says of a run from its untrained network: alive share, verdict, and what it rests on.
+
+    Args:
+        config: the run.
+        module: its untrained network.
+        source: where its views come from.
+
+    Returns:
+        verdict ("lives", "partly", "collapses"), alive (share), modes (number counted), scale (tr F at the end over
+        tr F at the start), rank (effective rank of F at the end), alpha_p, beta, eta_p, eta_s, flow_time, x and x_aug
+        (means over the modes), predictor.
+
+    Raises:
+        ValueError: features that are no numbers.
+        ArithmeticError: the flow leaves the numbers.
+    """
+    begin = of_features(config, module, source)
+    data, F0 = begin.data, begin.data.Sigma_s
+    hp, duration = mean_rates(config, module.steps)
+    kind = PredictorKind.of(config.model.predictor, dict(config.model.predictor_options))
+    clock = FlowClock(np.array([0.0, duration]), np.array([float(hp.beta)]), np.arange(2))
+    motion = Motion(hp, clock, config.method.target, kind.of_flow, rtol=1e-4, atol=1e-8,
+                    euler=STEP if kind.rule else None)  # fmt: skip
+    W = _last_W(begin, motion)
+    values, V = np.linalg.eigh(F0)
+    counted = _leading(values)
+    share = float(np.mean(np.sum((W @ V[:, counted]) ** 2, axis=0) >= ALIVE))
+    x = np.einsum("ij,ij->j", V[:, counted], data.X @ V[:, counted])
+    x_aug = np.einsum("ij,ij->j", V[:, counted], data.X_aug @ V[:, counted])
+    found = {
+        "alive": share, "modes": int(counted.sum()), "scale": float(np.trace(W @ F0 @ W.T) / np.trace(F0)),
+        "rank": observables.entropy_rank(np.clip(np.linalg.eigvalsh(W @ F0 @ W.T), 0, None)),
+        "alpha_p": float(hp.alpha_p), "beta": float(hp.beta), "eta_p": float(hp.eta_p), "eta_s": float(hp.eta_s),
+        "flow_time": duration, "x": float(x.mean()), "x_aug": float(x_aug.mean()),
+    }  # fmt: skip
+    stands = {"predictor": "linear in place of two layers"} if kind.two_layers else {}
+    verdict = "lives" if share >= LIVES else "collapses" if share < COLLAPSES else "partly"
+    return {"verdict": verdict, **{key: float(f"{value:.5g}") for key, value in found.items()}, **stands}
+
+
+def _last_W(begin: WeightStart, motion: Motion) -> np.ndarray:
+    """Return W at the end of the flow, or where it could be integrated to."""
+    try:
+        return np.asarray(flow.lemma_1(begin, motion).W[-1])
+    except flow.Unfinished as stopped:
+        return np.asarray(stopped.last.W)
+
+
+def _leading(values: np.ndarray) -> np.ndarray:
+    """Return which eigenvalues, taken from the largest, make up `LEADING` of their sum."""
+    order = np.argsort(-values)
+    before = np.cumsum(values[order]) - values[order]
+    kept = np.zeros(len(values), dtype=bool)
+    kept[order[before < LEADING * values.sum()]] = True
+    return kept

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.run import training_prediction
+from lindyn.bridge.run import training_theory
 from lindyn.bridge.training.trainer import Run
 from lindyn.bridge.watch.trace import read_trace
 
@@ -44,13 +44,13 @@ def of_trace(trace: Any) -> dict[str, Any]:
     return {**found, "curves": curves}
 
 
-def theory_of(run: Run) -> dict[str, Any]:
-    """Return the linear theory's verdict from the untrained network's projections of two views (`prediction`)."""
+def theory_of(run: Run) -> dict[str, str | float]:
+    """Return the linear theory's verdict from the untrained network (`training_theory.prediction`)."""
     from lindyn.bridge.training.image_batches import open_source
 
     module, source = run.module(0), open_source(run.config)
     try:
-        return training_prediction.of_module(run.config, module, source)
+        return training_theory.prediction(run.config, module, source)
     except (ValueError, ArithmeticError) as error:
         return {"verdict": "none", "reason": str(error)}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import lindyn
 from lindyn import _files
-from lindyn.bridge.run import training_prediction
+from lindyn.bridge.run import training_theory
 from lindyn.bridge.studies.table_presets import StudyRow, Table
 from lindyn.bridge.training import sections
 from lindyn.bridge.training.config import TrainConfig
@@ -152,7 +152,7 @@ def measured(out: Path, job: Job) -> dict[str, Any] | None:
 
 def _finished(out: Path, job: Job) -> bool:
     found = measured(out, job)
-    return found is not None and found["theory"].get("method") == training_prediction.METHOD
+    return found is not None and found["theory"].get("method") == training_theory.METHOD
 
 
 def _read(path: Path) -> Any:
@@ -247,7 +247,7 @@ def execute(out: Path, job: Job) -> dict[str, Any]:
     if found is None:
         found = _trained(config, folder)
         _files.write_json(folder / MEASURED, found)
-    predicted = {"method": training_prediction.METHOD, **measured_run.theory_of(Run(folder, config))}
+    predicted = {"method": training_theory.METHOD, **measured_run.theory_of(Run(folder, config))}
     _files.write_json(folder / THEORY, predicted)
     return {**found, "theory": predicted}
 

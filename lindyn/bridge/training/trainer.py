@@ -16,8 +16,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lindyn import _files
-from lindyn.bridge.run import training_report
-from lindyn.bridge.training import callbacks, evaluation, networks, run_folder
+from lindyn.bridge.training import callbacks, evaluation, networks, run_folder, training_report
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.config_text import read_toml
 from lindyn.bridge.training.image_batches import Source, open_source
@@ -247,7 +246,7 @@ def _clear(folder: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
     for path in run_folder.every(folder / CHECKPOINTS):
         path.unlink()
-    for name in (METRICS, TRACE, RESULT, "training.png", "theory.png", "summary.txt"):
+    for name in (METRICS, TRACE, RESULT, "training.png", "theory.png", training_report.SUMMARY):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -178,7 +178,7 @@ def test_a_damaged_table_is_refused(tmp_path, monkeypatch, old, new, message):
     shutil.copy(source / "claims.toml", tmp_path / "tian2021")
     path = tmp_path / "tian2021" / "configs" / "table3.toml"
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 2), encoding="utf-8")
-    monkeypatch.setattr(table_presets.claims, "folder", lambda paper: tmp_path / paper)
+    monkeypatch.setattr(papers, "folder", lambda paper: tmp_path / paper)
     with pytest.raises(ValueError, match=message):
         table_presets._read.__wrapped__("tian2021", "table3")
 

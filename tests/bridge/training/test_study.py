@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lindyn.bridge.run import training_prediction
+from lindyn.bridge.run import start, training_theory
 from lindyn.bridge.studies import table_presets, training_study
 from lindyn.bridge.training.callbacks import LossError, TrainingStopped
 from lindyn.bridge.training.image_batches import open_source
@@ -106,8 +106,8 @@ def test_a_loss_that_is_no_number_is_a_result(tmp_path, monkeypatch):
 
 def test_a_prediction_is_made_again_when_its_method_changes(tmp_path, trained, monkeypatch):
     training_study.run_all([plan(tmp_path)])
-    monkeypatch.setattr(training_prediction, "METHOD", training_prediction.METHOD + 1)
-    monkeypatch.setattr(training_prediction, "ALIVE", 1e9)
+    monkeypatch.setattr(training_theory, "METHOD", training_theory.METHOD + 1)
+    monkeypatch.setattr(training_theory, "ALIVE", 1e9)
     training_study.run_all([plan(tmp_path)])
     assert len(trained) == 2
     for row in study_files.rows(study_files.read(plan(tmp_path).path)):
@@ -121,28 +121,28 @@ def config(**changes):
 
 def predicted(changed):
     source = open_source(changed)
-    return training_prediction.of_module(changed, build(changed, source), source)
+    return training_theory.prediction(changed, build(changed, source), source)
 
 
 def test_rates_of_a_cosine_loss():
-    hp, duration = training_prediction.rates(config(optim__weight_decay=0.04, optim__alpha_p=3.0), steps=100)
+    hp, duration = training_theory.mean_rates(config(optim__weight_decay=0.04, optim__alpha_p=3.0), steps=100)
     # 2 - 2 cos is 2 J, two directions: a step of 0.1/(1 - 0.9) is 4 of flow time at the peak, 2 on the mean of a cosine
     assert duration == pytest.approx(200.0)
     assert (hp.alpha_p, hp.eta_s, hp.eta_p) == pytest.approx((3.0, 0.01, 0.03))
     assert hp.beta == pytest.approx((1 - 0.99) / 2.0)
-    assert training_prediction.rates(config(method__target="online"), steps=100)[0].beta == 0.0
+    assert training_theory.mean_rates(config(method__target="online"), steps=100)[0].beta == 0.0
     with pytest.raises(ValueError, match="Use sgd"):
-        training_prediction.rates(config(optim__name="lars"), steps=1)
+        training_theory.mean_rates(config(optim__name="lars"), steps=1)
 
 
 def test_without_predictor_and_target_the_theory_is_a_matrix_exponential():
     changed = config(model__predictor="identity", method__target="online", optim__weight_decay=0.02)
     source = open_source(changed)
     module = build(changed, source)
-    z1, z2, _ = training_prediction._projections(changed, module, source)
+    z1, z2, _ = start.unit_projections(changed, module, source)
     data = Moments.from_views(z1, z2)
     values, V = np.linalg.eigh(data.X_aug)
-    hp, duration = training_prediction.rates(changed, module.steps)
+    hp, duration = training_theory.mean_rates(changed, module.steps)
     W = (V * np.exp(-(values + hp.eta_s) * duration)) @ V.T  # dW/dt = -W X' - eta W from the identity
     found = predicted(changed)
     assert found["scale"] == pytest.approx(np.trace(W @ data.Sigma_s @ W.T) / np.trace(data.Sigma_s), rel=2e-3)
@@ -160,14 +160,14 @@ def test_the_theory_collapses_under_a_heavy_decay_and_lives_without():
 def test_projections_have_length_one_and_an_independent_target_its_own_map():
     changed = config(method__target="frozen", method__target_start="independent")
     source = open_source(changed)
-    z1, z2, W_a = training_prediction._projections(changed, build(changed, source), source)
+    z1, z2, W_a = start.unit_projections(changed, build(changed, source), source)
     assert np.allclose(np.linalg.norm(z1, axis=1), 1) and np.allclose(np.linalg.norm(z2, axis=1), 1)
     assert np.linalg.norm(W_a - np.eye(len(W_a))) > 0.5
 
 
 def test_leading_directions_make_up_the_share_asked_for():
-    assert training_prediction._leading(np.array([0.005, 0.6, 0.395])).tolist() == [False, True, True]
-    assert training_prediction._leading(np.array([1.0, 1.0])).tolist() == [True, True]
+    assert training_theory._leading(np.array([0.005, 0.6, 0.395])).tolist() == [False, True, True]
+    assert training_theory._leading(np.array([1.0, 1.0])).tolist() == [True, True]
 
 
 def test_the_symmetric_two_layer_predictor_stays_tied_and_moves_as_the_mean_of_two_layers():

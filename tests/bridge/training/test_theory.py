@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from lindyn.bridge.run import training_theory
+from lindyn.bridge.layers import stacks
+from lindyn.bridge.run import start, training_theory
 from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import CHUNK, open_source
 from lindyn.bridge.training.losses import SIDES_OVER_J
+from lindyn.bridge.training.predictor_choice import PredictorKind
 from tests.bridge.training.helpers import LINEAR, TINY, run
 
 CASES = {
@@ -36,13 +38,13 @@ CASES = {
 
 def flow_of(done, data):
     """Return (flow, start) of a run of the linear network."""
-    _, states = training_theory.measured(done)
+    _, states = start.weights_along(done)
     config = done.config
     flow = ld.WeightFlow(
         hyperparameters(config),
         data,
         target=config.method.target,
-        predictor=training_theory.FLOWS[config.model.predictor],
+        predictor=PredictorKind.of(config.model.predictor).of_flow,
     )
     W_a = None if config.method.target == "online" else states.W_a[0]
     return flow, ld.WeightState(states.W[0], states.W_p[0], W_a), states
@@ -60,10 +62,10 @@ def test_the_trainer_is_descend_to_round_off(tmp_path, case):
     )
     images = open_source(done.config).images.double().flatten(1).numpy()
     data = ld.Moments(images.T @ images / len(images), np.zeros((64, 64)))
-    flow, start, states = flow_of(done, data)
+    flow, first, states = flow_of(done, data)
     o = done.config.optim
     rate = o.lr * SIDES_OVER_J[done.config.method.sides]
-    twin = ld.descend(flow, start, learning_rate=rate, momentum=o.momentum, steps=25, save_every=5)
+    twin = ld.descend(flow, first, learning_rate=rate, momentum=o.momentum, steps=25, save_every=5)
     for name in ("W", "W_p", "W_a"):
         np.testing.assert_allclose(getattr(states, name), getattr(twin.states, name), rtol=0, atol=2e-14)
     assert np.abs(states.W[-1] - states.W[0]).max() > 0.02
@@ -74,11 +76,11 @@ def test_moments_of_the_views_are_those_training_draws(tmp_path):
     noisy = {"data.augmentation": "noise", "data.noise": 0.3, "run.epochs": 1, "optim.batch": 600}
     done = run(tmp_path / "a", LINEAR | noisy)
     images = open_source(done.config).images.double().flatten(1).numpy()
-    data = training_theory.moments(done, views=16)
+    data = start.moments(done, views=16)
     X = images.T @ images / len(images)
     np.testing.assert_allclose(data.X, X, atol=0.02)
     np.testing.assert_allclose(data.X_aug, 0.09 * np.eye(64), atol=0.006)
-    still = training_theory.moments(run(tmp_path / "b", LINEAR | {"run.epochs": 1}))
+    still = start.moments(run(tmp_path / "b", LINEAR | {"run.epochs": 1}))
     np.testing.assert_allclose(still.X, X, atol=1e-12)
     assert np.abs(still.X_aug).max() < 1e-14
 
@@ -88,15 +90,15 @@ def test_frozen_features_of_a_network_give_the_networks_own_output(tmp_path):
     done = run(tmp_path, TINY | {"run.epochs": 1, "data.augmentation": "none"})
     module = done.module(0).train()
     images = open_source(done.config).images
-    before, layer = training_theory.split(module)
-    W, F = training_theory._whole(layer), 0.0
-    for start in range(0, len(images), CHUNK):  # BatchNorm sees the same batches
-        part = images[start : start + CHUNK]
+    before, layer = start.split(module)
+    W, F = stacks.weight_and_bias(layer).numpy(), 0.0
+    for first in range(0, len(images), CHUNK):  # BatchNorm sees the same batches
+        part = images[first : first + CHUNK]
         h = before(part).detach().double().numpy()
         z = module.projection_head(module(part)).detach().double().numpy()
         np.testing.assert_allclose(h @ W.T, z, atol=1e-5)
         F = F + z.T @ z / len(images)
-    data = training_theory.moments(done)
+    data = start.moments(done)
     np.testing.assert_allclose(W @ data.Sigma_s @ W.T, F, atol=1e-4)
     assert np.trace(F) > 0.1
 
@@ -127,7 +129,7 @@ def test_what_has_no_counterpart_is_refused(tmp_path):
         training_theory.beside(done)
     simsiam = run(tmp_path / "b", TINY | {"run.epochs": 1, "model.projector": "simsiam"})
     with pytest.raises(ValueError, match=r"needs a linear last layer"):
-        training_theory.moments(simsiam)
+        start.moments(simsiam)
 
 
 def test_moments_behind_a_linear_projector_are_those_of_the_vectors_carried_through_the_backbone(tmp_path):
@@ -136,7 +138,7 @@ def test_moments_behind_a_linear_projector_are_those_of_the_vectors_carried_thro
     done = run(tmp_path, given)  # ends with the theory beside it, as gaussian runs do
     assert "nothing fitted" in (done.folder / "summary.txt").read_text(encoding="utf-8")
     A = done.module(0).backbone.linear.weight.detach().numpy()
-    data, x = training_theory.moments(done, views=8), open_source(done.config).x.numpy()
+    data, x = start.moments(done, views=8), open_source(done.config).x.numpy()
     for found, exact in ((data.X, (A * x) @ A.T), (data.X_aug, 0.25 * A @ A.T)):
         assert np.linalg.norm(found - exact) < 0.06 * np.linalg.norm(exact)
 
@@ -186,7 +188,7 @@ def test_a_closed_form_predictor_follows_the_flow_of_its_rule(tmp_path):
     """W_p is set from the batch's F in training, and from W (X + X') W^T at every instant in the theory."""
     rule = {"model__predictor": "direct_pred", "model__predictor_options": {"eps": 0.1, "rho": 0.3}}
     found = gaussian(tmp_path, lr=0.05, batch=2048, **rule)
-    states = found.theory.states
+    states = found.theory
     distance = np.linalg.norm(found.measured.W[-1] - states.W[-1]) / np.linalg.norm(states.W[-1])
     assert distance < 0.03
     assert np.linalg.norm(states.W[-1] - states.W[0]) > 0.3 * np.linalg.norm(states.W[0])

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from lindyn.bridge import compare, read_report, validate, validation_request
+from lindyn.bridge.layers import stacks
 from lindyn.bridge.report import report_files, terminal
-from lindyn.bridge.run import linear_network
 from lindyn.bridge.settings import Settings
 from tests.bridge.validation.originals import FIXTURES
 from tests.bridge.validation.runs import trained
@@ -76,7 +76,7 @@ def test_the_papers_own_network_is_held_against_theorem_1(tmp_path):
     for law in ("constant", "isotropy", "target_weights"):
         assert np.isfinite(of(answer.findings, law).value), law
     whole = nn.Sequential(nn.Linear(2, 2))
-    assert linear_network.last_stack(module.backbone, whole) is whole and linear_network.last_stack(None, None) is None
+    assert stacks.last_stack(module.backbone, whole) is whole and stacks.last_stack(None, None) is None
 
 
 def flat(kind, views):

@@ -8,7 +8,7 @@ from lindyn.bridge.laws import KnownRun
 from lindyn.bridge.laws.balance import balance_residual
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
-from lindyn.bridge.run import training_theory
+from lindyn.bridge.run import start
 from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.settings import Rates
 from lindyn.bridge.training.config import TrainConfig
@@ -53,7 +53,7 @@ def trained(folder, **more):
     run = train(TrainConfig.of({**GIVEN, "run.folder": str(folder), **changes}))
     hp = hyperparameters(run.config)
     rates = Rates(hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p, step_time(run.config), "ema")
-    return rates, training_theory.measured(run)[1], training_theory.moments(run)
+    return rates, start.weights_along(run)[1], start.moments(run)
 
 
 def answer(rates, states, data, at=-1, n=20_000):

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from lindyn import bridge
-from lindyn.bridge.checkpoints import stacks
+from lindyn.bridge.layers import stacks
 from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.measure import predictor_maps
 from lindyn.bridge.measure.predictor_maps import EXACT, JACOBIAN, LEAST_SQUARES, PRODUCT, JacobianSums, Outputs

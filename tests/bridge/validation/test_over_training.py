@@ -9,7 +9,7 @@ from torch import nn
 
 from lindyn.bridge.features import from_images
 from lindyn.bridge.run.curves import PER_MODE, SCALARS, from_checkpoints, from_trace, relative_errors
-from lindyn.bridge.run.rates import rates_of
+from lindyn.bridge.run.description import describe
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.trainer import train
 from lindyn.bridge.watch.diagnosis import diagnose
@@ -33,7 +33,7 @@ def curves_of(readings, **values):
     """Return the curves, some keys of the settings changed."""
     settings = Settings.of({name.replace("__", "."): value for name, value in values.items()}, "test")
     readings = [(replace(pieces, settings=settings.over(pieces.settings)), m) for pieces, m in readings]
-    return from_checkpoints(readings, rates_of(readings[0][0].settings))
+    return from_checkpoints(readings, describe(readings[0][0].settings))
 
 
 def at_rate(folder, lr):
@@ -185,12 +185,12 @@ def test_the_curves_are_each_checkpoint_s_own_reading(fine):
 
 
 def test_the_order_is_that_of_the_steps_whatever_was_given(fine):
-    shuffled = from_checkpoints([fine[2], fine[0], fine[1]], rates_of(fine[0][0].settings))
+    shuffled = from_checkpoints([fine[2], fine[0], fine[1]], describe(fine[0][0].settings))
     np.testing.assert_array_equal(shuffled.steps, [pieces.step for pieces, _ in fine[:3]])
 
 
 def test_without_steps_there_are_curves_over_epochs_or_files_and_no_theory(fine):
-    rates = rates_of(fine[0][0].settings)
+    rates = describe(fine[0][0].settings)
     epochs = from_checkpoints([(replace(p, step=None, epoch=9 - k), m) for k, (p, m) in enumerate(fine)], rates)
     assert epochs.unit == "epochs"
     assert epochs.steps[0] == 9 - len(fine) + 1
@@ -214,7 +214,8 @@ def test_without_steps_there_are_curves_over_epochs_or_files_and_no_theory(fine)
 )
 def test_what_the_theory_needs_is_never_invented(fine, pieces, reading, rates, why):
     readings = [(replace(p, **pieces), replace(m, **reading)) for p, m in fine]
-    found = from_checkpoints(readings, rates or rates_of(fine[0][0].settings))
+    known = describe(fine[0][0].settings)
+    found = from_checkpoints(readings, replace(known, rates=rates or known.rates))
     assert (found.theory, found.error) == ({}, {})
     with pytest.raises(AssertionError, match="^not possible: .*" + why):
         raise AssertionError(found.reason)
@@ -227,7 +228,7 @@ def test_lars_is_no_flow(fine):
 
 
 def test_without_a_predictor_the_spectrum_is_still_read(fine):
-    found = from_checkpoints([(p, replace(m, maps=())) for p, m in fine], rates_of(fine[0][0].settings))
+    found = from_checkpoints([(p, replace(m, maps=())) for p, m in fine], describe(fine[0][0].settings))
     whole = curves_of(fine)
     np.testing.assert_allclose(found.measured["s"], whole.measured["s"], atol=1e-12)
     np.testing.assert_allclose(found.measured["effective_rank"], whole.measured["effective_rank"])
@@ -248,12 +249,12 @@ def test_without_a_predictor_the_spectrum_is_still_read(fine):
 )
 def test_readings_that_make_no_curve_are_refused(fine, change, text):
     with pytest.raises(ValueError, match=text):
-        from_checkpoints(change(fine), rates_of(fine[0][0].settings))
+        from_checkpoints(change(fine), describe(fine[0][0].settings))
 
 
 def test_a_convolutional_network_is_drawn_beside_with_all_that_is_approximate(digits):
     """It is what it is: the error is told, nothing is claimed of its size."""
-    found = from_checkpoints(readings_of(digits, None), rates_of(settings_of(digits)))
+    found = from_checkpoints(readings_of(digits, None), describe(settings_of(digits)))
     for words in ("compares directions", "frozen in the theory, trained in the run", "Lemma 1"):
         assert words in found.reason
     for name in ("s", "p", "s_modes", "p_modes"):
@@ -263,7 +264,7 @@ def test_a_convolutional_network_is_drawn_beside_with_all_that_is_approximate(di
 
 
 def test_a_trace_has_its_curves_and_says_what_it_lacks(digits):
-    found = from_trace(digits.trace, rates_of(settings_of(digits)), settings_of(digits))
+    found = from_trace(digits.trace, describe(settings_of(digits)))
     trace = read_trace(digits.trace)
     np.testing.assert_array_equal(found.steps, trace["step"])
     for name in ("s", "p", *SCALARS):
@@ -276,21 +277,21 @@ def test_a_trace_has_its_curves_and_says_what_it_lacks(digits):
 
 def test_a_trace_with_its_first_checkpoint_has_the_theory_beside(small_steps):
     first = readings_of(small_steps)[0]
-    rates, settings = rates_of(settings_of(small_steps)), settings_of(small_steps)
-    found = from_trace(small_steps.trace, rates, settings, first)
+    known = describe(settings_of(small_steps))
+    found = from_trace(small_steps.trace, known, first)
     assert found.theory["s"].shape == found.measured["s"].shape
     assert "single batches" in found.reason
     # batches of 200 leave F to some 10 %: the sum over all modes is nearer
     np.testing.assert_allclose(found.theory["s"].sum(1), found.measured["trace_F"], rtol=0.15)
-    beside = from_checkpoints(readings_of(small_steps), rates)
+    beside = from_checkpoints(readings_of(small_steps), known)
     here, there = (np.isin(a.steps, b.steps) for a, b in ((found, beside), (beside, found)))
     assert here.sum() == 4
     for name in ("s", "p", "tau"):  # the same start: the same theory at the same steps
         np.testing.assert_allclose(found.theory[name][here], beside.theory[name][there], rtol=1e-5, atol=1e-9)
-    later = from_trace(small_steps.trace, rates, settings, (replace(first[0], step=15), first[1]))
+    later = from_trace(small_steps.trace, known, (replace(first[0], step=15), first[1]))
     np.testing.assert_array_equal(np.isnan(later.theory["s"]).all(1), later.steps < 15)
     assert np.isnan(later.error["s"][0])
-    late = from_trace(small_steps.trace, rates, settings, (replace(first[0], step=1000), first[1]))
+    late = from_trace(small_steps.trace, known, (replace(first[0], step=1000), first[1]))
     assert "later than the second reading" in late.reason
 
 
@@ -299,19 +300,16 @@ def test_a_trace_of_isotropic_vectors_needs_nothing_else(tmp_path):
     more = {"data__decay": 0.0, "model__predictor": "identity", "method__target": "online", "optim__lr": 0.05}
     run = trained(tmp_path, run__epochs=4, **STEADY | more | {"run__diagnostics_every": 5})
     settings = settings_of(run)
-    found = from_trace(run.trace, rates_of(settings), settings)
+    found = from_trace(run.trace, describe(settings))
     assert found.reason == "decoupled modes (Eqs. 11-13) from the first reading of the trace"
     assert found.measured["s"][-1, 0] < 0.8 * found.measured["s"][0, 0]
     assert found.error["s"].max() < 0.07
     wrong = Settings.of({"data.noise": 1.0}, "test").over(settings)
-    assert from_trace(run.trace, rates_of(settings), wrong).error["s"].max() > 3 * found.error["s"].max()
+    assert from_trace(run.trace, describe(wrong)).error["s"].max() > 3 * found.error["s"].max()
     follows = Settings.of({"method.target": "ema", "method.ema": 0.995}, "test").over(settings)
-    assert (
-        "tau of the first reading is not recorded and taken as 1"
-        in from_trace(run.trace, rates_of(follows), follows).reason
-    )
+    assert "tau of the first reading is not recorded and taken as 1" in from_trace(run.trace, describe(follows)).reason
     apart = Settings.of({"method.target_start": "independent"}, "test").over(follows)
-    assert "not possible: tau" in from_trace(run.trace, rates_of(apart), apart).reason
+    assert "not possible: tau" in from_trace(run.trace, describe(apart)).reason
 
 
 def test_a_trace_too_short_or_none_at_all(tmp_path, digits):
@@ -319,6 +317,6 @@ def test_a_trace_too_short_or_none_at_all(tmp_path, digits):
     (tmp_path / "short.jsonl").write_text("\n".join(lines[:2]) + "\n", encoding="utf-8")
     settings = settings_of(digits)
     with pytest.raises(ValueError, match=r"must hold 2 readings of s or more; got 1"):
-        from_trace(tmp_path / "short.jsonl", rates_of(settings), settings)
+        from_trace(tmp_path / "short.jsonl", describe(settings))
     with pytest.raises(ValueError, match="path must be a trace that Diagnostics wrote"):
-        from_trace(tmp_path / "none.jsonl", rates_of(settings), settings)
+        from_trace(tmp_path / "none.jsonl", describe(settings))

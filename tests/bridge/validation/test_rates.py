@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.run import training_prediction
+from lindyn.bridge.run import training_theory
 from lindyn.bridge.run.rates import hyperparameters, rates_of, step_time
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
@@ -67,7 +67,7 @@ def test_they_are_those_of_the_run_s_own_theory():
     assert (found.alpha_p, found.beta, found.eta_s, found.eta_p) == (hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p)
     assert found.step_time == step_time(config)
     config = TrainConfig.of(BYOL)
-    hp, duration = training_prediction.rates(config, 100)
+    hp, duration = training_theory.mean_rates(config, 100)
     found = rates_of(Settings.of(config.flat(), "run.toml"))
     assert (found.alpha_p, found.beta, found.eta_s, found.eta_p) == (hp.alpha_p, hp.beta, hp.eta_s, hp.eta_p)
     assert 100 * found.step_time == pytest.approx(duration)

@@ -7,10 +7,12 @@ from torch import nn
 
 import lindyn as ld
 from lindyn import observables
+from lindyn.bridge.layers.stacks import last_layer
+from lindyn.bridge.run import flow
 from lindyn.bridge.run.clock import FlowClock, clock
-from lindyn.bridge.run.flow import Motion, Start, decoupled, lemma_1, modes_of
-from lindyn.bridge.run.last_layer import last_map
+from lindyn.bridge.run.flow import Motion, decoupled
 from lindyn.bridge.run.rates import rates_of
+from lindyn.bridge.run.start import Projections
 from lindyn.bridge.settings import Settings
 
 HP = ld.Hyperparameters(1.7, 0.3, eta_p=0.02, eta_s=0.01)
@@ -21,6 +23,12 @@ def motion(target="ema", predictor="trained", gain=1.0, ts=TS, beta=0.3):
     return Motion(HP, FlowClock(ts, np.full(len(ts) - 1, beta), np.arange(len(ts))), target, predictor, gain)
 
 
+def lemma_1_of(start, motion):
+    """Return s, p, tau at every reading by Lemma 1 from projections."""
+    weights = start.weights(motion)
+    return flow.modes_along(flow.lemma_1(weights, motion), weights.data.Sigma_s, motion.target)
+
+
 def orthogonal(n, seed):
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n)))[0]
 
@@ -28,7 +36,7 @@ def orthogonal(n, seed):
 def measured_on(W, W_p, data, tau, W_a=None):
     """Return what exact moments of the projections of a linear network would be."""
     X, X_aug = W @ data.X @ W.T, W @ data.X_aug @ W.T
-    return Start(X + X_aug, W_p, X, X_aug, W, tau, W_a)
+    return Projections(X + X_aug, W_p, X, X_aug, W, tau, W_a)
 
 
 def random_start(n2, n1, seed=0):
@@ -56,7 +64,7 @@ def test_lemma_1_from_projections_is_lemma_1_of_the_weights(n2, n1, target):
     data, state = random_start(n2, n1)
     first = ld.WeightState(state.W, state.W_p) if target == "online" else state
     truth = ld.simulate(ld.WeightFlow(HP, data, target=target), first, ts=TS, engine="scipy")
-    found = lemma_1(measured_on(state.W, state.W_p, data, np.ones(n2), state.W_a), motion(target))
+    found = lemma_1_of(measured_on(state.W, state.W_p, data, np.ones(n2), state.W_a), motion(target))
     s, p, tau = curves(truth.states, data.X + data.X_aug, target == "online")
     np.testing.assert_allclose(found["s"], s, rtol=1e-6, atol=1e-9 * s.max())
     np.testing.assert_allclose(found["p"][:, :n1], p[:, :n1], rtol=1e-5, atol=1e-7)
@@ -71,7 +79,7 @@ def test_a_wide_W_is_exact_where_its_rows_hold_the_data():
     W = state.W @ V.T
     wide = ld.Moments(V @ data.X @ V.T, V @ data.X_aug @ V.T)
     truth = ld.simulate(ld.WeightFlow(HP, wide), ld.WeightState(W, state.W_p, 0.5 * W), ts=TS, engine="scipy")
-    found = lemma_1(measured_on(W, state.W_p, wide, np.full(3, 0.5)), motion())
+    found = lemma_1_of(measured_on(W, state.W_p, wide, np.full(3, 0.5)), motion())
     s, p, tau = curves(truth.states, wide.X + wide.X_aug)
     for name, expected in (("s", s), ("p", p), ("tau", tau)):
         np.testing.assert_allclose(found[name], expected, rtol=1e-5)
@@ -88,8 +96,8 @@ def decoupled_start(n=4):
 
 def test_the_constants_of_a_mode_are_those_of_the_data():
     start, x, x_aug, p, w, _ = decoupled_start()
-    start = Start(start.F, start.W_p, start.X, start.X_aug, start.W, np.ones(4))
-    found = modes_of(start)
+    start = Projections(start.F, start.W_p, start.X, start.X_aug, start.W, np.ones(4))
+    found = start.modes()
     np.testing.assert_allclose(found.r, x / (x + x_aug), rtol=1e-12)
     np.testing.assert_allclose(found.k, x + x_aug, rtol=1e-12)
     np.testing.assert_allclose(found.s, (x + x_aug) * w**2, rtol=1e-12)
@@ -102,8 +110,8 @@ def test_modes_and_matrices_agree_where_they_must(target, gain):
     """A decoupled start: Eqs. 11-13 with the measured constants, Lemma 1, and `ModeFlow` by the true x, x_aug."""
     start, x, x_aug, p, w, tau = decoupled_start()
     tau = np.ones(4) if target == "online" else tau
-    start = Start(start.F, start.W_p, start.X, start.X_aug, start.W, tau)
-    a, b = decoupled(modes_of(start), motion(target, gain=gain)), lemma_1(start, motion(target, gain=gain))
+    start = Projections(start.F, start.W_p, start.X, start.X_aug, start.W, tau)
+    a, b = decoupled(start.modes(), motion(target, gain=gain)), lemma_1_of(start, motion(target, gain=gain))
     for name in ("s", "p", "tau"):
         np.testing.assert_allclose(a[name], b[name], rtol=1e-6)
     # the gain is that of the gradient: of the data's moments, while decay and EMA keep their rates
@@ -118,19 +126,19 @@ def test_modes_and_matrices_agree_where_they_must(target, gain):
 def test_the_scale_of_z_moves_s_but_k_is_not_absorbed():
     """Doubling inputs and halving W leaves z alone but makes s four times as fast: k matters, r alone does not do."""
     start, *_ = decoupled_start()
-    faster = Start(start.F, start.W_p, start.X, start.X_aug, start.W / 2, start.tau)
-    a, b = (modes_of(one) for one in (start, faster))
+    faster = Projections(start.F, start.W_p, start.X, start.X_aug, start.W / 2, start.tau)
+    a, b = (one.modes() for one in (start, faster))
     np.testing.assert_allclose(b.k, 4 * a.k)
     np.testing.assert_allclose(b.r, a.r)
     short = motion(ts=np.array([0.0, 1e-4]))
-    slow, fast = (decoupled(modes_of(one), short)["s"] for one in (start, faster))
+    slow, fast = (decoupled(one.modes(), short)["s"] for one in (start, faster))
     drift = HP.eta_s * 2e-4 * a.s
     np.testing.assert_allclose(fast[1] - fast[0] + drift, 4 * (slow[1] - slow[0] + drift), rtol=1e-2, atol=1e-7)
 
 
 def test_modes_in_round_off_are_left_unknown():
     data, state = random_start(5, 3)
-    found = modes_of(measured_on(state.W, state.W_p, data, np.ones(5)))
+    found = measured_on(state.W, state.W_p, data, np.ones(5)).modes()
     assert np.isfinite(found.k[:3]).all()
     assert np.isnan(found.k[3:]).all()
     path = decoupled(found, motion())
@@ -143,7 +151,7 @@ def test_a_closed_form_predictor_follows_its_rule():
 
     start, *_ = decoupled_start()
     recipe = Recipe.of("direct_pred", eps=0.1)
-    for path in (decoupled(modes_of(start), motion(predictor=recipe)), lemma_1(start, motion(predictor=recipe))):
+    for path in (decoupled(start.modes(), motion(predictor=recipe)), lemma_1_of(start, motion(predictor=recipe))):
         for s, p in zip(path["s"][1:], path["p"][1:], strict=True):  # the first is measured
             np.testing.assert_allclose(p, np.diag(ld.predictors.direct_pred(np.diag(s), eps=0.1)), rtol=1e-5)
 
@@ -151,7 +159,7 @@ def test_a_closed_form_predictor_follows_its_rule():
 def test_a_run_that_would_take_too_long_is_refused():
     start, *_ = decoupled_start()
     with pytest.raises(ArithmeticError, match="would take too long"):
-        lemma_1(start, motion(ts=np.array([0.0, 1e9])))
+        lemma_1_of(start, motion(ts=np.array([0.0, 1e9])))
 
 
 @pytest.mark.parametrize("kinds", ["linear", "bias", "norm", "plain norm"])
@@ -169,12 +177,13 @@ def test_the_last_layer_with_its_norm_folded_gives_z(kinds):
         net(torch.randn(50, 5) + 1)
     net.eval()
     z, h = net(torch.ones(3, 5)), nn.Sequential(*before)(torch.ones(3, 5))
-    W, note = last_map(nn.Identity(), net)
+    found = last_layer(nn.Identity(), net)
+    W, note = found.W, found.note
     h = h if W.shape[1] == 7 else torch.cat([h, torch.ones(3, 1)], dim=1)
     np.testing.assert_allclose(z.detach().numpy(), h.detach().numpy() @ W.T, rtol=1e-4, atol=1e-6)
     assert bool(note) == ("norm" in kinds)
-    assert last_map(nn.Conv2d(3, 4, 3), None)[0] is None
-    assert last_map(None, nn.Sequential(nn.Linear(5, 7), nn.ReLU()))[0] is None
+    assert last_layer(nn.Conv2d(3, 4, 3), None).W is None
+    assert last_layer(None, nn.Sequential(nn.Linear(5, 7), nn.ReLU())).W is None
 
 
 FLOWING = {
@@ -223,11 +232,11 @@ def test_an_ema_schedule_that_ends_at_one():
 def test_stretches_of_several_rates_join():
     """One rate told in pieces is the same run; the readings at which nothing moves stay where they were."""
     start, *_ = decoupled_start()
-    plain = decoupled(modes_of(start), motion())
+    plain = decoupled(start.modes(), motion())
     joined = Motion(HP, FlowClock(TS, np.array([0.3, 0.3 * (1 + 1e-7), 0.3]), np.arange(4)), "ema", "trained")
     still = motion(ts=np.array([0.0, 0.7, 0.7, 5.0]))
-    np.testing.assert_allclose(decoupled(modes_of(start), joined)["tau"], plain["tau"], rtol=1e-6)
-    path = decoupled(modes_of(start), still)
+    np.testing.assert_allclose(decoupled(start.modes(), joined)["tau"], plain["tau"], rtol=1e-6)
+    path = decoupled(start.modes(), still)
     np.testing.assert_array_equal(path["s"][1], path["s"][2])
     np.testing.assert_allclose(path["s"][[0, 1, 3]], plain["s"][[0, 1, 3]], rtol=1e-6)
     assert observables.tau(ld.ModeState(1.0, 1.0, 0.5)) == 0.5

@@ -13,7 +13,7 @@ from lindyn.bridge.checkpoints import inputs, read_checkpoint
 from lindyn.bridge.features import WEIGHTS_ONLY, calibrated, from_images
 from lindyn.bridge.laws import KnownRun, findings
 from lindyn.bridge.report import terminal
-from lindyn.bridge.run import mode_measurements
+from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.description import describe
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import run_folder
@@ -253,7 +253,7 @@ def test_modes_of_a_reading_are_in_the_flows_variables(of_run):
     share = (modes.x + modes.x_aug) * modes.s
     first = validate(RUN / "step=00000000.ckpt", samples=600).diagnosis
     assert np.allclose(share, first.s[: len(share)] / first.trace_F, rtol=1e-4)
-    assert mode_measurements.of([], of_run.rates) is None
+    assert counterfactuals.modes_of_run([], describe(of_run.pieces.settings)) is None
 
 
 def test_the_linear_models_own_run_is_described(tmp_path):

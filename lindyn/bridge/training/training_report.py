@@ -8,6 +8,8 @@ import numpy as np
 from lindyn import _files
 from lindyn.bridge.training.config import TrainConfig
 
+SUMMARY = "summary.txt"
+
 
 def write_report(folder: Path, config: TrainConfig, trace: Path | None, metrics: list, result: dict[str, Any]) -> str:
     """Write training.png and summary.txt into the folder; return the summary."""
@@ -19,35 +21,8 @@ def write_report(folder: Path, config: TrainConfig, trace: Path | None, metrics:
     figure = draw_training(readings, metrics, result, title(config))
     style.write(figure, folder / "training.png", "png")
     text = summary(config, readings, metrics, result, folder)
-    if config.run.theory:
-        text += _write_theory(folder)
-    _files.write(folder / "summary.txt", text)
+    _files.write(folder / SUMMARY, text)
     return text
-
-
-def _write_theory(folder: Path) -> str:
-    """Write theory.png; return the line of the summary, or why there is none: a finished run is never lost to it."""
-    from lindyn.bridge.run.training_theory import beside
-    from lindyn.plotting import style
-    from lindyn.plotting.training_run import draw_beside
-
-    try:
-        found = beside(folder)
-    except ValueError as error:
-        return f"No linear theory beside this run: {error}\n"
-    measured, theory = found.readings()
-    hp = found.flow.hp
-    figure = draw_beside(
-        found.ts, measured, theory, found.error(),
-        rf"flow of Lemma 1 (lines) and training (marks): $\alpha_p$ = {hp.alpha_p:.3g}, $\beta$ = {hp.beta:.3g}, "
-        rf"$\eta_s$ = {hp.eta_s:.3g}, $\eta_p$ = {hp.eta_p:.3g}", found.note or "nothing fitted",
-    )  # fmt: skip
-    style.write(figure, folder / "theory.png", "png")
-    about = f" ({found.note})" if found.note else ""
-    return (
-        f"The linear theory from the same start, nothing fitted{about}: largest relative distance of (W, W_p) "
-        f"{np.max(found.error()):.3g}, at the end {found.error()[-1]:.3g}; theory.png.\n"
-    )
 
 
 def title(config: TrainConfig) -> str:
