@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,12 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
 def _list_layouts() -> int:
     from lindyn.bridge.checkpoints.layouts import known_layouts
 
-    for layout in known_layouts():
-        print(f"{layout.name:<20} {layout.title}")
+    layouts, notes = known_layouts()
+    for layout in layouts:
+        whence = "" if layout.package == "lindyn" else f" (of the package {layout.package})"
+        print(f"{layout.name:<20} {layout.title}{whence}")
+    for note in notes:
+        print(note, file=sys.stderr)
     return 0
 
 

@@ -7,7 +7,7 @@
     checkpoint_files, stubs             the file itself: torch, safetensors, Keras, pickles through stand-ins
     inputs                              which files a path stands for
 
-Layouts stand in `layouts/`, a file each.
+Layouts stand in `layouts/`, a file each; a package of your own adds one by the entry point `lindyn.layouts`.
 """
 
 from lindyn._faces import lazy
@@ -19,6 +19,8 @@ _FILES = {
     ".backbones": ("Form", "SameConv2d", "SameMaxPool2d", "backbone", "pad_same", "same_padding", "translated"),
     ".heads": ("batchnorm", "filled", "head", "stack", "symmetric_linear", "symmetric_mlp"),
     ".inputs": ("ENDINGS", "Inputs", "paths_of"),
+    "lindyn.bridge.records": ("Pieces",),
+    "lindyn.bridge.settings": ("Settings",),
 }
 _HOME = {name: file for file, names in _FILES.items() for name in names}
 _MODULES = ("backbones", "checkpoint_files", "heads", "inputs", "stubs")

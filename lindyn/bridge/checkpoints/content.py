@@ -18,6 +18,7 @@ from torch import Tensor
 from lindyn.bridge.checkpoints import checkpoint_files
 from lindyn.bridge.records import Pieces
 
+OWN = "lindyn"
 CONTAINERS = ("state_dict", "model", "model_state_dict", "experiment_state")
 INNER = ("module", "_orig_mod")  # DistributedDataParallel and torch.compile wrap any part of a network
 LEADING = ("model", "learner")  # a LightningModule or trainer around the whole network
@@ -98,6 +99,7 @@ class Layout:
         last: whether it is a last resort, for a file that no other layout matches.
         aside: whether a file's name says that it goes beside checkpoints and holds no network; such files are left
             out where the checkpoints of a folder are listed.
+        package: that it comes from; set where it is found.
 
     Raises:
         ValueError: a name that is empty or has spaces; functions that cannot be called.
@@ -109,6 +111,7 @@ class Layout:
     read: Callable[[Content], Pieces]
     last: bool = False
     aside: Callable[[Path], bool] = lambda path: False
+    package: str = OWN
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"\S+", self.name):

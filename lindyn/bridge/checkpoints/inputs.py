@@ -97,7 +97,8 @@ def _of_folder(folder: Path) -> tuple[list[Path], Path | None]:
     if not inside:
         here = [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(ENDINGS)]
         inside = sorted((path for path in here if not path.name.startswith(".")), key=_numbers)
-        networks = [path for path in inside if not any(layout.aside(path) for layout in known_layouts())]
+        layouts, _ = known_layouts()
+        networks = [path for path in inside if not any(layout.aside(path) for layout in layouts)]
         inside = networks or inside
     if not inside and trace is None:
         raise ValueError(

@@ -1,28 +1,44 @@
 """Checkpoints of other people's code: a file a layout, each with its LAYOUT, found by the keys of a file alone.
 
     read_checkpoint(path)    the pieces of a checkpoint, under names free of any layout
-    known_layouts()          all layouts: those of this folder
+    known_layouts()          all layouts: those of this folder, and what other packages add
 
-A layout that is missing: a file beside these with `matches`, `read` and `LAYOUT`.
+A layout that is missing: a file beside these with `matches`, `read` and LAYOUT. Or the same in a package of your own:
+
+    [project.entry-points."lindyn.layouts"]
+    my_layout = "my_package.my_layout"
 """
 
 import functools
-import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from lindyn import _checks
+from lindyn._extensions import Extension, collected
 from lindyn.bridge.checkpoints import assembling
-from lindyn.bridge.checkpoints.content import Content, Layout
+from lindyn.bridge.checkpoints.content import OWN, Content, Layout
 from lindyn.bridge.records import Pieces
 
 
+def known_layouts() -> tuple[tuple[Layout, ...], tuple[str, ...]]:
+    """Return (all layouts by name, those that are a last resort at the end; a sentence on each package at fault)."""
+    table, notes = collected("lindyn.layouts", "layout", _own(), _of_package, lambda layout: layout.name)
+    return tuple(sorted(table.values(), key=lambda layout: (layout.last, layout.name))), notes
+
+
 @functools.cache
-def known_layouts() -> tuple[Layout, ...]:
-    """Return all layouts by name, those that are a last resort at the end."""
-    modules = [importlib.import_module(f"{__name__}.{entry.name}") for entry in pkgutil.iter_modules(__path__)]
-    return tuple(sorted((module.LAYOUT for module in modules), key=lambda layout: (layout.last, layout.name)))
+def _own() -> tuple[Layout, ...]:
+    return tuple(import_module(f"{__name__}.{file.name}").LAYOUT for file in pkgutil.iter_modules(__path__))
+
+
+def _of_package(extension: Extension) -> list[Layout]:
+    layout = getattr(extension.value, "LAYOUT", extension.value)
+    if not isinstance(layout, Layout):
+        raise ValueError("it holds no LAYOUT, made by lindyn.bridge.checkpoints.Layout; it is left out.")
+    return [replace(layout, package=extension.package)]
 
 
 def read_checkpoint(
@@ -44,26 +60,85 @@ def read_checkpoint(
         The pieces; a missing predictor is a note, no error.
 
     Raises:
-        ValueError: a file that cannot be read, an unknown layout (the message lists what is in the file), a tensor
-            that is missing, pieces that do not fit.
+        ValueError: a file that cannot be read, an unknown layout (the message lists what is in the file), two layouts
+            that match, a tensor that is missing, pieces that do not fit.
         ImportError: a safetensors file without safetensors, or one of Keras without h5py.
     """
-    wanted = None if layout is None else _checks.one_of("layout", layout, [known.name for known in known_layouts()])
+    layouts, told = known_layouts()
+    if layout is not None:
+        _check_name(layout, layouts, told)
     content = Content.of(path, unsafe)
-    found = matching(content)
-    if wanted is not None and wanted not in [known.name for known in found]:
+    found, notes = _tried(content)
+    if layout is None:
+        found = _first(found)
+        if len(found) > 1:
+            raise ValueError(_ambiguous(content, found))
+    elif layout not in [known.name for known in found]:
         really = f"its keys are those of {found[0].title}" if found else "its keys are none of a layout that is known"
-        raise ValueError(f"{path} has not the layout {wanted}: {really}; leave the layout out.")
+        raise ValueError(f"{path} has not the layout {layout}: {really}; leave the layout out.")
+    else:
+        found = [known for known in found if known.name == layout]
     if not found and not names:
-        raise ValueError(assembling.unknown(content))
-    pieces = found[0].read(content) if found else assembling.empty(content)
+        raise ValueError("\n".join((assembling.unknown(content), *notes)))
+    pieces = _read(found[0], content) if found else assembling.empty(content)
     if names:
         pieces = assembling.named(content, pieces, names)
     assembling.check_fit(pieces)
-    return pieces
+    return assembling.with_notes(pieces, *notes)
 
 
 def matching(content: Content) -> list[Layout]:
     """Return the layouts whose keys a file has: one, or none; a last resort only where there is no other."""
-    found = [known for known in known_layouts() if known.matches(content)]
+    return _first(_tried(content)[0])
+
+
+def _first(found: list[Layout]) -> list[Layout]:
     return [known for known in found if not known.last] or found
+
+
+def _check_name(name: str, layouts: Sequence[Layout], told: Sequence[str]) -> None:
+    """Raise ValueError unless a layout has this name; it may be that of a package that could not be used."""
+    try:
+        _checks.one_of("layout", name, [known.name for known in layouts])
+    except ValueError as error:
+        raise ValueError(" ".join((str(error), *told))) from None
+
+
+def _tried(content: Content) -> tuple[list[Layout], list[str]]:
+    """Return (all layouts whose keys a file has, a sentence on each package that is at fault)."""
+    layouts, told = known_layouts()
+    found, notes = [], list(told)
+    for layout in layouts:
+        try:
+            found += [layout] if layout.matches(content) else []
+        except Exception as error:  # whatever a user's function does with a file that is not its own
+            if layout.package == OWN:
+                raise
+            notes.append(f"{_fault(layout)} looking at {content.path} and is left out ({_told(error)}).")
+    return found, notes
+
+
+def _read(layout: Layout, content: Content) -> Pieces:
+    """Return the pieces of a file; what a user's function does wrong is said in one sentence."""
+    try:
+        pieces = layout.read(content)
+    except Exception as error:
+        if layout.package == OWN or isinstance(error, ValueError | ImportError):
+            raise
+        raise ValueError(f"{_fault(layout)} reading {content.path} ({_told(error)}).") from error
+    if not isinstance(pieces, Pieces):
+        raise ValueError(f"{_fault(layout)} reading {content.path}: it must give Pieces; got {type(pieces).__name__}.")
+    return pieces
+
+
+def _ambiguous(content: Content, found: Sequence[Layout]) -> str:
+    names = " and ".join(f"{layout.name} (of the package {layout.package})" for layout in found)
+    return f"{content.path} has the keys of {len(found)} layouts, {names}; say which by --layout NAME."
+
+
+def _fault(layout: Layout) -> str:
+    return f"The package {layout.package} is at fault: its layout {layout.name!r} failed"
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
