@@ -11,32 +11,18 @@ catalogue           all of them
 lindyn.proofs.prove("tian.theorem_1")[0].holds
 """
 
-from lindyn.proofs.catalogue import ENTRIES, STATEMENTS, audit, prove, rejections, statement_named
-from lindyn.proofs.printed import Difference, Printed, audit_text, small
-from lindyn.proofs.statement import Damage, Proof, Statement, as_latex, as_latex_document, as_table, as_text
-from lindyn.proofs.theorem_table import THEOREMS, Cell, table, table_markdown, table_text
+from lindyn._faces import lazy
 
-__all__ = [
-    "ENTRIES",
-    "STATEMENTS",
-    "THEOREMS",
-    "Cell",
-    "Damage",
-    "Difference",
-    "Printed",
-    "Proof",
-    "Statement",
-    "as_latex",
-    "as_latex_document",
-    "as_table",
-    "as_text",
-    "audit",
-    "audit_text",
-    "prove",
-    "rejections",
-    "small",
-    "statement_named",
-    "table",
-    "table_markdown",
-    "table_text",
-]
+_HOME = {
+    "STATEMENTS": ".catalogue", "audit": ".catalogue", "entries": ".catalogue", "equations_of": ".catalogue",
+    "prove": ".catalogue", "rejections": ".catalogue", "statement_named": ".catalogue",
+    "Damage": ".statement", "Proof": ".statement", "Statement": ".statement", "as_latex": ".statement",
+    "as_latex_document": ".statement", "as_table": ".statement", "as_text": ".statement",
+    "Difference": ".printed", "Printed": ".printed", "audit_text": ".printed", "small": ".printed",
+    "THEOREMS": ".theorem_table", "Cell": ".theorem_table", "table": ".theorem_table",
+    "table_markdown": ".theorem_table", "table_text": ".theorem_table",
+}  # fmt: skip
+
+__all__ = list(_HOME)
+
+__getattr__, __dir__ = lazy(__name__, _HOME)

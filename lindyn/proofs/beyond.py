@@ -90,6 +90,7 @@ def time_on_the_parabola(scale: int = 1, swap: Any = None, rate: int = 1) -> Ite
     ("eta_p = eta_s", "tau fixed", "eta > eta_c = c^2/(4v)"),
     {"half of the swing": {"swing": HALF}, "it diverges as 1/(eta - eta_c)": {"power": 1}},
     beyond=True,
+    no_equation="a limit of the time that beyond.time_on_the_parabola derives",
 )
 def time_past_critical(swing: Any = 1, power: Any = HALF) -> Iterator[Step]:
     """The swing of the arctangent in T; its leading term."""

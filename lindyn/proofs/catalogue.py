@@ -1,15 +1,16 @@
 """All statements, in the order of the papers, all printed forms, and how to run them."""
 
 import functools
+import sys
 from collections.abc import Iterable
+from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any
 
+from lindyn import equations
 from lindyn.proofs import (
     beyond,
     grill,
-    print_grill,
-    print_richemond,
-    print_tian,
     richemond,
     rule_modes,
     rule_regression,
@@ -27,7 +28,6 @@ _SHEETS: tuple[Any, ...] = (
     rule_regression, beyond,
 )  # fmt: skip
 STATEMENTS: tuple[Statement, ...] = tuple(one for sheet in _SHEETS for one in sheet.STATEMENTS)
-ENTRIES: tuple[Printed, ...] = (*print_tian.ENTRIES, *print_grill.ENTRIES, *print_richemond.ENTRIES)
 
 
 def statement_named(name: str) -> Statement:
@@ -81,4 +81,40 @@ def audit() -> tuple[Difference, ...]:
     Returns:
         One difference per printed statement, agreement included.
     """
-    return tuple(compare(entry) for entry in ENTRIES)
+    return tuple(compare(entry) for entry in entries())
+
+
+@functools.cache
+def entries() -> tuple[Printed, ...]:
+    """Return every printed statement that the audit compares, in the order of the papers."""
+    from lindyn.proofs import print_grill, print_richemond, print_tian
+
+    return (*print_tian.ENTRIES, *print_grill.ENTRIES, *print_richemond.ENTRIES)
+
+
+def equations_of(statement: Statement) -> tuple[CodeType, ...]:
+    """Return the functions of `lindyn.equations` that are called while the steps of a statement are made.
+
+    They are seen, not listed: a hook on every call watches the statement read the library's own equations on symbols.
+
+    Args:
+        statement: whose steps to make.
+
+    Returns:
+        The code of each function, with its file and line, in the order of files and lines.
+    """
+    folder = str(Path(equations.__file__).parent)
+    seen: set[CodeType] = set()
+
+    def hook(frame: FrameType, event: str, arg: Any) -> None:
+        if frame.f_code.co_filename.startswith(folder):
+            seen.add(frame.f_code)
+
+    before = sys.gettrace()
+    sys.settrace(hook)
+    try:
+        for _ in statement.steps():
+            pass
+    finally:
+        sys.settrace(before)
+    return tuple(sorted(seen, key=lambda code: (code.co_filename, code.co_firstlineno)))

@@ -22,6 +22,7 @@ from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, Step
     "Grill 2020, Appendix I",
     ("Z of full column rank",),
     {"(Z^T Z)^-1 Z'^T Z": {"best": R * Z2.T * Z}, "Z^T Z' without the inverse": {"best": Z.T * Z2}},
+    no_equation="linear algebra of a batch; no rate enters",
 )
 def optimal_predictor_batch(best: Any = R * Z.T * Z2) -> Iterator[Step]:
     """Pythagoras, exact; hence the minimum and its uniqueness."""
@@ -154,6 +155,7 @@ def _square(M: Any) -> Any:
         "every q + B is optimal": {"spare": B},
     },
     beyond=True,
+    no_equation="linear algebra of a batch; no rate enters",
 )
 def optimal_predictor_any_rank(projects: Algebra = PROJECTS, best: Any = Y * Z2, spare: Any = None) -> Iterator[Step]:
     """Z Z^+ projects on the columns of Z; the normal equations; Pythagoras; what is left free."""
@@ -198,6 +200,7 @@ def _orthogonal_to(m: dict[str, np.ndarray], which: int) -> np.ndarray:
         "further features that overlap with Z": {"more": Algebra(symmetric=(R, T), rules=MORE.rules[:2])},
         "Z' in place of its residual in the last step": {"left": Z2},
     },
+    no_equation="linear algebra of a batch; no rate enters",
 )
 def conditioning_lowers_variance(
     best: Any = R * Z.T * Z2, sign: int = 1, more: Algebra = MORE, left: Any = None

@@ -74,46 +74,38 @@ def _one_step(rate: Any) -> list[Step]:
 
 ENTRIES: tuple[Printed, ...] = (
     Printed(
-        "BYOL's optimal predictor",
-        "Grill 2020, Appendix I",
-        "q* = (Z^T Z)^-1 Z^T Z' on the batch",
+        "BYOL's optimal predictor", "Grill 2020, Appendix I", "q* = (Z^T Z)^-1 Z^T Z' on the batch",
         lambda: _invertible(3),
-        "needs rank Z = number of features (at least as many samples); below, q = Z^+ Z' is optimal and q + (I - "
-        "Z^+ Z) B is as good",
+        "needs rank Z = number of features (at least as many samples); below, q = Z^+ Z' is optimal and q + (I - Z^+ "
+        "Z) B is as good",
+        statements=(grill.optimal_predictor_batch, grill.optimal_predictor_any_rank),
         with_condition=lambda: _invertible(7) + list(grill.optimal_predictor_batch.steps()),
-        correct=first_steps(grill.optimal_predictor_any_rank),
-        numbers=_small_batch,
+        correct=first_steps(grill.optimal_predictor_any_rank), numbers=_small_batch,
     ),
     Printed(
-        "BYOL's optimal predictor, side",
-        "Grill 2020, Appendix I, beside Tian 2021's W_p",
-        "q* = (Z^T Z)^-1 Z^T Z', rows of Z are samples",
-        lambda: _side(False),
-        "it stands right of the rows, z q*; as W_p left of columns, W_p W x, it is the transpose Z'^T Z (Z^T Z)^-1, on "
-        "the population W_a X W^T (W (X+X') W^T)^-1",
-        elsewhere=lambda: _side(True),
+        "BYOL's optimal predictor, side", "Grill 2020, Appendix I, beside Tian 2021's W_p",
+        "q* = (Z^T Z)^-1 Z^T Z', rows of Z are samples", lambda: _side(False),
+        "it stands right of the rows, z q*; as W_p left of columns, W_p W x, it is the transpose Z'^T Z (Z^T Z)^-1, "
+        "on the population W_a X W^T (W (X+X') W^T)^-1",
+        statements=(grill.optimal_predictor_population,), elsewhere=lambda: _side(True),
         correct=first_steps(grill.optimal_predictor_population),
     ),
     Printed(
-        "Expected conditional variance",
-        "Grill 2020, Sec. 3.2",
+        "Expected conditional variance", "Grill 2020, Sec. 3.2",
         "with the optimal predictor the online gradient is that of the expected conditional variance",
-        first_steps(grill.envelope),
+        first_steps(grill.envelope), statements=(grill.envelope,),
     ),
     Printed(
-        "Conditioning lowers variance",
-        "Grill 2020, Sec. 3.2",
-        "Var(Z'|Z, N) <= Var(Z'|Z)",
-        first_steps(grill.conditioning_lowers_variance),
+        "Conditioning lowers variance", "Grill 2020, Sec. 3.2", "Var(Z'|Z, N) <= Var(Z'|Z)",
+        first_steps(grill.conditioning_lowers_variance), statements=(grill.conditioning_lowers_variance,),
     ),
     Printed(
-        "tau_base as beta",
-        "Grill 2020, Table 5a, read as a linear flow",
+        "tau_base as beta", "Grill 2020, Table 5a, read as a linear flow",
         "beta = (1 - tau)/alpha; tau = 1 is the frozen target, tau = 0 SimSiam",
         lambda: list(grill.target_decay_as_beta.steps())[:3],
-        "an Euler step exactly; the flow that moves W_a as far in a step has beta = -log(tau)/alpha, the same to first "
-        "order in 1 - tau",
-        elsewhere=lambda: _one_step((1 - k) / alpha),
+        "an Euler step exactly; the flow that moves W_a as far in a step has beta = -log(tau)/alpha, the same to "
+        "first order in 1 - tau",
+        statements=(grill.target_decay_as_beta,), elsewhere=lambda: _one_step((1 - k) / alpha),
         correct=lambda: [*_one_step(-sympy.log(k) / alpha), *grill.target_decay_as_beta.steps()],
         numbers=lambda: (
             f"tau = 0.9: beta alpha = 0.1 leaves {math.exp(-0.1):.4f} of the gap; "
@@ -121,14 +113,11 @@ ENTRIES: tuple[Printed, ...] = (
         ),
     ),
     Printed(
-        "Fast predictor",
-        "Grill 2020, Tables 21-22 and Appendix I, read as a linear flow",
-        "the optimal linear predictor is the limit alpha_p -> infinity",
-        lambda: _infinite_rate(eta_p),
-        "at fixed eta_p and W (X+X') W^T > 0; with one decay for all layers, eta_p = alpha_p e, the limit is the ridge "
-        "regression with e",
-        elsewhere=lambda: _infinite_rate(alpha_p * e),
-        correct=first_steps(grill.fast_predictor),
-        numbers=_ridge_example,
+        "Fast predictor", "Grill 2020, Tables 21-22 and Appendix I, read as a linear flow",
+        "the optimal linear predictor is the limit alpha_p -> infinity", lambda: _infinite_rate(eta_p),
+        "at fixed eta_p and W (X+X') W^T > 0; with one decay for all layers, eta_p = alpha_p e, the limit is the "
+        "ridge regression with e",
+        statements=(grill.fast_predictor,), elsewhere=lambda: _infinite_rate(alpha_p * e),
+        correct=first_steps(grill.fast_predictor), numbers=_ridge_example,
     ),
-)
+)  # fmt: skip

@@ -3,7 +3,7 @@
 import numpy as np
 import sympy
 
-from lindyn.proofs import richemond
+from lindyn.proofs import richemond, rule_modes
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.lemmas import counted
 from lindyn.proofs.printed import Printed, first_steps, small
@@ -125,61 +125,48 @@ def _krasulina(factor: bool) -> list[Step]:
 
 
 ENTRIES: tuple[Printed, ...] = (
-    Printed("Claim 1 (LRP projects)", "Richemond 2023", "Z P = Proj Z'", first_steps(richemond.claim_1)),
     Printed(
-        "Claim 2 (LRP -> I)",
-        "Richemond 2023",
-        "Z' = Z + sigma_t G, sigma_t -> 0: LRP -> I",
-        first_steps(richemond.claim_2),
+        "Claim 1 (LRP projects)", "Richemond 2023", "Z P = Proj Z'", first_steps(richemond.claim_1),
+        statements=(richemond.claim_1,),
     ),
     Printed(
-        "Claim 3 (k-PCA)",
-        "Richemond 2023",
-        "the best rank-k projection spans the top-k eigenvectors",
-        first_steps(richemond.claim_3),
+        "Claim 2 (LRP -> I)", "Richemond 2023", "Z' = Z + sigma_t G, sigma_t -> 0: LRP -> I",
+        first_steps(richemond.claim_2), statements=(richemond.claim_2,),
     ),
     Printed(
-        "Claim 4 (Krasulina)",
-        "Richemond 2023",
-        "for k = 1 the predictor update is Krasulina's",
-        lambda: _krasulina(False),
-        "up to the positive factor 2/||w||^2 (a step size that depends on w)",
-        correct=lambda: _krasulina(True),
-        with_condition=lambda: _krasulina(True),
+        "Claim 3 (k-PCA)", "Richemond 2023", "the best rank-k projection spans the top-k eigenvectors",
+        first_steps(richemond.claim_3), statements=(richemond.claim_3,),
     ),
     Printed(
-        "Claim 5 (quasi-projection)",
-        "Richemond 2023",
+        "Claim 4 (Krasulina)", "Richemond 2023", "for k = 1 the predictor update is Krasulina's",
+        lambda: _krasulina(False), "up to the positive factor 2/||w||^2 (a step size that depends on w)",
+        statements=(richemond.claim_4,), correct=lambda: _krasulina(True), with_condition=lambda: _krasulina(True),
+    ),
+    Printed(
+        "Claim 5 (quasi-projection)", "Richemond 2023",
         "eps-quasi-projection and eps-quasi-symmetric: ||P P^T - P|| about 2 eps",
         lambda: [counted("||P P^T - P|| <= 2 eps", worst_over_2_eps, 1 + 1e-12)],
         "<= (1 + ||P||) eps, ||P|| <= [1 + eps + sqrt((1+eps)^2 + 4 eps)]/2: 2 eps + 2 eps^2 + ...",
-        with_condition=lambda: list(richemond.claim_5.steps())[2:3],
-        correct=first_steps(richemond.claim_5),
-        numbers=lambda: f"2 x 2 draws reach {worst_over_2_eps():.3f} x 2 eps",
+        statements=(richemond.claim_5,), with_condition=lambda: list(richemond.claim_5.steps())[2:3],
+        correct=first_steps(richemond.claim_5), numbers=lambda: f"2 x 2 draws reach {worst_over_2_eps():.3f} x 2 eps",
     ),
     Printed(
-        "Claim 6 (Stiefel gradient)",
-        "Richemond 2023",
-        "the Riemannian gradient is F'(P) - P F'(P)^T P",
+        "Claim 6 (Stiefel gradient)", "Richemond 2023", "the Riemannian gradient is F'(P) - P F'(P)^T P",
         first_steps(richemond.claim_6),
         "for the canonical metric; the embedded metric gives F' - P (P^T F' + F'^T P)/2",
-        elsewhere=first_steps(richemond.claim_6, metric=sympy.Identity(richemond.f)),
+        statements=(richemond.claim_6,), elsewhere=first_steps(richemond.claim_6, metric=sympy.Identity(richemond.f)),
         numbers=lambda: _metric_numbers(),
     ),
     Printed(
-        "Claim 7 (decorrelation)",
-        "Richemond 2023",
+        "Claim 7 (decorrelation)", "Richemond 2023",
         "balancing with P -> I gives decorrelated features (linear encoder)",
         first_steps(richemond.claim_7, white=False),
         "A A^T -> I/alpha_p; the features' covariance A (X+X') A^T is a multiple of I when the inputs are white",
-        with_condition=first_steps(richemond.claim_7),
-        correct=first_steps(richemond.claim_7),
-        numbers=lambda: _colour_numbers(),
+        statements=(richemond.claim_7,), with_condition=first_steps(richemond.claim_7),
+        correct=first_steps(richemond.claim_7), numbers=lambda: _colour_numbers(),
     ),
     Printed(
-        "Visser's iteration",
-        "Richemond 2023",
-        "P_0 = I/(2h), P + h (Sigma - P^2), step h > 0, tends to Sigma^(1/2)",
+        "Visser's iteration", "Richemond 2023", "P_0 = I/(2h), P + h (Sigma - P^2), step h > 0, tends to Sigma^(1/2)",
         lambda: [
             counted(
                 "converges for every h > 0 (h = 0.5, 0.9, 1.2, lambda_max = 1)",
@@ -187,7 +174,7 @@ ENTRIES: tuple[Printed, ...] = (
                 1e-8,
             )
         ],
-        "for h < 1/sqrt(lambda_max): beyond, sqrt(lambda_max) repels",
+        "for h < 1/sqrt(lambda_max): beyond, sqrt(lambda_max) repels", statements=(rule_modes.visser_mode,),
         with_condition=lambda: [
             counted("converges for h sqrt(lambda_max) < 1", lambda: max(map(visser_error, (0.1, 0.5, 0.9))), 1e-8)
         ],
@@ -197,8 +184,7 @@ ENTRIES: tuple[Printed, ...] = (
         ),
     ),
     Printed(
-        "Stiefel predictor, scale",
-        "Richemond 2023",
+        "Stiefel predictor, scale", "Richemond 2023",
         "P = B_n Sigma^T/||B_n||_F estimates (Sigma^T Sigma)^(-1/2) Sigma^T",
         lambda: [counted("it is the polar factor", lambda: _polar_distance(False), 1e-6)],
         "it is a multiple of the polar factor",
@@ -209,8 +195,7 @@ ENTRIES: tuple[Printed, ...] = (
         ),
     ),
     Printed(
-        "Stiefel predictor, side",
-        "Richemond 2023",
+        "Stiefel predictor, side", "Richemond 2023",
         "P = B_n Sigma^T/||B_n||_F, B_n from Sigma^T Sigma, acting on rows (Z P predicts Z')",
         lambda: [counted("for Sigma = Z^T Z/b the sides agree, P = P^T", _asymmetry, 1e-6)],
         "with Sigma = Z^T Z'/b its transpose is the best orthogonal P on rows; as printed it is the W_p that acts on "
@@ -223,8 +208,7 @@ ENTRIES: tuple[Printed, ...] = (
         ),
     ),
     Printed(
-        "Stiefel predictor, Sigma",
-        "Richemond 2023",
+        "Stiefel predictor, Sigma", "Richemond 2023",
         "Stiefel on Sigma, defined as Z^T Z/b, as one of the data-dependent predictors",
         lambda: [
             counted(
@@ -233,8 +217,8 @@ ENTRIES: tuple[Printed, ...] = (
                 0.5,
             )
         ],
-        "for symmetric positive Sigma the polar factor is I whatever the data (what is left at "
-        "few steps is lack of convergence); it needs the cross-covariance Z^T Z'",
+        "for symmetric positive Sigma the polar factor is I whatever the data (what is left at few steps is lack of "
+        "convergence); it needs the cross-covariance Z^T Z'",
         correct=_identity_for_positive,
         numbers=lambda: (
             "Sigma = Z^T Z/b of 5 random batches: relative distance of P to a multiple of I "
@@ -242,7 +226,7 @@ ENTRIES: tuple[Printed, ...] = (
             "after the 9 steps of the tables"
         ),
     ),
-)
+)  # fmt: skip
 
 
 def _metric_numbers() -> str:

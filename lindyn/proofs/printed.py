@@ -13,6 +13,7 @@ import sympy
 
 from lindyn.proofs.algebra import WordRates
 from lindyn.proofs.letters import *
+from lindyn.proofs.statement import Statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 
 sigma2 = sympy.Symbol("sigma^2", nonnegative=True)
@@ -186,6 +187,7 @@ class Printed:
         elsewhere: () -> the printed form under other assumptions that the paper uses.
         weaker: () -> steps that prove the statement under a weaker condition than the printed one.
         correct: () -> steps of the corrected form.
+        statements: the statements of `lindyn.proofs` that it prints; none where it is no theorem.
         numbers: () -> a counter-example in numbers, where the steps themselves do not give one.
     """
 
@@ -199,6 +201,7 @@ class Printed:
     weaker: Callable[[], Any] | None = None
     correct: Callable[[], Any] | None = None
     numbers: Callable[[], str] | None = None
+    statements: tuple[Statement, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ REGRESSION = Algebra(
         "(Z^T Z)^-1 Z'^T Z": {"rule": R * Z2.T * Z},
         "Z P is a projection of Z too": {"image": Z2},
     },
+    no_equation="linear algebra of a batch; no rate enters",
 )
 def claim_1(algebra: Algebra = REGRESSION, rule: Any = R * Z.T * Z2, image: Any = Z) -> Iterator[Step]:
     """The projector, its two properties, the normal equations."""
@@ -61,6 +62,7 @@ def claim_1(algebra: Algebra = REGRESSION, rule: Any = R * Z.T * Z2, image: Any 
         "Z' = 2 Z + sigma_t G": {"scale": 2},
         "a remainder that does not vanish with sigma_t": {"power": 0},
     },
+    no_equation="linear algebra of a batch; no rate enters",
 )
 def claim_2(scale: int = 1, power: int = 1) -> Iterator[Step]:
     """Exact in sigma_t; then the limit of the coefficient."""
@@ -80,6 +82,7 @@ def claim_2(scale: int = 1, power: int = 1) -> Iterator[Step]:
         "P is not idempotent": {"algebra": Algebra(symmetric=(P,))},
         "the k smallest": {"largest": False},
     },
+    no_equation="linear algebra of a batch; no rate enters",
 )
 def claim_3(algebra: Algebra = PROJECTION, largest: bool = True) -> Iterator[Step]:
     """The loss of a projection, and Ky Fan's inequality."""
@@ -101,6 +104,7 @@ def claim_3(algebra: Algebra = PROJECTION, largest: bool = True) -> Iterator[Ste
     "Richemond 2023, claim 4",
     ("k = 1", "Z' = Z"),
     {"Oja's update, without the division by ||w||^2": {"norm": False}, "the sign": {"sign": -1}},
+    no_equation="linear algebra of a batch; no rate enters",
 )
 def claim_4(norm: bool = True, sign: int = 1) -> Iterator[Step]:
     """Entrywise for generic w and Sigma in two and three dimensions (concrete: a scalar quotient has no words)."""
@@ -126,6 +130,7 @@ def claim_4(norm: bool = True, sign: int = 1) -> Iterator[Step]:
         "eps-quasi-symmetry dropped": {"algebra_symmetric": False},
         "the bound eps": {"bound": lambda e: e},
     },
+    no_equation="linear algebra of P alone; no rate enters",
 )
 def claim_5(split: Any = None, algebra_symmetric: bool = True, bound: Any = None) -> Iterator[Step]:
     """The split, the norm bound, its first order, and seeded draws."""
@@ -178,6 +183,7 @@ STIEFEL = Algebra(rules=((Pk.T * Pk, Ik),))
         "P off the manifold": {"algebra": Algebra()},
         "G + P G^T P": {"sign": 1},
     },
+    no_equation="linear algebra of P alone; no rate enters",
 )
 def claim_6(metric: Any = None, algebra: Algebra = STIEFEL, sign: int = -1) -> Iterator[Step]:
     """It is tangent, and represents the differential on every tangent vector."""

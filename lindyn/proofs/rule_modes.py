@@ -15,8 +15,16 @@ from lindyn.proofs.tian_modes import gap, low, p_branch, scale
 q, f, ridge = sympy.symbols("q f a", positive=True)
 size = sympy.Symbol("s", positive=True)  # s of a mode that has not collapsed
 v = x + x_aug
-D = modes.drive(p, tau, x, x_aug)
-growth = modes.growth(p, D, eta_s)
+
+
+def drive() -> Any:
+    """Return D = x tau - (x + x') p."""
+    return modes.drive(p, tau, x, x_aug)
+
+
+def growth() -> Any:
+    """Return p D - eta_s, half the growth rate of s."""
+    return modes.growth(p, drive(), eta_s)
 
 
 def path(value: Any, variable: Any) -> Any:
@@ -49,13 +57,13 @@ def direct_set(
 ) -> Iterator[Step]:
     """The path in p; its zeros; its slopes there; s at rest."""
     rule = closed_form.shifted_power(f, q, 0)
-    line = speed * p * growth
+    line = speed * p * growth()
     yield ScalarIdentity("dp/dt = 2 q p (p D - eta_s)", path(rule, f).subs(p, rule), line.subs(p, rule))
     for sign, name in ((1, "p_+"), (-1, "p_-")):
-        yield ScalarIdentity(f"at rest at {name}", sympy.expand(growth.subs(p, rest(p_branch(sign)))), 0)
+        yield ScalarIdentity(f"at rest at {name}", sympy.expand(growth().subs(p, rest(p_branch(sign)))), 0)
     yield ScalarIdentity(
         "p D - eta_s = -(x+x') (p - p_-)(p - p_+)",
-        growth.subs({x_aug: scale - x, eta_s: scale * low * (low + gap), tau: scale * (2 * low + gap) / x}),
+        growth().subs({x_aug: scale - x, eta_s: scale * low * (low + gap), tau: scale * (2 * low + gap) / x}),
         -scale * (p - low) * (p - low - gap),
     )
     roots = -2 * q * scale * p * (p - low) * (p - low - gap)
@@ -82,8 +90,8 @@ def direct_set(
 )
 def moving_target(slope: int = 1, rate: Any = beta, moving: bool = True) -> Iterator[Step]:
     """The Jacobian of (p, tau) at g = 0."""
-    fields = sympy.Matrix([2 * q * p * growth, target.dtau(tau, growth, beta) if moving else 0])
-    rest = {eta_s: sympy.solve(growth, eta_s)[0].subs(tau, 1), tau: 1}
+    fields = sympy.Matrix([2 * q * p * growth(), target.dtau(tau, growth(), beta) if moving else 0])
+    rest = {eta_s: sympy.solve(growth(), eta_s)[0].subs(tau, 1), tau: 1}
     J = fields.jacobian([p, tau]).subs(rest)
     g_p = slope * (x - 2 * v * p)
     yield ScalarIdentity("nothing moves there", fields.subs(rest).applyfunc(sympy.expand).norm(), 0)
@@ -99,16 +107,16 @@ def moving_target(slope: int = 1, rate: Any = beta, moving: bool = True) -> Iter
     "derived; Richemond 2023's ridge, Eq. 18's epsilon max_j s_j where the largest mode is at rest",
     ("tau fixed", "0 < eta_s < critical", "a > 0 held"),
     {
-        "the ridge moves p_+-": {"line": lambda: 2 * q * (p - ridge) * ((p - ridge) * (D + v * ridge) - eta_s)},
+        "the ridge moves p_+-": {"line": lambda: 2 * q * (p - ridge) * ((p - ridge) * (drive() + v * ridge) - eta_s)},
         "collapse stays attracting": {"inside": "negative"},
-        "p stays the factor in front": {"line": lambda: 2 * q * p * growth},
+        "p stays the factor in front": {"line": lambda: 2 * q * p * growth()},
     },
     beyond=True,
 )
 def with_ridge(line: Any = None, inside: str = "positive") -> Iterator[Step]:
     """The path in p, its slope at p = a in the three cases, at p_+."""
     rule = closed_form.ridge(closed_form.shifted_power(f, q, 0), ridge, 1)
-    wanted = 2 * q * (p - ridge) * growth if line is None else line()
+    wanted = 2 * q * (p - ridge) * growth() if line is None else line()
     yield ScalarIdentity("dp/dt = 2 q (p - a)(p D - eta_s)", path(rule, f).subs(p, rule), wanted.subs(p, rule))
     roots = -2 * q * scale * (p - ridge) * (p - low) * (p - low - gap)
     up, down = sympy.symbols("u d", positive=True)
@@ -137,7 +145,7 @@ def monotone_rule(front: Any = f, derivative: bool = True) -> Iterator[Step]:
     """The chain rule on the library's ds/dt; Eq. 18's slope."""
     r = sympy.Function("r")(f)
     factor = sympy.diff(r, f) if derivative else r
-    yield ScalarIdentity("dp/dt", path(r, f).subs(p, r), (2 * front * factor * growth).subs(p, r))
+    yield ScalarIdentity("dp/dt", path(r, f).subs(p, r), (2 * front * factor * growth()).subs(p, r))
     eps = sympy.Symbol("epsilon", positive=True)
     rule = closed_form.shifted_power(f, HALF, eps * f)
     yield ScalarSign("d/df of sqrt(f) + eps f", 1 / (2 * sympy.sqrt(f)) + eps, sympy.diff(rule, f), "positive")
@@ -162,7 +170,7 @@ def neumann_mode(sign: int = 1, power: int = 2, slope_factor: Any = lambda u: 1 
     second, cross = view_correlations.isotropic_correlation(s, x, x_aug), view_correlations.isotropic_cross(tau * s, x)
     value = sign * closed_form.neumann(Modes(second), Modes(cross)).values
     yield ScalarIdentity("p = x tau s (2 - f)", value, x * tau * s * (2 - second))
-    yield ScalarIdentity("D = x tau (1 - f)^2", D.subs(p, value), x * tau * (1 - second) ** power)
+    yield ScalarIdentity("D = x tau (1 - f)^2", drive().subs(p, value), x * tau * (1 - second) ** power)
     yield ScalarIdentity("dp/ds = 2 x tau (1 - f)", sympy.diff(value, s), 2 * x * tau * slope_factor(second))
     rate = mode_rates(decay_s=eta_s, tau="constant")[s].subs(p, value).subs(eta_s, 0)
     yield ScalarIdentity(

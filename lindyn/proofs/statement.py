@@ -36,6 +36,7 @@ class Statement:
         steps: (**changes) -> the steps; without changes the true ones.
         damages: false versions that the proof must reject.
         beyond: whether it goes beyond what is printed.
+        no_equation: why no function of `lindyn.equations` enters its proof; "" where one does.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Statement:
     steps: Callable[..., Iterable[Step]]
     damages: tuple[Damage, ...] = field(default=())
     beyond: bool = False
+    no_equation: str = ""
 
     def prove(self, damage: Damage | None = None) -> "Proof":
         """Run every step, of the statement itself or of a damaged version.
@@ -95,12 +97,13 @@ def statement(
     assumptions: tuple[str, ...] = (),
     damages: Mapping[str, Mapping[str, Any]] | None = None,
     beyond: bool = False,
+    no_equation: str = "",
 ) -> Callable[[Callable[..., Iterable[Step]]], Statement]:
     """Return a decorator that makes the function of steps below it a `Statement`."""
 
     def make(steps: Callable[..., Iterable[Step]]) -> Statement:
         wrong = tuple(Damage(what, changes) for what, changes in (damages or {}).items())
-        return Statement(name, text, source, assumptions, steps, wrong, beyond)
+        return Statement(name, text, source, assumptions, steps, wrong, beyond, no_equation)
 
     return make
 

@@ -195,6 +195,7 @@ COMMUTES = Algebra(rules=((Sx * P, P * Sx),))
         "data with a mean": {"views": WITH_MEAN},
         "P no projection": {"views": Algebra(SCRAMBLED.symmetric, SCRAMBLED.rules[1:])},
     },
+    no_equation="expectations over views; no rate enters",
 )
 def multiplicative_scrambling(views: Algebra = SCRAMBLED, commutes: Algebra = COMMUTES) -> Iterator[Step]:
     """Expectations over one view and over two, then the printed form under its missing condition."""
@@ -247,6 +248,7 @@ NOISY = Algebra(
             "views": Algebra(NOISY.symmetric, tuple(rule for rule in NOISY.rules if rule[0] != x0 * z1.T))
         },
     },
+    no_equation="expectations over views; no rate enters",
 )
 def additive_scrambling(shared: bool = False, views: Algebra = NOISY) -> Iterator[Step]:
     """Two expectations."""

@@ -222,6 +222,7 @@ def theorem_3(
         "the trace of K in place of the sum for 2 x 2 with a factor": {"factor": 2},
     },
     beyond=True,
+    no_equation="an inequality for antisymmetric L; its equation is that of tian.theorem_3",
 )
 def theorem_3_sharp(lowest: str = "pair", dropped: bool = False, factor: int = 1) -> Iterator[Step]:
     """The pair sums in K's eigenbasis, the exact case n2 = 2, the bound by Groenwall."""

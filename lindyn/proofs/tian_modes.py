@@ -193,9 +193,9 @@ scale = sympy.Symbol("v", positive=True)
 
 
 def p_branch(sign: int, decay: Any = eta_s, total: Any = v, drive: Any = x * tau) -> Any:
-    """Return p_+-, the roots of v p^2 - x tau p + eta_s: [x tau +- sqrt(x^2 tau^2 - 4 eta_s v)] / (2 v), v = x + x'."""
+    """Return p_+-, where a mode does not grow: [x tau +- sqrt(x^2 tau^2 - 4 eta_s v)] / (2 v), v = x + x'."""
     q = sympy.Symbol("q")
-    roots = sympy.Poly(total * q**2 - drive * q + decay, q)
+    roots = sympy.Poly(-modes.growth(q, modes.drive(q, 1, drive, total - drive), decay), q)
     a2, a1, a0 = roots.all_coeffs()
     return (-a1 + sign * sympy.sqrt(a1**2 - 4 * a2 * a0)) / (2 * a2)
 

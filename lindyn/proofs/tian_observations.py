@@ -139,9 +139,12 @@ def critical_decay_ema(target: str = "ema", share: int = 4, source: Any = W_a) -
 
 
 u = sympy.Symbol("u", nonnegative=True)  # alpha_p s
-K_MODE = eigenvalue_of_K(decay_p=eta, decay_s=eta)
 c = sympy.Symbol("c", real=True)
 BELOW = sympy.Symbol("d", nonnegative=True)  # how far p lies below x tau/(x+x'), times x + x'
+
+
+def _k() -> Any:
+    return eigenvalue_of_K(decay_p=eta, decay_s=eta)
 
 
 @statement(
@@ -223,9 +226,9 @@ def obs_3(limit_value: Any = 0, rate: Any = 2 * eta) -> Iterator[Step]:
 )
 def obs_6(sign: str = "nonnegative", on_parabola: Any = 0) -> Iterator[Step]:
     """The derivative of K's eigenvalue by alpha_p, at a state and on the parabola."""
-    yield ScalarSign("d k/d alpha_p at given (p, s, tau)", v * s / 2, sympy.diff(K_MODE, alpha_p), sign)
+    yield ScalarSign("d k/d alpha_p at given (p, s, tau)", v * s / 2, sympy.diff(_k(), alpha_p), sign)
     yield ScalarIdentity(
-        "on the parabola k is free of alpha_p", sympy.diff(K_MODE.subs(s, p**2 / alpha_p), alpha_p), on_parabola
+        "on the parabola k is free of alpha_p", sympy.diff(_k().subs(s, p**2 / alpha_p), alpha_p), on_parabola
     )
 
 
@@ -242,13 +245,13 @@ def obs_6(sign: str = "nonnegative", on_parabola: Any = 0) -> Iterator[Step]:
 )
 def obs_7(sign: str = "negative", slope: Any = THREE_HALVES) -> Iterator[Step]:
     """The derivative of K's eigenvalue by eta, at a state and along p_+(eta)."""
-    yield ScalarIdentity("d k/d eta at given (p, s, tau)", sympy.diff(K_MODE, eta), slope)
+    yield ScalarIdentity("d k/d eta at given (p, s, tau)", sympy.diff(_k(), eta), slope)
     root, drive = p_branch(1, eta, scale, sympy.Symbol("c", positive=True)), sympy.Symbol("c", positive=True)
-    k_at = K_MODE.subs({s: p**2 / alpha_p, x_aug: scale - x, tau: drive / x}).subs(p, root)
+    k_at = _k().subs({s: p**2 / alpha_p, x_aug: scale - x, tau: drive / x}).subs(p, root)
     back = {eta: scale * low * (low + gap), drive: scale * (2 * low + gap)}
     slope_at = sympy.simplify(sympy.diff(k_at, eta).subs(back))
     yield ScalarSign("d k(p_+)/d eta = -(p_+ + p_-)/(2 (p_+ - p_-))", -(2 * low + gap) / (2 * gap), slope_at, sign)
-    value = sympy.factor(at_roots(K_MODE.subs(s, p**2 / alpha_p)).subs(p, low + gap))
+    value = sympy.factor(at_roots(_k().subs(s, p**2 / alpha_p)).subs(p, low + gap))
     yield ScalarSign(
         "k(p_+) itself stays positive: (v p_+^2 + eta)/2", scale * (low + gap) * (2 * low + gap) / 2, value, "positive"
     )

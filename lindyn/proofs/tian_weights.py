@@ -108,7 +108,6 @@ def theorem_1(rate: Any = 2 * eta, balance: Any = None, rates: WordRates | None 
     )
 
 
-_THEOREM_2_RATES = weight_rates(eta_p, eta_s, target="online", stop_gradient=False)
 _GRAM_MOMENTS = Algebra(rules=((X, A * A.T), (X_aug, B * B.T)))
 
 
@@ -129,7 +128,7 @@ _GRAM_MOMENTS = Algebra(rules=((X, A * A.T), (X_aug, B * B.T)))
     },
 )
 def theorem_2(
-    rates: WordRates = _THEOREM_2_RATES,
+    rates: WordRates | None = None,
     first: Any = None,
     second: Any = None,
     stack: Any = lemmas.column_stack,
@@ -138,6 +137,7 @@ def theorem_2(
     share: int = 1,
 ) -> Iterator[Step]:
     """The flow as the gradient through both branches, its matrix form, the Gram form of H, the bound."""
+    rates = rates or weight_rates(eta_p, eta_s, target="online", stop_gradient=False)
     on_aug, on_mean = matrices.H_factors(W_p, I2)
     action = matrices.H_action(W, W_p, X, X_aug, eta_s, I2)
     if first is not None or second is not None:
