@@ -1,11 +1,12 @@
 """Checks of what is given: one clear sentence with the argument, the value received and the likely fix."""
 
-import difflib
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+
+from lindyn._options import did_you_mean
 
 RELATIVE = 1e-10  # asymmetry and negative eigenvalues up to this share of the largest entry are round-off
 
@@ -166,6 +167,5 @@ def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
     allowed = list(allowed)
     if value in allowed:
         return value
-    near = difflib.get_close_matches(str(value), allowed, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{hint}")
+    known = ", ".join(map(repr, allowed))
+    raise ValueError(f"{name} must be one of {known}; got {value!r}.{did_you_mean(value, allowed)}")

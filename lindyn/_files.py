@@ -1,10 +1,10 @@
-"""Files and folders that appear whole or not at all: written beside their place, then moved there."""
+"""Files and folders that appear whole or not at all: written beside their place, then moved there.
+
+The commands import this before they are asked for anything, so what it needs itself is loaded late.
+"""
 
 import contextlib
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,8 @@ def write_json(path: str | Path, content: Any) -> Path:
     Raises:
         OSError: it cannot be written; an earlier file is as it was.
     """
+    import json
+
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     return write(path, json.dumps(content, indent=1) + "\n")
 
@@ -89,6 +91,8 @@ def draft_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         OSError: the draft cannot be made or moved, or `path` is a folder that holds something.
     """
+    import shutil
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.draft")
@@ -121,6 +125,9 @@ def write_folder(folder: str | Path, files: Mapping[str, str | bytes], what: str
         ValueError: `folder` is a file.
         OSError: it could not be written; nothing was changed.
     """
+    import shutil
+    import tempfile
+
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"out must be a folder; {folder} is a file. Choose another.")
@@ -150,6 +157,8 @@ def writable_folder(folder: str | Path) -> Path:
     Raises:
         OSError: it cannot be made or written to; nothing was changed.
     """
+    import tempfile
+
     folder = Path(folder)
     what = "make"
     try:
@@ -192,6 +201,8 @@ def _exchange(folder: Path, fresh: Path, old: Path) -> None:
 
 
 def _remove(path: Path) -> None:
+    import shutil
+
     if path.is_dir():
         shutil.rmtree(path)
     else:

@@ -1,14 +1,13 @@
-"""The command line: `lindyn simulate | reproduce | sweep | phase | train | validate`. Parsing loads nothing heavy."""
+"""The command line, `lindyn COMMAND`; parsing loads nothing heavy."""
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
 import lindyn
 from lindyn.commands import phase, prove, reproduce, simulate, sweep, train, validate, verify
+from lindyn.commands.flags import Parser
 
 DESCRIPTION = """\
 The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
@@ -26,28 +25,9 @@ The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, Di
 EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the call was not understood."
 
 
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one sentence and suggest the near flag."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message, with the nearest known flag for an unknown one, and exit with 2."""
-        if message.startswith("unrecognized arguments: --"):
-            wrong = message.removeprefix("unrecognized arguments: ").split()[0].split("=")[0]
-            near = difflib.get_close_matches(wrong, self._every_flag(), n=1)
-            message += f". Did you mean {near[0]}?" if near else f". See {self.prog} --help."
-        self.exit(2, f"{self.prog}: error: {message}\n")
-
-    def _every_flag(self) -> list[str]:
-        flags = list(self._option_string_actions)
-        for action in self._actions:
-            if isinstance(action, argparse._SubParsersAction):
-                flags += [flag for sub in action.choices.values() for flag in sub._option_string_actions]
-        return flags
-
-
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Return the whole command line."""
-    top = _Parser(
+    top = Parser(
         prog="lindyn", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     top.add_argument("--version", action="version", version=f"lindyn {lindyn.__version__}")
@@ -60,7 +40,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one sentence, never a traceback."""
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = parser().parse_args(words or ["--help"])
     try:
         code = int(args.func(args))
         sys.stdout.flush()

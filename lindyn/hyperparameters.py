@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lindyn import _checks
+from lindyn._options import DEFAULTS
 from lindyn._records import Record
 
 
@@ -31,7 +32,12 @@ class Hyperparameters(Record):
     eta_s: Any
 
     def __init__(
-        self, alpha_p: Any = 1.0, beta: Any = 0.4, eta: Any = 0.04, eta_p: Any = None, eta_s: Any = None
+        self,
+        alpha_p: Any = DEFAULTS["alpha_p"],
+        beta: Any = DEFAULTS["beta"],
+        eta: Any = DEFAULTS["eta"],
+        eta_p: Any = None,
+        eta_s: Any = None,
     ) -> None:
         eta = _checks.as_scalar("eta", eta, minimum=0.0)
         self._set(alpha_p=alpha_p, beta=beta)

@@ -21,3 +21,18 @@ hypothesis.settings.load_profile("lindyn")
 def _shapes_checked():
     with check_flow_calls():
         yield
+
+
+@pytest.fixture
+def command(capsys):
+    """Return a function that runs one command and gives (exit code, standard output, standard error)."""
+    from lindyn.cli import main
+
+    def run(*words):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as stop:  # argparse's own
+            code = stop.code
+        return (code, *capsys.readouterr())
+
+    return run

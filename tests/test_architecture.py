@@ -26,9 +26,9 @@ FLOORS = (
         "_checks",
         "_linalg",
         "_progress",
-        "_toml",
         "_files",
         "_options",
+        "_option_table",
         "operators",
     ),
     ("statistics", "predictors", "theory"),
@@ -43,7 +43,6 @@ FLOORS = (
     ("bridge",),
     ("commands",),
     ("cli",),
-    ("__main__",),
 )
 BRIDGE_FLOORS = (
     ("records", "settings"),
@@ -77,7 +76,7 @@ FROM_OWN_CONTENTS: set[tuple[str, str]] = set()
 def modules():
     for path in sorted(ROOT.rglob("*.py")):
         relative = path.relative_to(ROOT)
-        if relative.parts[0] not in ("_figures", "__init__.py"):
+        if relative.parts[0] not in ("_figures", "__init__.py", "__main__.py"):
             yield relative
 
 

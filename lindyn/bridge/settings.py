@@ -33,7 +33,7 @@ class Settings:
     def __post_init__(self) -> None:
         for key in self.values:
             if not key.startswith(sections.OPTIONS):
-                _checks.one_of("a setting", key, sections.keys())
+                _checks.one_of("a setting", key, sections.TABLE.keys)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], source: str) -> Self:

@@ -21,7 +21,7 @@ from lindyn.bridge.report.headline import headline
 from lindyn.bridge.run import counterfactuals, curves
 from lindyn.bridge.run.description import RunDescription, describe
 from lindyn.bridge.settings import Settings
-from lindyn.bridge.training.config_text import full_name
+from lindyn.bridge.training.sections import TABLE
 from lindyn.bridge.validation_stages import Stages
 
 OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
@@ -74,7 +74,7 @@ def validate(
     paths = inputs.paths_of(checkpoints)
     validation_request.check(features, images, samples, device, seed)
     given = None if not paths and features is not None else inputs.find(paths)
-    values = {full_name(key): value for key, value in (settings or {}).items()}
+    values = {TABLE.full_name(key): value for key, value in (settings or {}).items()}
     request = Request(
         images,
         Settings.of(values, "the call"),

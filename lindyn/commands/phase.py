@@ -4,7 +4,9 @@ import argparse
 from typing import Any
 
 from lindyn import _files
-from lindyn.commands import options
+from lindyn._option_table import OptionTable
+from lindyn._options import QUANTITIES, Option, flag
+from lindyn.commands.flags import add_command
 
 KINDS = ("portrait", "bifurcation", "two-parameter", "basin", "surface")
 DESCRIPTION = """\
@@ -24,41 +26,34 @@ Look at one mode of Tian, Chen, Ganguli 2021 as a dynamical system: draw a pictu
 
 A parameter is a number or, where it is an axis of the picture, a range LOW:HIGH:COUNT or log:LOW:HIGH:COUNT.
 """
-FLAGS = (
-    ("eta", "weight decay of both networks (default 0.05)"),
-    ("eta_p", "decay of the predictor alone"),
-    ("eta_s", "decay of the online network alone"),
-    ("tau", "held target / online ratio, or its start in basin with a moving target (default 1)"),
-    ("beta", "EMA rate; gives basin and surface a moving target (default 0.4 there, none for the others)"),
-    ("alpha_p", "learning-rate ratio predictor / online (default 1)"),
-    ("x", "eigenvalue of X (default 1)"),
-    ("sigma2", "variance of the augmentation, the eigenvalue of X' (default 0.25)"),
-    ("p", "start of p, or the window's range"),
-    ("s", "start of s, or the window's range"),
+_RANGES = (
+    QUANTITIES["eta"].but(default=0.05),
+    QUANTITIES["eta_p"],
+    QUANTITIES["eta_s"],
+    Option("tau", "range", None, "held target / online ratio, or its start in basin with a moving target (default 1)"),
+    Option("beta", "range", None, "EMA rate; gives basin and surface a moving target (default 0.4 there, else none)"),
+    QUANTITIES["alpha_p"],
+    QUANTITIES["x"],
+    QUANTITIES["x_aug"],
+    Option("p", "range", None, "start of p, or the window's range"),
+    Option("s", "range", None, "start of s, or the window's range"),
 )
-OUT = "lindyn-out/phase"
+TABLE = OptionTable(
+    (
+        Option("kind", str, "portrait", ", ".join(KINDS), choices=KINDS, metavar="WORD"),
+        *(option.but(kind="range", metavar="NUMBER") for option in _RANGES),
+        Option("hold_tau", "switch", False, "basin: hold tau instead of moving the target"),
+        Option("count", int, 20000, "basin: starts drawn for the share"),
+        Option("seed", int, 0, "basin: seed of the draw"),
+        Option("out", str, "lindyn-out/phase", "output folder", metavar="DIR"),
+    )
+)
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser(
-        "phase",
-        help="phase portrait, bifurcation diagram and basin of collapse of one mode",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    options.take_negative_values(parser)
-    parser.add_argument("--kind", default="portrait", metavar="WORD", help=f"{', '.join(KINDS)} (default %(default)s)")
-    for name, text in FLAGS:
-        parser.add_argument("--" + name.replace("_", "-"), metavar="NUMBER", help=text)
-    parser.add_argument("--hold-tau", action="store_true", help="basin: hold tau instead of moving the target")
-    parser.add_argument(
-        "--count", type=int, default=20000, help="basin: starts drawn for the share (default %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="basin: seed of the draw (default %(default)s)")
-    parser.add_argument("--out", metavar="DIR", default=OUT, help="output folder (default %(default)s)")
-    parser.set_defaults(func=run)
+    summary = "phase portrait, bifurcation diagram and basin of collapse of one mode"
+    add_command(commands, "phase", summary, DESCRIPTION, TABLE, run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,9 +62,6 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: an unknown kind, a parameter out of its range, or a folder that cannot be written.
     """
-    from lindyn import _checks
-
-    _checks.one_of("--kind", args.kind, KINDS)
     given = _given(args)
     from lindyn.commands import phase_pictures
     from lindyn.plotting.style import write
@@ -94,16 +86,15 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
 
     from lindyn.sweeps.axes import span
 
-    given = {}
-    for name, _ in FLAGS:
-        text = getattr(args, name)
-        if text is None:
+    given: dict[str, Any] = {"eta": TABLE.keys["eta"].default}
+    for name, text in TABLE.given(args).items():
+        if TABLE.keys[name].kind != "range":
             continue
-        flag = "--" + name.replace("_", "-")
-        value = np.asarray(span(text, flag))
+        spelled = "sigma2" if name == "x_aug" and args.x_aug is None else name
+        value = np.asarray(span(text, flag(spelled)))
         if name != "p" and np.min(value) < 0:
-            raise ValueError(f"{flag} must be >= 0; got {np.min(value):g}.")
+            raise ValueError(f"{flag(spelled)} must be >= 0; got {np.min(value):g}.")
         if value.ndim == 1 and (len(value) < 2 or np.any(np.diff(value) <= 0)):
-            raise ValueError(f"{flag} must increase over two or more values; got {text}.")
-        given["x_aug" if name == "sigma2" else name] = value if value.ndim else float(value)
+            raise ValueError(f"{flag(spelled)} must increase over two or more values; got {text}.")
+        given[name] = value if value.ndim else float(value)
     return given

@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _files
+from lindyn._option_table import OptionTable
+from lindyn._options import Option
+from lindyn.commands.flags import add_command
 
 DESCRIPTION = """\
 Run the proof of every statement of the papers, on the very equations that lindyn integrates.
@@ -18,21 +21,20 @@ Run the proof of every statement of the papers, on the very equations that lindy
 """
 
 
+TABLE = OptionTable(
+    (
+        Option("audit", "switch", False, "compare with the print; theorem x assumption table"),
+        Option("damaged", "switch", False, "show that every damaged version is rejected"),
+        Option("latex", str, None, "write the statements and steps as LaTeX", metavar="FILE"),
+        Option("reports", "switch", False, "run every claim of the ledger and rewrite the reports"),
+    )
+)
+
+
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser(
-        "prove",
-        help="run the proofs and the audit of the print",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = add_command(commands, "prove", "run the proofs and the audit of the print", DESCRIPTION, TABLE, run)
     parser.add_argument("names", nargs="*", metavar="NAME", help="statements (default all)")
-    parser.add_argument("--audit", action="store_true", help="compare with the print; theorem x assumption table")
-    parser.add_argument("--damaged", action="store_true", help="show that every damaged version is rejected")
-    parser.add_argument("--latex", metavar="FILE", help="write the statements and steps as LaTeX")
-    parser.add_argument("--reports", action="store_true", help="run every claim of the ledger and rewrite the reports")
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:

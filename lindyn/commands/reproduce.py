@@ -1,13 +1,17 @@
 """`lindyn reproduce`: draw and check every figure of a paper."""
 
 import argparse
+import fnmatch
 import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from lindyn.commands import reproduce_training
+from lindyn import _files
+from lindyn._option_table import OptionTable
+from lindyn._options import Option
+from lindyn.commands.flags import add_command
 
 DESCRIPTION = """\
 Draw every simulation figure of a paper and check what its caption claims.
@@ -28,7 +32,7 @@ examples:
   lindyn reproduce tian2021 --out pictures  another folder
   lindyn reproduce gallery                  the sweeps: collapse maps, basins, observations, BYOL's tables
   lindyn reproduce tian2021 --training --list                     tables and figures that can be trained
-  lindyn reproduce tian2021 --training --table 3 --seeds 3        Table 3, small: minutes on a laptop
+  lindyn reproduce tian2021 --training --table 3 --seeds 3        OptionTable 3, small: minutes on a laptop
   lindyn reproduce tian2021 --training --figure 6                 alpha_p without EMA, small
   lindyn reproduce tian2021 --training --table 9 --scale paper --data /data/imagenet
 
@@ -38,23 +42,30 @@ run; 2 unknown paper or figure, or a folder that cannot be written.
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add `reproduce` to the command line."""
-    parser = subparsers.add_parser(
-        "reproduce",
-        help="draw and check the figures of a paper",
-        description=DESCRIPTION,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+_TRAINING = "training"
+TABLE = OptionTable(
+    (
+        Option("figure", int, None, "only this figure"),
+        Option("out", str, None, "folder for the files (default lindyn-out/PAPER)", metavar="DIR"),
+        Option("workers", int, min(2, os.cpu_count() or 1), "processes", low=1),
+        Option("training", "switch", False, "train the rows of a table instead of drawing figures", _TRAINING),
+        Option("table", "texts", [], "with --training: 3, 5a, fig6, ...; may be repeated", _TRAINING, metavar="T"),
+        Option("scale", str, "small", "small (embedded images, CPU), paper (your data), smoke", _TRAINING),
+        Option("seeds", int, 3, "runs of each row", _TRAINING, low=1),
+        Option("rows", "words", ["*"], "only these rows (claim/name; * matches)", _TRAINING, metavar="NAME"),
+        Option("data", str, None, "with --scale paper: folder of the images", _TRAINING, metavar="DIR"),
+        Option("ledger", "switch", False, "also write the study file that the ledger reads", _TRAINING),
+        Option("list", "switch", False, "list tables and rows with presets, and stop", _TRAINING),
+    ),
+    titles={_TRAINING: "training studies (needs the extra `train`)"},
+)
+
+
+def add_parser(commands: Any) -> None:
+    """Add the subcommand."""
+    summary = "draw and check the figures of a paper"
+    parser = add_command(commands, "reproduce", summary, DESCRIPTION, TABLE, run, epilog=EPILOG, allow_abbrev=True)
     parser.add_argument("paper", nargs="?", default="tian2021", help="which paper (default tian2021)")
-    parser.add_argument("--figure", type=int, metavar="N", help="only this figure")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the files (default lindyn-out/PAPER)")
-    parser.add_argument(
-        "--workers", type=int, default=min(2, os.cpu_count() or 1), metavar="N", help="processes (default %(default)s)"
-    )
-    reproduce_training.add_arguments(parser)
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,16 +78,14 @@ def run(args: argparse.Namespace) -> int:
         ValueError: an unknown paper or figure, or fewer than one worker.
         OSError: the folder cannot be written to.
     """
-    if args.workers < 1:
-        raise ValueError(f"--workers must be at least 1; got {args.workers}.")
     if args.training:
-        return reproduce_training.run(args)
+        return train_rows(args)
     if args.table or args.list:
         raise ValueError("--table and --list belong to training studies; add --training.")
     from lindyn import _checks, papers
     from lindyn.papers import figure_claims, figure_scripts, reproduce
 
-    out = Path("lindyn-out") / args.paper if args.out is None else args.out
+    out = Path(args.out or f"lindyn-out/{args.paper}")
     drawn = figure_scripts.papers()
     _checks.one_of("paper", args.paper, dict.fromkeys([*papers.PAPERS, *drawn]))
     if args.paper not in drawn and args.figure is None:
@@ -145,3 +154,126 @@ def _line(result: Any) -> str:
         outcome = f"{wrong} of {len(result.claims)} claims NOT as expected; no picture was drawn"
     picture = next((path.name for path in result.files if path.suffix == ".png"), "")
     return f"  Fig. {result.number:<3} {result.seconds:5.1f} s  {outcome}  {picture}".rstrip()
+
+
+def train_rows(args: argparse.Namespace) -> int:
+    """List what can be trained, or train and show.
+
+    Returns:
+        0; 130 when it was interrupted (the same command goes on).
+
+    Raises:
+        ValueError: an unknown paper, table, row or scale; data that are not there; a study file of another
+            configuration.
+        OSError: nothing can be written.
+        ImportError: a package of the extra `train` is missing.
+    """
+    from lindyn.commands.train import require_training
+
+    require_training()
+    from lindyn import _checks
+    from lindyn.bridge.studies import table_presets
+
+    names = [*args.table, *([f"fig{args.figure}"] if args.figure is not None else [])]
+    _checks.one_of("--scale", args.scale, table_presets.SCALES)
+    if args.list:
+        print(listing(args.paper, names, args.rows))
+        return 0
+    known = table_presets.tables(args.paper)
+    if not names or (args.figure is not None and names[-1] not in known):
+        raise ValueError(f"Say which table: --table T or --figure N. There are {', '.join(known)}.")
+    return _study(args, names)
+
+
+def _study(args: argparse.Namespace, names: list[str]) -> int:
+    from lindyn.bridge.studies import table_presets
+    from lindyn.bridge.studies.training_study import Study, run_all
+    from lindyn.bridge.training.callbacks import TrainingStopped
+
+    out = Path(args.out or "lindyn-out/training")
+    changes = {"data__root": args.data} if args.data else {}
+    plans = []
+    for name in names:
+        table = table_presets.table(args.paper, name)
+        plans.append(Study(table, args.scale, chosen(table, args.scale, args.rows), args.seeds, out, changes))
+    count = len({job.key for plan in plans for job in plan.jobs()})
+    print(f"{args.paper}: {count} runs at scale {args.scale} into {out}", flush=True)
+    try:
+        run_all(plans, 1 if args.scale == "paper" else args.workers, Told())
+    except (TrainingStopped, KeyboardInterrupt) as stop:
+        print(
+            f"lindyn: {stop or 'Interrupted; everything finished is kept. The same command goes on.'}", file=sys.stderr
+        )
+        return 130
+    for plan in plans:
+        finish(plan, args.ledger)
+    return 0
+
+
+def chosen(table: Any, scale: str, wanted: list[str]) -> tuple[Any, ...]:
+    """Return the rows of a table at a scale whose id or name matches one of the patterns.
+
+    Raises:
+        ValueError: nothing matches.
+    """
+    rows = tuple(
+        row
+        for row in table.at(scale)
+        if any(fnmatch.fnmatchcase(part, w) for w in wanted for part in (row.id, row.name))
+    )
+    if not rows:
+        known = ", ".join(repr(row.id) for row in table.at(scale)) or f"none at scale {scale}"
+        raise ValueError(f"No row of {table.name} matches {' '.join(wanted)}; there are {known}.")
+    return rows
+
+
+def finish(plan: Any, ledger: bool) -> None:
+    """Print the table of a study, draw its picture, and write the ledger's copy where asked."""
+    from lindyn import papers
+    from lindyn.papers import study_files
+    from lindyn.plotting import study_pictures as pictures
+    from lindyn.plotting import style
+
+    content = plan.content()
+    print("\n" + study_files.text(content, study_files.others(plan.out)))
+    written = [plan.path]
+    picture = pictures.study(content)
+    if picture is not None:
+        written.append(plan.path.with_suffix(".png"))
+        style.write(picture, written[-1], "png")
+    if ledger:
+        path = papers.folder(plan.table.paper) / "studies" / f"{plan.table.name}-{plan.scale}.json"
+        _files.write_json(path, study_files.slim(content))
+        written.append(path)
+    print("wrote " + ", ".join(map(str, written)))
+
+
+def listing(paper: str, names: list[str], wanted: list[str]) -> str:
+    """Return the tables of a paper that have presets, or the wanted rows of those named, with what the paper prints."""
+    from lindyn.bridge.studies import table_presets
+
+    lines = []
+    for name in names or table_presets.tables(paper):
+        table = table_presets.table(paper, name)
+        lines.append(f"{table.name:<11} {table.title} ({table.source}; {len(table.rows)} rows)")
+        for row in chosen(table, "paper", wanted) if names else ():
+            printed = "-" if row.printed is None else f"{row.printed:g}"
+            only = "  (scale paper only)" if row.only else ""
+            lines.append(f"  {row.id:<44} printed {printed:<8} {row.text}{only}")
+    return "\n".join(lines)
+
+
+class Told:
+    """Prints a line per finished run."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+
+    def __call__(self, job: Any, found: dict[str, Any], done: int, count: int) -> None:
+        """Print the line."""
+        linear = found.get("linear")
+        what = "diverged" if linear is None else f"linear {100 * linear:.1f} %  {found.get('alarm', '')}"
+        minutes = (time.monotonic() - self.start) / 60
+        print(
+            f"  {done}/{count}  {job.row.table} {job.row.id}, seed {job.seed}: {what}  ({minutes:.1f} min)", flush=True
+        )

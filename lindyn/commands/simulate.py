@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _files
-from lindyn.commands import options
+from lindyn._option_table import OptionTable
+from lindyn._options import Option
+from lindyn.commands.flags import add_command, add_flags
+from lindyn.commands.simulate_options import TABLE, configuration
 
 DESCRIPTION = """\
 Integrate one system of Tian, Chen, Ganguli 2021 and look at it. Without flags: the full flow of (W, W_p, W_a),
@@ -22,31 +25,35 @@ trajectory.png, run.toml (the complete configuration; `lindyn simulate --config 
 """
 
 
+FILES = OptionTable(
+    (
+        Option("config", str, None, "TOML file with the same keys as the flags, by section", metavar="FILE"),
+        Option("out", str, "lindyn-out/simulate", "output folder", metavar="DIR"),
+        Option("verify", "switch", False, "test the papers' statements along the run"),
+    )
+)
+N2 = 32  # output dimension on images
+_REPLACED = (  # by the images, or by the full flow that runs on them
+    *("n1", "x", "x_aug", "sigma2", "X", "X_aug_file", "system", "scale", "scale_p", "target_start", "p", "s", "tau0"),
+    *("stop_gradient", "predictor", "tau", "learning_rate", "momentum", "batch", "points", "rtol", "max_steps"),
+)
+
+
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser(
-        "simulate",
-        help="run one system from flags or a TOML file",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    parser = add_command(
+        commands, "simulate", "run one system from flags or a TOML file", DESCRIPTION, TABLE, run, defaults=False
     )
-    parser.add_argument("--config", metavar="FILE", help="TOML file with the same keys as the flags, by section")
-    parser.add_argument(
-        "--out", metavar="DIR", default="lindyn-out/simulate", help="output folder (default %(default)s)"
-    )
-    parser.add_argument("--verify", action="store_true", help="test the papers' statements along the run")
-    options.add_flags(parser)
-    parser.set_defaults(func=run)
+    add_flags(FILES, parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the system and write its files; 0 if it reached the end, 1 if it ended early."""
-    settings, given = options.configuration(args)
+    settings, given = configuration(args)
+    if "list" in (settings["system"], settings["predictor"]):
+        return _list(settings)
     out = _files.writable_folder(args.out)
     if settings["images"] is not None:
-        from lindyn.commands.image_runs import run_images
-
         return run_images(settings, given, out)
     from lindyn._progress import Progress
     from lindyn.commands import flow_settings
@@ -68,14 +75,23 @@ def run(args: argparse.Namespace) -> int:
     return max(code, show(verify(trajectory), out / "trajectory.nc"))
 
 
+def _list(settings: dict[str, Any]) -> int:
+    """Print the names that --system, or --predictor, takes."""
+    from lindyn.flows import choices, registry
+    from lindyn.predictors import PRESETS, RULES
+
+    print("\n".join(registry.names() if settings["system"] == "list" else [*choices.PREDICTORS, *RULES, *PRESETS]))
+    return 0
+
+
 def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     """Save trajectory, configuration and picture; print what happened; return the exit code."""
     import numpy as np
 
-    from lindyn.commands.run_text import describe
+    from lindyn.commands.flow_settings import describe
     from lindyn.plotting.trajectory_picture import save_picture
 
-    _files.write(out / "run.toml", options.to_toml(settings))
+    _files.write(out / "run.toml", TABLE.to_toml(settings))
     data = trajectory.save(out / "trajectory.nc")
     with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
         picture = save_picture(trajectory, out / "trajectory.png")
@@ -84,3 +100,61 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     print(describe(trajectory))
     print(f"Wrote {data}, {picture} and {out / 'run.toml'}.")
     return 0 if trajectory.succeeded else 1
+
+
+def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
+    """Measure X and X', run the flow, write trajectory, picture, summary and configuration; 0 if all went well.
+
+    Raises:
+        ValueError: a setting that has no meaning with images, or a source that cannot be read.
+    """
+    check_settings(given)
+    from matplotlib.figure import Figure
+
+    from lindyn.flows.from_settings import hyperparameters
+    from lindyn.images import study_images
+    from lindyn.plotting.survival_map import draw_survival
+
+    images = settings["images"]
+    study = study_images(
+        images[0] if len(images) == 1 else tuple(images),
+        hyperparameters(settings),
+        settings["n2"] if "n2" in given else N2,
+        crop=settings["crop"],
+        flip=settings["flip"],
+        noise=settings["noise"],
+        blur=settings["blur"],
+        views=settings["views"],
+        size=settings["size"],
+        patches=settings["patches"],
+        remove_grey=settings["remove_grey"],
+        seed=settings["seed"],
+        t1=settings["t1"] if "t1" in given else None,
+        target=settings["target"],
+        engine="scipy" if settings["engine"] == "auto" else settings["engine"],
+    )
+    figure = Figure(figsize=(13.5, 4.2), layout="constrained")
+    draw_survival(study, figure.subplots(1, 3))
+    summary = study.summary()
+    figure.savefig(out / "survival.png", dpi=110)
+    _files.write(out / "summary.txt", summary + "\n")
+    kept = {name: value for name, value in settings.items() if name not in _REPLACED}
+    kept |= {"n2": settings["n2"] if "n2" in given else N2, "t1": float(study.full.trajectory.t1)}
+    if study.source is not None and study.source.augmentation is not None:
+        kept |= {name: getattr(study.source.augmentation, name) for name in ("crop", "flip", "noise", "blur")}
+    _files.write(out / "run.toml", TABLE.to_toml(kept))
+    data = study.full.trajectory.save(out / "trajectory.nc")
+    (out / "trajectory.png").unlink(missing_ok=True)  # the picture of another run would stand beside these numbers
+    print(summary)
+    print(f"Wrote {data}, {out / 'survival.png'}, {out / 'summary.txt'} and {out / 'run.toml'}.")
+    return 0
+
+
+def check_settings(given: set[str]) -> None:
+    """Raise ValueError for settings that images replace."""
+    wrong = sorted(given.intersection(_REPLACED))
+    if wrong:
+        raise ValueError(
+            f"--images takes X and X' from the images and runs the full flow; it has no {', '.join(wrong)}. "
+            "Leave it out."
+        )

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _files
-from lindyn.commands import options
+from lindyn._option_table import OptionTable
+from lindyn._options import QUANTITIES, Option, flag
+from lindyn.commands.flags import add_command
 
 DESCRIPTION = """\
 Run a mode (Eqs. 11-13 of Tian, Chen, Ganguli 2021) at every combination of parameters, draw the map of what became of
@@ -22,48 +24,35 @@ copy (the target starts as a copy, 1), zero (0), or copy,zero; --s also takes pa
   lindyn sweep --eta 0:0.3:3000 --beta log:1e-2:1e1:4000 --tau copy,zero --out big.zarr
                                                                      streamed to a zarr store; killed, it resumes
 """
-FLAGS = (
-    ("eta", "weight decay of both networks (default 0.04)"),
-    ("eta_p", "decay of the predictor alone"),
-    ("eta_s", "decay of the online network alone"),
-    ("beta", "EMA rate of the target (default 0.4)"),
-    ("alpha_p", "learning-rate ratio predictor / online (default 1)"),
-    ("x", "eigenvalue of X (default 1)"),
-    ("x_aug", "eigenvalue of X', sigma^2 (default 0.25)"),
-    ("p", "initial p (default 0.15)"),
-    ("s", "initial s (default 0.03), or parabola"),
-    ("tau", "initial target / online ratio, copy or zero (default copy)"),
+OUT = "lindyn-out/sweep.nc"
+_VALUES, _HOW, _OUTPUT = "parameters", "running", "output"
+_ALSO = {"s": ", or parabola", "tau": ", copy or zero"}
+TABLE = OptionTable(
+    (
+        *(
+            option.but(kind="range", metavar="RANGE", section=_VALUES, help=option.help + _ALSO.get(name, ""))
+            for name, option in QUANTITIES.items()
+        ),
+        Option("t1", float, 200.0, "the end, in flow time", _HOW, metavar="T"),
+        Option("target", str, "ema", "what the target is", _HOW, ("ema", "online", "frozen"), metavar="WORD"),
+        Option("tau_mode", str, "dynamic", "dynamic or constant", _HOW, ("dynamic", "constant"), metavar="WORD"),
+        Option("predictor", str, "trained", "trained or identity", _HOW, ("trained", "identity"), metavar="WORD"),
+        Option("rtol", float, 1e-8, "relative tolerance of a step", _HOW),
+        Option("engine", str, "lanes", "lanes (CPU) or jax", _HOW, ("lanes", "jax"), metavar="WORD"),
+        Option("threads", int, None, "threads (default all cores)", _HOW),
+        Option("scheduler", str, None, "run on the dask cluster at this address", _HOW, metavar="ADDRESS"),
+        Option("out", str, OUT, "zarr store, or a .nc file", _OUTPUT, metavar="STORE"),
+        Option("points", int, None, "points in a block of a new store (default 131072)", _OUTPUT),
+        Option("picture", str, None, "the map (default beside the result, .png)", _OUTPUT, metavar="FILE"),
+    ),
+    titles={_VALUES: "parameters (number, list or range)", _HOW: "how to run", _OUTPUT: "output"},
 )
-OUT = Path("lindyn-out/sweep.nc")
 
 
-def add_parser(subparsers: Any) -> None:
+def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser(
-        "sweep",
-        help="map what becomes of a mode over any of its parameters",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    options.take_negative_values(parser)
-    values = parser.add_argument_group("parameters (number, list or range)")
-    for name, text in FLAGS:
-        values.add_argument("--" + name.replace("_", "-"), metavar="RANGE", help=text)
-    how = parser.add_argument_group("how to run")
-    how.add_argument("--t1", type=float, default=200.0, metavar="T", help="the end, in flow time (default %(default)g)")
-    how.add_argument("--target", default="ema", metavar="WORD", help="ema, online or frozen (default %(default)s)")
-    how.add_argument("--tau-mode", default="dynamic", metavar="WORD", help="dynamic or constant (default %(default)s)")
-    how.add_argument("--predictor", default="trained", metavar="WORD", help="trained or identity (default %(default)s)")
-    how.add_argument("--rtol", type=float, default=1e-8, help="relative tolerance of a step (default %(default)g)")
-    how.add_argument("--engine", default="lanes", metavar="WORD", help="lanes (CPU) or jax (default %(default)s)")
-    how.add_argument("--threads", type=int, metavar="N", help="threads (default all cores)")
-    how.add_argument("--scheduler", metavar="ADDRESS", help="run on the dask cluster at this address")
-    out = parser.add_argument_group("output")
-    out.add_argument("--out", type=Path, metavar="STORE", help=f"zarr store, or a .nc file (default {OUT})")
-    out.add_argument("--points", type=int, metavar="N", help="points in a block of a new store (default 131072)")
-    out.add_argument("--picture", type=Path, metavar="FILE", help="the map (default beside the result, .png)")
-    parser.set_defaults(func=run)
+    summary = "map what becomes of a mode over any of its parameters"
+    add_command(commands, "sweep", summary, DESCRIPTION, TABLE, run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
 
     settings = {name: getattr(args, name) for name in ("t1", "target", "tau_mode", "predictor", "rtol", "engine")}
     settings |= {"threads": args.threads, "points": args.points}
-    out = OUT if args.out is None else args.out
-    picture = out.with_suffix(".png") if args.picture is None else args.picture
+    out = Path(args.out)
+    picture = out.with_suffix(".png") if args.picture is None else Path(args.picture)
     for file in (out, picture):
         _parent(file)
     try:
@@ -94,9 +83,8 @@ def _parameters(args: argparse.Namespace) -> dict[str, Any]:
     from lindyn.sweeps.axes import PRACTICES, span
 
     given: dict[str, Any] = {}
-    for name, _ in FLAGS:
-        text = getattr(args, name)
-        if text is None:
+    for name, text in TABLE.given(args).items():
+        if TABLE.keys[name].kind != "range":
             continue
         words = text.split(",")
         if name == "s" and text.isalpha():
@@ -104,7 +92,7 @@ def _parameters(args: argparse.Namespace) -> dict[str, Any]:
         elif name == "tau" and (text.isalpha() or all(word in PRACTICES for word in words)):
             given[name] = words if len(words) > 1 else text
         else:
-            given[name] = span(text, "--" + name.replace("_", "-"))
+            given[name] = span(text, flag("sigma2" if name == "x_aug" and args.x_aug is None else name))
     return given
 
 

@@ -4,7 +4,9 @@ import argparse
 import sys
 from typing import Any
 
-from lindyn.commands.flags import take_flags_anywhere
+from lindyn._option_table import OptionTable
+from lindyn._options import Option
+from lindyn.commands.flags import add_command
 
 DESCRIPTION = """\
 Train a network with BYOL or SimSiam and any predictor, watch spectra and alignment, and probe what it learned.
@@ -23,24 +25,31 @@ at, metrics.jsonl, training.png, summary.txt. Several GPUs, nodes and SLURM: doc
 """
 
 
+TABLE = OptionTable(
+    (
+        Option("resume", "switch", False, "go on from the furthest checkpoint in run.folder"),
+        Option("overwrite", "switch", False, "drop an earlier run in run.folder"),
+        Option("keys", "switch", False, "print every key, its default and meaning"),
+    )
+)
+
+
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser(
-        "train",
-        help="train a real network with BYOL or SimSiam and any predictor",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    summary = "train a real network with BYOL or SimSiam and any predictor"
+    parser = add_command(commands, "train", summary, DESCRIPTION, TABLE, run)
     parser.add_argument(
         "words", nargs="*", metavar="CONFIG.toml key=value",
         help="a configuration (default: the embedded images), and keys to change, e.g. optim.lr=0.05",
     )  # fmt: skip
-    parser.add_argument("--resume", action="store_true", help="go on from the furthest checkpoint in run.folder")
-    parser.add_argument("--overwrite", action="store_true", help="drop an earlier run in run.folder")
-    parser.add_argument("--keys", action="store_true", help="print every key, its default and meaning")
-    parser.set_defaults(func=run)
-    take_flags_anywhere(parser)
+    parser.words_anywhere, parser.keys = True, training_keys
+
+
+def training_keys() -> OptionTable:
+    """Return the table of the keys of a training run."""
+    from lindyn.bridge.training import sections
+
+    return sections.TABLE
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,9 +61,7 @@ def run(args: argparse.Namespace) -> int:
         OSError: nothing can be written.
     """
     if args.keys:
-        from lindyn.commands.training_keys import table
-
-        print(table())
+        print(training_keys().documented())
         return 0
     require_training()
     from lindyn.bridge.training.config import TrainConfig

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _files
-from lindyn.commands.flags import take_flags_anywhere
+from lindyn._option_table import OptionTable
+from lindyn._options import Option
+from lindyn.commands.flags import add_command
+from lindyn.commands.train import training_keys
 
 DESCRIPTION = """\
 Hold a trained network against the theory: does it describe the run, is it collapsing, and would less weight decay, a
@@ -30,42 +33,40 @@ DEFAULT_OUT = "lindyn-out/validate"
 _KEY = re.compile(r"^[a-z_]+(\.[a-z_0-9]+)*=")
 
 
+def _part(name: str) -> Option:
+    words = name.replace("_", " of the ").replace("target of the", "target's")
+    return Option(name, str, None, f"where the {words} stands in the file", metavar="KEY")
+
+
+TABLE = OptionTable(
+    (
+        Option("features", "texts", None, ".npy or .npz of projections z1, z2, target1", metavar="FILE"),
+        Option("images", str, None, "image folder, mnist or digits (default: those of the run)", metavar="DIR"),
+        Option("samples", int, None, "at most so many images"),
+        Option("layout", str, None, "layout of the file, where its keys do not tell", metavar="NAME"),
+        *map(_part, PARTS),
+        Option(
+            "unsafe_pickle", "switch", False,
+            "read a file that only unpickling can read, through stand-ins that run none of its code; only where you "
+            "know who wrote the file",
+        ),
+        Option("compare", "switch", False, "two runs (or report.json files) side by side"),
+        Option("device", str, "auto", "cpu, cuda, ...", metavar="NAME"),
+        Option("seed", int, 0, "of images and intervals"),
+        Option("out", str, None, f"output folder (default {DEFAULT_OUT})", metavar="DIR"),
+        Option("layouts", "switch", False, "list the layouts that are read"),
+    )
+)  # fmt: skip
+
+
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser(
-        "validate",
-        help="hold a checkpoint or a run against the theory",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = add_command(commands, "validate", "hold a checkpoint or a run against the theory", DESCRIPTION, TABLE, run)
     parser.add_argument(
         "words", nargs="*", metavar="CHECKPOINT key=value",
         help="checkpoints, a folder of lindyn train or a trace.jsonl; keys of lindyn train that the file does not hold",
     )  # fmt: skip
-    parser.add_argument(
-        "--features", metavar="FILE", action="append", help=".npy or .npz of projections z1, z2, target1"
-    )
-    parser.add_argument("--images", metavar="DIR", help="image folder, mnist or digits (default: those of the run)")
-    parser.add_argument("--samples", metavar="N", type=int, help="at most so many images")
-    parser.add_argument("--layout", metavar="NAME", help="layout of the file, where its keys do not tell")
-    for part in PARTS:
-        words = part.replace("_", " of the ").replace("target of the", "target's")
-        parser.add_argument(f"--{part.replace('_', '-')}", metavar="KEY", help=f"where the {words} stands in the file")
-    parser.add_argument(
-        "--unsafe-pickle", action="store_true",
-        help="read a file that only unpickling can read, through stand-ins that run none of its code; only where you "
-        "know who wrote the file",
-    )  # fmt: skip
-    parser.add_argument("--compare", action="store_true", help="two runs (or report.json files) side by side")
-    parser.add_argument("--device", metavar="NAME", default="auto", help="cpu, cuda, ... (default %(default)s)")
-    parser.add_argument(
-        "--seed", metavar="N", type=int, default=0, help="of images and intervals (default %(default)s)"
-    )
-    parser.add_argument("--out", metavar="DIR", help=f"output folder (default {DEFAULT_OUT})")
-    parser.add_argument("--layouts", action="store_true", help="list the layouts that are read")
-    parser.set_defaults(func=run)
-    take_flags_anywhere(parser)
+    parser.words_anywhere, parser.keys = True, training_keys
 
 
 def run(args: argparse.Namespace) -> int:
@@ -102,7 +103,6 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
         ValueError: an unknown key.
     """
     from lindyn.bridge.checkpoints.inputs import ENDINGS
-    from lindyn.bridge.training.config_text import read_override
 
     paths, keys = [], {}
     for word in words:
@@ -110,7 +110,7 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
         if path.exists() or word.lower().endswith(ENDINGS) or not _KEY.match(word):
             paths.append(word)
         else:
-            name, value = read_override(word)
+            name, value = training_keys().read_override(word)
             keys[name] = value
     return paths, keys
 

@@ -4,6 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from lindyn._option_table import OptionTable
+from lindyn._options import QUANTITIES, Option
+from lindyn.commands.flags import add_command
+
 DESCRIPTION = """\
 Test every statement along a trajectory: identities, bounds against the measured decay, premises, sharpness.
 
@@ -14,25 +18,23 @@ Test every statement along a trajectory: identities, bounds against the measured
 """
 
 
+_RATES = ("alpha_p", "beta", "eta", "eta_p", "eta_s")
+_OF = "of an .npz run"
+TABLE = OptionTable(
+    (
+        Option("picture", str, None, "where to draw it (default: beside FILE, -verified.png)", metavar="FILE"),
+        *(QUANTITIES[name].but(default=None, help=f"{name} {_OF}") for name in _RATES),
+        Option("target", str, None, f"target {_OF}", choices=("ema", "online", "frozen")),
+        Option("predictor", str, None, f"predictor {_OF}", choices=("trained", "symmetrised", "identity")),
+        Option("no_stop_gradient", "switch", False, "the .npz run took the gradient through both branches"),
+    )
+)
+
+
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser(
-        "verify",
-        help="test the statements along a trajectory",
-        description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = add_command(commands, "verify", "test the statements along a trajectory", DESCRIPTION, TABLE, run)
     parser.add_argument("file", metavar="FILE", help="trajectory: .nc of lindyn, or .npz of arrays over time")
-    parser.add_argument("--picture", metavar="FILE", help="where to draw it (default: beside FILE, -verified.png)")
-    for name in ("alpha-p", "beta", "eta", "eta-p", "eta-s"):
-        parser.add_argument(f"--{name}", type=float, metavar="N", help=f"{name.replace('-', '_')} of an .npz run")
-    parser.add_argument("--target", choices=("ema", "online", "frozen"), help="target of an .npz run")
-    parser.add_argument("--predictor", choices=("trained", "symmetrised", "identity"), help="predictor of an .npz run")
-    parser.add_argument(
-        "--no-stop-gradient", action="store_true", help="the .npz run took the gradient through both branches"
-    )
-    parser.set_defaults(func=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,12 +46,9 @@ def run(args: argparse.Namespace) -> int:
     from lindyn.verification import verify
 
     path = Path(args.file)
-    rates = {
-        name: getattr(args, name)
-        for name in ("alpha_p", "beta", "eta", "eta_p", "eta_s")
-        if getattr(args, name) is not None
-    }
-    choices: dict[str, Any] = {name: getattr(args, name) for name in ("target", "predictor") if getattr(args, name)}
+    given = TABLE.given(args)
+    rates = {name: given[name] for name in _RATES if name in given}
+    choices: dict[str, Any] = {name: given[name] for name in ("target", "predictor") if name in given}
     if args.no_stop_gradient:
         choices["stop_gradient"] = False
     if path.suffix != ".npz" and (rates or choices):

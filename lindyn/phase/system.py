@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn._options import DEFAULTS
 from lindyn.equations import modes, target
 
 STEP = 1e-30  # of the complex step: the derivative is exact to round-off
@@ -144,9 +145,9 @@ def parts(name: str) -> tuple[str, ...]:
 def plane(
     eta: float | None = None,
     tau: float = 1.0,
-    alpha_p: float = 1.0,
-    x: float = 1.0,
-    x_aug: float = 0.25,
+    alpha_p: float = DEFAULTS["alpha_p"],
+    x: float = DEFAULTS["x"],
+    x_aug: float = DEFAULTS["x_aug"],
     *,
     eta_p: float | None = None,
     eta_s: float | None = None,
@@ -165,16 +166,16 @@ def plane(
     Returns:
         The `PhaseSystem`.
     """
-    eta = 0.04 if eta is None else eta
+    eta = DEFAULTS["eta"] if eta is None else eta
     return PhaseSystem(alpha_p, eta if eta_p is None else eta_p, eta if eta_s is None else eta_s, x, x_aug, tau=tau)
 
 
 def ema(
     eta: float | None = None,
-    beta: float = 0.4,
-    alpha_p: float = 1.0,
-    x: float = 1.0,
-    x_aug: float = 0.25,
+    beta: float = DEFAULTS["beta"],
+    alpha_p: float = DEFAULTS["alpha_p"],
+    x: float = DEFAULTS["x"],
+    x_aug: float = DEFAULTS["x_aug"],
     *,
     eta_p: float | None = None,
     eta_s: float | None = None,
@@ -193,5 +194,5 @@ def ema(
     Returns:
         The `PhaseSystem`.
     """
-    eta = 0.04 if eta is None else eta
+    eta = DEFAULTS["eta"] if eta is None else eta
     return PhaseSystem(alpha_p, eta if eta_p is None else eta_p, eta if eta_s is None else eta_s, x, x_aug, beta=beta)

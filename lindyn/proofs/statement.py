@@ -1,6 +1,5 @@
 """A statement of a paper as an object, its proof, and both as text and as LaTeX (made from what is proved)."""
 
-import difflib
 import re
 import textwrap
 import time
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lindyn._options import did_you_mean
 from lindyn.proofs.steps import Step, StepOutcome
 
 
@@ -123,9 +123,8 @@ def find(name: str, statements: Iterable[Statement]) -> Statement:
     """
     known = {one.name: one for one in statements}
     if name not in known:
-        near = difflib.get_close_matches(str(name), known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else "`lindyn prove` lists them."
-        raise ValueError(f"statement must be one of the {len(known)} names; got {name!r}. {hint}")
+        hint = did_you_mean(name, known) or " `lindyn prove` lists them."
+        raise ValueError(f"statement must be one of the {len(known)} names; got {name!r}.{hint}")
     return known[name]
 
 

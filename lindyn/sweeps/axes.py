@@ -3,7 +3,6 @@
 All combinations of the axes are the grid, cut into blocks that are computed and stored one by one.
 """
 
-import difflib
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn._options import QUANTITIES, nearest
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,16 @@ class Parameter:
     signed: bool = False
 
 
-RATE = "1 / flow time"
+def _parameter(name: str, label: str | None = None, **more: bool) -> Parameter:
+    option = QUANTITIES[name]
+    return Parameter(name, label or name, option.help, option.unit, option.default, **more)
+
+
 PARAMETERS = (
-    Parameter("eta", "eta", "weight decay of both networks", RATE, 0.04),
-    Parameter("eta_p", "eta_p", "weight decay of the predictor", RATE),
-    Parameter("eta_s", "eta_s", "weight decay of the online network", RATE),
-    Parameter("beta", "beta", "EMA rate of the target", RATE, 0.4),
-    Parameter("alpha_p", "alpha_p", "learning-rate ratio predictor / online", "1", 1.0),
-    Parameter("x", "x", "eigenvalue of the moment X of the data", "1", 1.0),
-    Parameter("x_aug", "x_aug", "eigenvalue of the moment X' of the augmentation (sigma^2)", "1", 0.25),
-    Parameter("p", "p0", "initial predictor eigenvalue", "1", 0.15, signed=True),
-    Parameter("s", "s0", "initial eigenvalue of F = W W^T", "1", 0.03, positive=True),
-    Parameter("tau", "tau0", "initial target / online ratio", "1", 1.0, signed=True),
+    *map(_parameter, ("eta", "eta_p", "eta_s", "beta", "alpha_p", "x", "x_aug")),
+    _parameter("p", "p0", signed=True),
+    _parameter("s", "s0", positive=True),
+    _parameter("tau", "tau0", signed=True),
 )
 KNOWN = {parameter.name: parameter for parameter in PARAMETERS}
 ALIASES = {
@@ -91,8 +89,8 @@ def check_names(unknown: Mapping[str, Any], known: Any = KNOWN) -> None:
     """Raise ValueError for an argument that is no parameter, suggesting the near one."""
     for name in unknown:
         meant = ALIASES.get(name, name)
-        near = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
+        near = meant if meant in known else nearest(name, known)
+        hint = f" Did you mean {near}?" if near else ""
         raise ValueError(f"{name} is no parameter of a sweep; there are {', '.join(known)}.{hint}")
 
 

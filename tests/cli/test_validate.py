@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lindyn import _files
-from lindyn.cli import main, parser
+from lindyn.cli import parser
 from lindyn.commands.validate import split_words
 from tests.bridge.validation.test_page import read
 
@@ -16,10 +16,10 @@ RUN, OTHER = FIXTURES / "lindyn" / "linear", FIXTURES / "lindyn" / "direct_pred"
 SOLO = FIXTURES / "solo_learn" / "byol-x1-ep=5.ckpt"
 
 
-def test_a_run_gives_one_screen_and_the_whole_report(capsys, tmp_path):
+def test_a_run_gives_one_screen_and_the_whole_report(command, tmp_path):
     out = tmp_path / "report"
-    assert main(["validate", str(RUN), "--samples", "600", "--out", str(out)]) == 0
-    text = capsys.readouterr().out
+    code, text, _ = command("validate", str(RUN), "--samples", "600", "--out", str(out))
+    assert code == 0
     assert len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) <= 100
     assert "4 checkpoints" in text and "Laws of the theory" in text and "alpha_p 2" in text
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
@@ -32,7 +32,7 @@ def test_a_run_gives_one_screen_and_the_whole_report(capsys, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
 
 
-def test_every_layout_by_its_own_file(capsys, tmp_path):
+def test_every_layout_by_its_own_file(command, tmp_path):
     """One file a layout: the command answers each by its weights, or says what is missing."""
     files = [
         "lightly/teacher.ckpt", "solo_learn_old/byol-x0-ep=5.ckpt", "simsiam/checkpoint_0005.pth.tar",
@@ -43,28 +43,28 @@ def test_every_layout_by_its_own_file(capsys, tmp_path):
     layouts = set()
     for file in [*files, *bare]:
         images = ["--images", "digits", "--samples", "300"] if file in bare else []
-        assert main(["validate", str(FIXTURES / file), *images, "--out", str(tmp_path)]) == 0, file
+        assert command("validate", FIXTURES / file, *images, "--out", tmp_path)[0] == 0, file
         layouts.add(json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["read"]["layout"])
     assert len(layouts) == 11
-    assert (
-        main(["validate", str(FIXTURES / "deepmind" / "pretrain.pkl"), "--unsafe-pickle", "--out", str(tmp_path)]) == 0
-    )
-    assert "DeepMind" in capsys.readouterr().out
+    code, text, _ = command("validate", FIXTURES / "deepmind" / "pretrain.pkl", "--unsafe-pickle", "--out", tmp_path)
+    assert code == 0 and "DeepMind" in text
 
 
 @pytest.mark.parametrize("file", ["deepmind/pretrain.pkl", "miszkur/pre_trained_encoder.h5"])
-def test_networks_of_haiku_and_keras_are_run_on_images(capsys, tmp_path, file):
+def test_networks_of_haiku_and_keras_are_run_on_images(command, tmp_path, file):
     words = ["validate", str(FIXTURES / file), "--images", "digits", "--samples", "300", "--out", str(tmp_path)]
-    assert main([*words, "--unsafe-pickle"]) == 0
-    assert "300 images of digits" in capsys.readouterr().out
+    code, shown, _ = command(*words, "--unsafe-pickle")
+    assert code == 0 and "300 images of digits" in shown
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
     found = {finding["law"]: finding["verdict"] for finding in report["findings"]}
     assert any(verdict != "not testable" for law, verdict in found.items()), found
 
 
-def test_two_runs_side_by_side_and_from_their_reports(capsys, tmp_path):
-    assert main(["validate", "--compare", str(RUN), str(OTHER), "--samples", "600", "--out", str(tmp_path / "ab")]) == 0
-    text = capsys.readouterr().out
+def test_two_runs_side_by_side_and_from_their_reports(command, tmp_path):
+    code, text, _ = command(
+        "validate", "--compare", str(RUN), str(OTHER), "--samples", "600", "--out", str(tmp_path / "ab")
+    )
+    assert code == 0
     assert len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) <= 100
     assert "higher in B" in text and "The predictors differ, linear in A and direct_pred in B" in " ".join(text.split())
     assert "alpha_p                            A 2   B 1" in text and "alpha_p and eta_p do nothing" in text
@@ -75,15 +75,15 @@ def test_two_runs_side_by_side_and_from_their_reports(capsys, tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(report[side]), encoding="utf-8")
     words = [str(tmp_path / side / "report.json") for side in "ab"]
-    assert main(["validate", "--compare", *words, "--out", str(tmp_path / "again")]) == 0
+    assert command("validate", "--compare", *words, "--out", tmp_path / "again")[0] == 0
     again = json.loads((tmp_path / "again" / "report.json").read_text(encoding="utf-8"))
     for key in ("headline", "laws", "settings", "rates", "theory"):
         assert again[key] == report[key], key
 
 
-def test_layouts_are_listed(capsys):
-    assert main(["validate", "--layouts"]) == 0
-    out = capsys.readouterr().out
+def test_layouts_are_listed(command):
+    code, out, _ = command("validate", "--layouts")
+    assert code == 0
     assert all(word in out for word in ("solo-learn", "facebookresearch/simsiam", "DeepMind", "mmpretrain", "lightly"))
 
 
@@ -101,15 +101,15 @@ def test_layouts_are_listed(capsys):
         (["--compare", str(RUN)], "--compare takes two runs, RUN_A and RUN_B; got 1"),
     ],
 )
-def test_wrong_calls_are_one_sentence_and_write_nothing(capsys, tmp_path, words, message):
+def test_wrong_calls_are_one_sentence_and_write_nothing(command, tmp_path, words, message):
     out = tmp_path / "report"
-    assert main(["validate", *words, "--out", str(out)]) == 2
-    error = capsys.readouterr().err
+    code, _, error = command("validate", *words, "--out", str(out))
+    assert code == 2
     assert message in error and error.count("\n") == 1 and error.startswith("lindyn: error: ")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_report_that_fails_leaves_the_old_one(capsys, tmp_path, monkeypatch):
+def test_a_report_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
     out = tmp_path / "report"
     _files.write_folder(out, {"report.html": "old", "figures/a.png": b"old", "other.txt": "mine"})
     real = Path.rename

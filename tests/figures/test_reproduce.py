@@ -11,7 +11,6 @@ import pytest
 
 import lindyn
 import lindyn.papers
-from lindyn.cli import main
 from lindyn.papers import (
     Checklist,
     Claim,
@@ -40,15 +39,6 @@ def check(data):
 )
 BROKEN = "def compute():\n    raise ValueError('no such thing')\n"
 DEAD = "import os\ndef compute():\n    os._exit(3)\n"
-
-
-def run(capsys, *argv):
-    """Return (exit code, standard output, standard error) of one command."""
-    try:
-        code = main(list(argv))
-    except SystemExit as stop:
-        code = stop.code
-    return (code, *capsys.readouterr())
 
 
 def only(monkeypatch, paths):
@@ -83,9 +73,9 @@ def test_files_hold_the_picture_and_all_that_is_behind_it(figures, number, tmp_p
             assert np.array_equal(report["parameters"][name], value)
 
 
-def test_one_figure_from_the_command_line(tmp_path, capsys, monkeypatch):
+def test_one_figure_from_the_command_line(tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, err = run(capsys, "reproduce", "tian2021", "--figure", "4")
+    code, out, err = command("reproduce", "tian2021", "--figure", "4")
     assert code == 0 and err == ""
     assert "fails as printed" in out and "Instead: the inequality is strict" in out
     assert "Not printed in the paper, chosen here" in out and "sigma2 = 0.25" in out
@@ -94,8 +84,8 @@ def test_one_figure_from_the_command_line(tmp_path, capsys, monkeypatch):
     assert names == {f"tian2021_fig04.{ending}" for ending in ("png", "pdf", "npz", "json")}
 
 
-def test_the_gallery_is_drawn_by_the_same_command(tmp_path, capsys):
-    code, out, err = run(capsys, "reproduce", "gallery", "--figure", "1", "--out", str(tmp_path))
+def test_the_gallery_is_drawn_by_the_same_command(tmp_path, command):
+    code, out, err = command("reproduce", "gallery", "--figure", "1", "--out", str(tmp_path))
     assert code == 0 and err == "" and "5 of 5 claims hold" in out
     assert (tmp_path / "gallery_fig01.png").exists()
 
@@ -118,41 +108,41 @@ def test_a_script_runs_alone(tmp_path):
         (["tian2021", "--workers", "0"], ["--workers must be at least 1", "got 0"]),
     ],
 )
-def test_unknown_names_get_one_sentence(argv, words, tmp_path, capsys, monkeypatch):
+def test_unknown_names_get_one_sentence(argv, words, tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, _, err = run(capsys, "reproduce", *argv)
+    code, _, err = command("reproduce", *argv)
     assert code == 2 and len(err.splitlines()) == 1
     assert all(word in err for word in words)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path, capsys):
+def test_a_folder_that_cannot_be_written_gets_one_sentence(tmp_path, command):
     file = tmp_path / "occupied"
     file.write_text("precious")
     for out in (file, file / "below"):
-        code, _, err = run(capsys, "reproduce", "tian2021", "--figure", "4", "--out", str(out))
+        code, _, err = command("reproduce", "tian2021", "--figure", "4", "--out", str(out))
         assert code == 2 and len(err.splitlines()) == 1
         assert "the output folder" in err and "--out" in err
     assert file.read_text() == "precious"
 
 
-def test_a_failed_claim_is_told_and_nothing_is_drawn(figures, tmp_path, capsys, monkeypatch):
+def test_a_failed_claim_is_told_and_nothing_is_drawn(figures, tmp_path, command, monkeypatch):
     only(monkeypatch, {4: reduced(figures, 4, tmp_path, DAMAGED)})
     out = tmp_path / "out"
     out.mkdir()
     (out / "tian2021_fig04.png").write_text("picture of an earlier run")
-    code, told, _ = run(capsys, "reproduce", "tian2021", "--figure", "4", "--out", str(out))
+    code, told, _ = command("reproduce", "tian2021", "--figure", "4", "--out", str(out))
     assert code == 1
     assert "FAILS" in told and "1 CAME OUT OTHERWISE THAN EXPECTED" in told and "no picture was drawn" in told
     assert {file.suffix for file in out.iterdir()} == {".npz", ".json"}
 
 
-def test_a_broken_figure_does_not_lose_the_others(figures, tmp_path, capsys, monkeypatch):
+def test_a_broken_figure_does_not_lose_the_others(figures, tmp_path, command, monkeypatch):
     broken = tmp_path / "tian2021_fig03.py"
     broken.write_text(BROKEN)
     only(monkeypatch, {3: broken, 4: reduced(figures, 4, tmp_path)})
     monkeypatch.setattr(lindyn.papers, "write_report", lambda paper, path, figures: path)  # it runs every proof
-    code, told, _ = run(capsys, "reproduce", "tian2021", "--workers", "1", "--out", str(tmp_path / "out"))
+    code, told, _ = command("reproduce", "tian2021", "--workers", "1", "--out", str(tmp_path / "out"))
     assert code == 1
     assert "DID NOT RUN" in told and "no such thing" in told and "9 claims as expected" in told
     assert (tmp_path / "out" / "tian2021_fig04.png").exists()
@@ -256,6 +246,6 @@ def test_the_display_lives_only_on_a_terminal(monkeypatch, capsys):
     assert "1 of 2 done; running Fig. 5" in told and told.endswith("\r")
 
 
-def test_help_is_worth_reading(capsys):
-    code, out, _ = run(capsys, "reproduce", "--help")
+def test_help_is_worth_reading(command):
+    code, out, _ = command("reproduce", "--help")
     assert code == 0 and "--figure" in out and "fails as printed" in out and "Exit codes" in out

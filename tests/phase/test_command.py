@@ -5,17 +5,6 @@ import sys
 
 import pytest
 
-from lindyn.cli import main
-
-
-def run(capsys, *argv):
-    """Return (exit code, standard output, standard error) of one command."""
-    try:
-        code = main(list(argv))
-    except SystemExit as stop:
-        code = stop.code
-    return (code, *capsys.readouterr())
-
 
 @pytest.mark.parametrize(
     ("flags", "words"),
@@ -35,8 +24,8 @@ def run(capsys, *argv):
         ("--kind surface --p 0.02:0.8:6 --tau 0:1.2:5", "they lie in that edge"),
     ],
 )  # fmt: skip
-def test_every_picture_has_its_reading(flags, words, tmp_path, capsys):
-    code, out, err = run(capsys, "phase", *flags.split(), "--out", str(tmp_path))
+def test_every_picture_has_its_reading(flags, words, tmp_path, command):
+    code, out, err = command("phase", *flags.split(), "--out", str(tmp_path))
     assert code == 0, err
     assert words in out and len(out.strip().splitlines()) == 2
     (picture,) = tmp_path.glob("*.png")
@@ -63,8 +52,8 @@ def test_every_picture_has_its_reading(flags, words, tmp_path, capsys):
         ("--kin basin", "Did you mean --kind?"),
     ],
 )
-def test_a_mistake_is_one_sentence(flags, words, tmp_path, capsys):
-    code, out, err = run(capsys, "phase", *flags.split(), "--out", str(tmp_path))
+def test_a_mistake_is_one_sentence(flags, words, tmp_path, command):
+    code, out, err = command("phase", *flags.split(), "--out", str(tmp_path))
     assert code == 2 and out == "" and words in err and len(err.strip().splitlines()) == 1
     assert not list(tmp_path.glob("*.png"))
 

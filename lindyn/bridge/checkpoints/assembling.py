@@ -1,6 +1,5 @@
 """Builds the pieces of a checkpoint from named tensors, as a layout or the user names them; says what is not there."""
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,6 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lindyn import _checks
+from lindyn._options import did_you_mean
 from lindyn.bridge.checkpoints import backbones, heads
 from lindyn.bridge.checkpoints.backbones import TORCHVISION, Form
 from lindyn.bridge.checkpoints.content import Content, stripped
@@ -221,8 +221,7 @@ def _tensors(content: Content, piece: str, prefix: str) -> dict[str, Tensor]:
     found = content.under(prefix.rstrip(".")) or content.under(short)
     if not found:
         groups = sorted({name.rsplit(".", k)[0] for name in content.weights for k in (1, 2, 3)})
-        near = difflib.get_close_matches(short, groups, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else f" There are {', '.join(groups[:6])}, ..."
+        hint = did_you_mean(short, groups) or f" There are {', '.join(groups[:6])}, ..."
         raise ValueError(f"No tensor of {content.path} lies under {prefix!r} (--{piece.replace('_', '-')}).{hint}")
     return found
 

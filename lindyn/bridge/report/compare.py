@@ -126,8 +126,8 @@ def _ends(found: Finding) -> tuple[float, float]:
 def _settings(first: Validation, second: Validation) -> dict[str, tuple[Any, Any]]:
     """Return the settings that decide the result and differ (not the folder of a run, or how often it is saved)."""
     here, there = first.pieces.settings.values, second.pieces.settings.values
-    known = sections.keys()
-    deciding = [k for k in dict.fromkeys([*here, *there]) if k not in known or not known[k].metadata["free"]]
+    known = sections.TABLE.keys
+    deciding = [k for k in dict.fromkeys([*here, *there]) if k not in known or not known[k].free]
     return {k: (here.get(k), there.get(k)) for k in deciding if here.get(k) != there.get(k)}
 
 

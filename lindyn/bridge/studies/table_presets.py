@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _checks, papers
-from lindyn._toml import read_tables
+from lindyn._option_table import read_tables
 from lindyn.bridge.training import sections
 from lindyn.bridge.training.config import TrainConfig
 
@@ -208,7 +208,7 @@ def _known(path: Path, where: str, given: Mapping[str, Any], known: set[str]) ->
 
 def _known_key(path: Path, key: str) -> None:
     if not key.startswith(sections.OPTIONS + "."):
-        _checks.one_of(f"key in {path.name}", key, sections.keys())
+        _checks.one_of(f"key in {path.name}", key, sections.TABLE.keys)
 
 
 def _entries(path: Path, entry: dict[str, Any]) -> Iterator[dict[str, Any]]:

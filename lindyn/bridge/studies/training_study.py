@@ -45,8 +45,8 @@ class Job:
 
 def deciding(config: TrainConfig) -> dict[str, Any]:
     """Return the keys that decide a run's result, with their values."""
-    known = sections.keys()
-    return {name: value for name, value in config.flat().items() if not known[name].metadata["free"]}
+    known = sections.TABLE.keys
+    return {name: value for name, value in config.flat().items() if not known[name].free}
 
 
 @dataclass

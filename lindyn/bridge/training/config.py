@@ -1,15 +1,15 @@
 """A training run's configuration: read from TOML and `key=value`, checked, saved, compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from lindyn.bridge.training import sections
-from lindyn.bridge.training.config_text import full_name, near_hint, read_override, read_toml, toml
 from lindyn.bridge.training.sections import (
     OPTIONS,
     SECTIONS,
+    TABLE,
     DataConfig,
     MethodConfig,
     ModelConfig,
@@ -43,9 +43,8 @@ class TrainConfig:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
-        for section in SECTIONS:
-            for f in fields(SECTIONS[section]):
-                _check_value(section, f, getattr(getattr(self, section), f.name))
+        for key, value in self.flat().items():
+            TABLE.convert(key, value)
         _check_together(self)
 
     @classmethod
@@ -66,12 +65,11 @@ class TrainConfig:
             ValueError: an unknown key (the message suggests the near one) or a wrong value.
         """
         flat = dict(given or {}) | {name.replace("__", "."): value for name, value in more.items()}
-        flat = {full_name(name): value for name, value in flat.items()}
+        flat = TABLE.collected(flat)
         by_data = sections.GIVEN_BY_DATA.get(str(flat.get("data.name", "mnist")), {})
         by_method = sections.GIVEN_BY_METHOD.get(str(flat.get("method.name", "byol")), {})
         lars = {"optim.exclude_bias_norm": True} if flat.get("optim.name") == "lars" else {}
-        merged = by_data | by_method | lars | flat
-        return cls(**{section: _section(section, merged) for section in SECTIONS})
+        return cls._made(TABLE.defaults | by_data | by_method | lars | flat)
 
     @classmethod
     def read(cls, path: str | Path | None = None, overrides: Any = ()) -> Self:
@@ -87,48 +85,36 @@ class TrainConfig:
         Raises:
             ValueError: no such file, not TOML, an unknown key, a wrong value.
         """
-        flat = {} if path is None else read_toml(Path(path))
-        for text in overrides:
-            name, value = read_override(text)
-            flat[name] = value
-        return cls.of(flat)
+        flat = {} if path is None else TABLE.read_toml(Path(path))
+        return cls.of(flat | dict(map(TABLE.read_override, overrides)))
 
     def flat(self) -> dict[str, Any]:
         """Return every key "section.name" with its value."""
-        return {f"{section}.{f.name}": getattr(getattr(self, section), f.name)
-                for section, cls in SECTIONS.items() for f in fields(cls)}  # fmt: skip
+        return {key: getattr(getattr(self, option.section), option.name) for key, option in TABLE.keys.items()}
 
     def changed(self, given: Mapping[str, Any]) -> Self:
         """Return this configuration with some keys changed, every other one as it is."""
-        flat = {full_name(name): value for name, value in given.items()}
-        parts = {}
-        for section, cls in SECTIONS.items():
-            names = {f.name for f in fields(cls)}
-            new = {n.split(".", 1)[1]: v for n, v in flat.items() if n.startswith(section + ".")}
-            options = {n.removeprefix("predictor_options."): new.pop(n) for n in list(new) if n not in names}
-            if options:
-                new["predictor_options"] = {**dict(self.model.predictor_options), **options}
-            parts[section] = replace(getattr(self, section), **_plain(section, new))
-        return type(self)(**parts)
+        return self._made(self.flat() | TABLE.collected({OPTIONS: self.model.predictor_options, **given}))
+
+    @classmethod
+    def _made(cls, flat: Mapping[str, Any]) -> Self:
+        """Return the configuration of every key's value."""
+        parts: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+        for key, option in TABLE.keys.items():
+            parts[option.section][option.name] = flat[key]
+        return cls(**{section: SECTIONS[section](**values) for section, values in parts.items()})
 
     def to_toml(self) -> str:
         """Return the TOML text that gives this configuration again."""
-        lines = ["# Every key of the run; `lindyn train THIS_FILE` repeats it.", ""]
-        for section, cls in SECTIONS.items():
-            values = {f.name: getattr(getattr(self, section), f.name) for f in fields(cls)}
-            options = dict(values.pop("predictor_options", ()))
-            lines += [f"[{section}]", *(f"{name} = {toml(value)}" for name, value in values.items()), ""]
-            if options:
-                lines += [f"[{OPTIONS}]", *(f"{name} = {toml(value)}" for name, value in options.items()), ""]
-        return "\n".join(lines)
+        return TABLE.to_toml(self.flat(), "Every key of the run; `lindyn train THIS_FILE` repeats it.")
 
     def differences(self, other: "TrainConfig") -> dict[str, tuple[Any, Any]]:
         """Return the keys that decide the result and differ: key -> (here, there)."""
-        known, here, there = sections.keys(), self.flat(), other.flat()
+        here, there = self.flat(), other.flat()
         return {
             name: (here[name], there[name])
-            for name in here
-            if not known[name].metadata["free"] and here[name] != there[name]
+            for name, option in TABLE.keys.items()
+            if not option.free and here[name] != there[name]
         }
 
     @property
@@ -144,55 +130,9 @@ class TrainConfig:
         return self.optim.lr * scale
 
 
-def _section(section: str, flat: Mapping[str, Any]) -> Any:
-    values: dict[str, Any] = {}
-    for name, value in flat.items():
-        if not name.startswith(section + "."):
-            continue
-        short = name.split(".", 1)[1]
-        if short.startswith("predictor_options."):
-            old = dict(values.get("predictor_options", ()))
-            values["predictor_options"] = {**old, short.split(".", 1)[1]: value}
-        else:
-            values[short] = value
-    return SECTIONS[section](**_plain(section, values))
-
-
-def _plain(section: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values in the kinds of their fields: whole numbers as floats where floats are meant."""
-    known = {f.name: f for f in fields(SECTIONS[section])}
-    out = {}
-    for name, value in values.items():
-        default = known[name].default
-        if name == "predictor_options":
-            if not isinstance(value, Mapping | tuple):
-                raise ValueError(f"{OPTIONS} must be a table of names and values; got {value!r}.")
-            value = tuple(sorted(dict(value).items()))
-        elif isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        out[name] = value
-    return out
-
-
-def _check_value(section: str, f: Any, value: Any) -> None:
-    where, low, choices = f"{section}.{f.name}", f.metadata["low"], f.metadata["choices"]
-    kind = type(f.default)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        words = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", tuple: "a table"}
-        raise ValueError(f"{where} must be {words[kind]}; got {value!r}.")
-    if choices and value not in choices:
-        raise ValueError(f"{where} must be one of {', '.join(choices)}; got {value!r}.{near_hint(value, choices)}")
-    if low is not None and not (value >= low and value < float("inf")):
-        raise ValueError(f"{where} must be finite and at least {low:g}; got {value!r}.")
-
-
 def _check_together(config: TrainConfig) -> None:
     """Raise ValueError for values that cannot stand together."""
-    d, m, o = config.data, config.method, config.optim
-    shares = {"data.test_share": d.test_share, "data.crop": d.crop, "data.flip": d.flip, "method.ema": m.ema}
-    for where, value in shares.items():
-        if value > 1:
-            raise ValueError(f"{where} must be at most 1; got {value:g}.")
+    d, o = config.data, config.optim
     if o.momentum >= 1:
         raise ValueError(f"optim.momentum must be below 1; got {o.momentum:g}.")
     photos = d.name in ("cifar10", "stl10", "imagefolder")
@@ -202,10 +142,6 @@ def _check_together(config: TrainConfig) -> None:
     if d.name == "gaussian" and (d.augmentation != "noise" or config.model.backbone != "linear"):
         raise ValueError(
             "data.name=gaussian draws vectors: it needs data.augmentation=noise and model.backbone=linear."
-        )
-    if config.run.precision not in ("32-true", "16-mixed", "bf16-mixed", "64-true"):
-        raise ValueError(
-            f"run.precision must be one of 32-true, 16-mixed, bf16-mixed, 64-true; got {config.run.precision!r}."
         )
     for name, value in config.model.predictor_options:
         if not isinstance(value, bool | int | float | str | list):

@@ -9,6 +9,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 
 from lindyn import _files
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.sections import TABLE
 
 NAME = "step={step:08d}"
 _STEP = re.compile(r"step=(\d+)")
@@ -80,9 +81,7 @@ def config_of(path: str | Path) -> TrainConfig:
     inside = read(path).get("lindyn")
     if inside is None:
         raise ValueError(f"{path} is no checkpoint of lindyn train: it holds no configuration.")
-    tables = tomllib.loads(inside["config"])
-    return TrainConfig.of({f"{section}.{name}": value for section, table in tables.items()
-                           for name, value in table.items()})  # fmt: skip
+    return TrainConfig.of(TABLE.flat(tomllib.loads(inside["config"])))
 
 
 def check_same(path: Path, config: TrainConfig) -> None:

@@ -1,7 +1,11 @@
 """The keys of a training run: five frozen sections; everything that decides the result is a key here."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any
+
+from lindyn._option_table import OptionTable
+from lindyn._options import declared as key
+from lindyn._options import options_of
 
 DATA_NAMES = ("mnist", "digits", "cifar10", "stl10", "imagefolder", "fake", "gaussian")
 BACKBONES = ("small", "resnet18", "resnet50", "linear")
@@ -15,12 +19,8 @@ SCHEDULES = ("cosine", "constant")
 OPTIMISERS = ("sgd", "lars")
 AUGMENTATIONS = ("batched", "byol", "simsiam", "noise", "none")
 STEMS = ("imagenet", "cifar")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
 EVALUATIONS = ("features", "images", "none")
-
-
-def key(default: Any, text: str, choices: tuple[str, ...] = (), low: float | None = None, free: bool = False) -> Any:
-    """Declare a key: default, meaning, allowed words, smallest value; `free` keys do not decide the result."""
-    return field(default=default, metadata={"help": text, "choices": choices, "low": low, "free": free})
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class DataConfig:
     channels: int = key(1, "channels of the fake images", low=1)
     count: int = key(4096, "number of fake or gaussian samples in an epoch", low=1)
     classes: int = key(10, "classes of the fake images", low=2)
-    test_share: float = key(0.2, "share of the embedded images held out for the probes", low=0.0)
+    test_share: float = key(0.2, "share of the embedded images held out for the probes", low=0.0, high=1.0)
     augmentation: str = key(
         "batched", "views: batched (whole tensors), byol or simsiam (lightly), noise, none", AUGMENTATIONS
     )
-    crop: float = key(0.5, "smallest area of a random crop", low=0.0)
+    crop: float = key(0.5, "smallest area of a random crop", low=0.0, high=1.0)
     ratio: float = key(1.33, "largest aspect ratio of a crop", low=1.0)
     rotate: float = key(10.0, "largest rotation in degrees (batched)", low=0.0)
-    flip: float = key(0.0, "probability of a mirrored view", low=0.0)
+    flip: float = key(0.0, "probability of a mirrored view", low=0.0, high=1.0)
     brightness: float = key(0.1, "largest shift of all pixels (batched)", low=0.0)
     contrast: float = key(0.2, "largest relative change of contrast (batched)", low=0.0)
     blur: float = key(0.8, "widest Gaussian blur in pixels (batched)", low=0.0)
@@ -78,7 +78,7 @@ class MethodConfig:
     sides: str = key("symmetrised", "one-sided, symmetrised (sum of both directions), averaged (their mean)", SIDES)
     target: str = key("ema", "ema, online (SimSiam: the stopped online network), frozen", TARGETS)
     target_start: str = key("copy", "the target starts as a copy, independent, or zero", TARGET_STARTS)
-    ema: float = key(0.99, "gamma_a of W_a <- gamma_a W_a + (1 - gamma_a) W", low=0.0)
+    ema: float = key(0.99, "gamma_a of W_a <- gamma_a W_a + (1 - gamma_a) W", low=0.0, high=1.0)
     ema_schedule: str = key("constant", "constant, or cosine up to 1", SCHEDULES)
     stop_gradient: bool = key(True, "no gradient through the target branch")
 
@@ -88,9 +88,9 @@ class OptimConfig:
     """Optimiser and schedules."""
 
     name: str = key("sgd", "sgd, or lars (lightly's)", OPTIMISERS)
-    batch: int = key(128, "global batch of one forward pass: all devices together", low=1)
+    batch: int = key(128, "global batch of one forward pass: all devices together", low=1, same=("batch_size",))
     accumulate: int = key(1, "forward passes in an optimiser step", low=1)
-    lr: float = key(0.1, "learning rate alpha", low=0.0)
+    lr: float = key(0.1, "learning rate alpha", low=0.0, same=("learning_rate",))
     scale_lr: bool = key(False, "multiply lr by batch x accumulate / 256")
     momentum: float = key(0.9, "heavy-ball momentum", low=0.0)
     weight_decay: float = key(4e-4, "decay of backbone and projector, added to the gradient", low=0.0)
@@ -116,7 +116,7 @@ class RunConfig:
     devices: int = key(0, "devices on a node; 0: one on CPU, every GPU otherwise", low=0, free=True)
     nodes: int = key(1, "number of nodes", low=1, free=True)
     strategy: str = key("auto", "how devices share the work (auto, ddp, ...)", free=True)
-    precision: str = key("32-true", "32-true, 16-mixed, bf16-mixed, 64-true")
+    precision: str = key("32-true", "32-true, 16-mixed, bf16-mixed, 64-true", PRECISIONS)
     sync_batchnorm: bool = key(True, "BatchNorm over all devices (GPUs only; on CPU a process normalises its own)")
     threads: int = key(0, "CPU threads; 0: as torch chooses", low=0, free=True)
     checkpoint_every: int = key(5, "epochs between checkpoints; all are kept", low=1, free=True)
@@ -150,11 +150,12 @@ SECTIONS: dict[str, type] = {
 }
 
 
-def keys() -> dict[str, Any]:
-    """Return every key, "section.name", with its dataclass field."""
-    return {f"{section}.{f.name}": f for section, cls in SECTIONS.items() for f in fields(cls)}
-
-
+TABLE = OptionTable(
+    tuple(option for section, cls in SECTIONS.items() for option in options_of(section, cls)),
+    dotted=True,
+    ignored=("paper", "printed"),  # a preset's notes: which table and row it repeats
+    where="docs/training.md has the table of keys.",
+)
 OPTIONS = "model.predictor_options"
 
 PHOTO = {"data.augmentation": "byol", "data.flip": 0.5, "data.workers": 4, "model.backbone": "resnet18",

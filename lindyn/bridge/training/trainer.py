@@ -18,10 +18,10 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lindyn import _files
 from lindyn.bridge.training import callbacks, evaluation, networks, run_folder, training_report
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.config_text import read_toml
 from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.image_order import Order
 from lindyn.bridge.training.module import SelfSupervised
+from lindyn.bridge.training.sections import TABLE
 
 CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
 
@@ -114,7 +114,7 @@ def train(
     if isinstance(config, TrainConfig):
         config = config.changed(given)
     else:
-        config = TrainConfig.of(({} if config is None else read_toml(Path(config))) | given)
+        config = TrainConfig.of(({} if config is None else TABLE.read_toml(Path(config))) | given)
     folder = Path(config.run.folder)
     start = _start(folder, config, resume, overwrite)
     if config.run.threads:

@@ -1,0 +1,7 @@
+"""`python -m lindyn` is `lindyn`."""
+
+import sys
+
+from lindyn.cli import main
+
+sys.exit(main())
