@@ -49,6 +49,7 @@ _MODULES = (
     "phase",
     "predictors",
     "proofs",
+    "statistics",
     "theory",
 )
 _FORMER = ("claims", "reproduction")  # now papers; their names warn when they are used

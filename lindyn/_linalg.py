@@ -55,11 +55,6 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole > 0 else 0.0
 
 
-def ratio_or_nan(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return a / b, NaN where b = 0 (the quantity has no meaning there)."""
-    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=np.asarray(b) != 0)
-
-
 def clip_negative(M: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the nearest PSD matrix in Frobenius norm and the norm of what was cut away."""
     values, vectors = np.linalg.eigh(M)

@@ -11,8 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from lindyn import _checks
-from lindyn._linalg import ratio_or_nan
+from lindyn import _checks, statistics
 
 _CLASSES: list[Any] = []
 _REGISTERED: set[Any] = set()
@@ -153,8 +152,7 @@ class MatrixState(State):
 
     def eigen(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (s, U): eigenvalues of F, largest first, and its eigenvectors as columns."""
-        s, U = np.linalg.eigh(self.correlation())
-        return s[..., ::-1], U[..., ::-1]
+        return statistics.eigen(self.correlation())
 
     def sizes(self, alpha_p: float) -> np.ndarray | None:
         """Return the eigenvalues of F, largest first."""
@@ -162,8 +160,7 @@ class MatrixState(State):
 
     def ratio(self) -> np.ndarray:
         """Return tau = <W_a, W> / ||W||^2, the best scalar; NaN at W = 0."""
-        cross, F = (np.trace(M, axis1=-2, axis2=-1) for M in (self.cross(), self.correlation()))
-        return ratio_or_nan(cross, F)
+        return statistics.tau(self.cross(), self.correlation())
 
 
 class ModalState(State):

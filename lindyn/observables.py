@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import _checks
-from lindyn._linalg import ratio_or_nan
-from lindyn.equations import matrices, modes
+from lindyn import _checks, statistics
+from lindyn.equations import matrices
 from lindyn.solve.trajectory import Trajectory
 from lindyn.states import CorrelationState, GramState, MatrixState, ModalState, ModeState, WeightState
 
@@ -21,14 +20,6 @@ def _state(run: Any) -> Any:
 
 def _array(value: Any) -> np.ndarray:
     return np.asarray(_checks.to_numpy(value))
-
-
-def _T(M: np.ndarray) -> np.ndarray:
-    return np.swapaxes(M, -1, -2)
-
-
-def _norm(M: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(M, axis=(-2, -1))
 
 
 def _needs(name: str, run: Any, *kinds: type) -> Any:
@@ -65,8 +56,7 @@ def spectrum_F(run: Any) -> np.ndarray:
 
 def spectrum_W_p(run: Any) -> np.ndarray:
     """Return the eigenvalues of the symmetric part of W_p, largest first, (..., n2)."""
-    W_p = predictor(run)
-    return np.linalg.eigvalsh((W_p + _T(W_p)) / 2)[..., ::-1]
+    return statistics.symmetric_spectrum(predictor(run))
 
 
 def alignment(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
@@ -76,8 +66,7 @@ def alignment(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) -> n
     returned for the same run, to spare a second decomposition.
     """
     U = (eigen_F(run) if eigen is None else eigen)[1]
-    WU = predictor(run) @ U
-    return ratio_or_nan(np.sum(U * WU, axis=-2), np.linalg.norm(WU, axis=-2))
+    return statistics.alignment(predictor(run) @ U, U)[1]
 
 
 def mode_values(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -86,31 +75,29 @@ def mode_values(run: Any, eigen: tuple[np.ndarray, np.ndarray] | None = None) ->
     `eigen` is what `eigen_F` returned for the same run, to spare a second decomposition.
     """
     s, U = eigen_F(run) if eigen is None else eigen
-    return np.sum(U * (predictor(run) @ U), axis=-2), s
+    return statistics.along(predictor(run), U), s
 
 
 def asymmetry(run: Any) -> np.ndarray:
     """Return ||W_p - W_p^T|| / ||W_p|| in Frobenius norm: 0 symmetric, 2 antisymmetric (NaN at W_p = 0)."""
-    W_p = predictor(run)
-    return ratio_or_nan(_norm(W_p - _T(W_p)), _norm(W_p))
+    return statistics.asymmetry(predictor(run))
 
 
 def commutator_norm(run: Any) -> np.ndarray:
     """Return ||[F, W_p]|| in Frobenius norm (the L of Theorem 3)."""
-    return _norm(matrices.commutator(correlation(run), predictor(run)))
+    return statistics.commutator_norm(correlation(run), predictor(run))
 
 
 def balance(run: Any, alpha_p: float) -> np.ndarray:
     """Return F - W_p^T W_p / alpha_p, (..., n2, n2), which is exp(-2 eta t) C in Theorem 1 (Eq. 5)."""
-    W_p = predictor(run)
-    return correlation(run) - _T(W_p) @ W_p / alpha_p
+    return statistics.balance(correlation(run), predictor(run), alpha_p)
 
 
 def balance_residual(traj: Trajectory) -> np.ndarray:
-    """Return how far Theorem 1 is from holding along a run, per time, relative to what is balanced.
+    """Return how far Theorem 1 is from holding along a run, per time (`statistics.balance_residual`).
 
-    ||B(t) - exp(-2 eta t) B(0)|| / (||F(t)|| + ||W_p(t)||^2/alpha_p), B = F - W_p^T W_p/alpha_p, for the matrix
-    systems; the integral of motion s - p^2/alpha_p (Eq. 14), worst mode, for modes.
+    With M = exp(-2 eta t) B(0), B = F - W_p^T W_p/alpha_p, for the matrix systems; with the integral of motion s -
+    p^2/alpha_p (Eq. 14) of each mode, the worst counting, for modes.
 
     Raises:
         ValueError: eta_p != eta_s or alpha_p = 0, where Theorem 1 does not apply; no trajectory.
@@ -123,27 +110,25 @@ def balance_residual(traj: Trajectory) -> np.ndarray:
             f"Theorem 1 needs eta_p = eta_s and alpha_p > 0; got eta_p={hp.eta_p:g}, eta_s={hp.eta_s:g}, "
             f"alpha_p={hp.alpha_p:g}."
         )
-    decay = np.exp(-2 * hp.eta * (_array(traj.ts) - _array(traj.ts)[0]))
     state = traj.states
-    if isinstance(state, ModalState) and state.balanced:
-        p, s = _array(state.p), state.sizes(hp.alpha_p)
-        B = modes.integral_of_motion(p, s, hp.alpha_p)
-        off = np.abs(B - decay.reshape((-1,) + (1,) * (B.ndim - 1)) * B[0])
-        ratio = off / np.maximum(s + p**2 / hp.alpha_p, np.finfo(float).tiny)
-        return ratio.reshape(len(ratio), -1).max(axis=1)
-    B = balance(traj, hp.alpha_p)
-    size = _norm(correlation(traj)) + _norm(predictor(traj)) ** 2 / hp.alpha_p
-    return _norm(B - decay[:, None, None] * B[0]) / np.maximum(size, np.finfo(float).tiny)
+    if isinstance(state, ModalState) and state.balanced:  # each mode is a 1 x 1 system
+        F, G = (_array(values)[..., None, None] for values in (state.sizes(hp.alpha_p), state.p**2))
+    else:
+        F, G = correlation(traj), statistics.gram(predictor(traj))
+    decay = np.exp(-2 * hp.eta * (_array(traj.ts) - _array(traj.ts)[0])).reshape((-1,) + (1,) * (F.ndim - 1))
+    residual = statistics.balance_residual(F, G, hp.alpha_p, decay * (F[0] - G[0] / hp.alpha_p))
+    gone = (F == 0).all(axis=(-2, -1)) & (G == 0).all(axis=(-2, -1))  # nothing is left that could be off
+    return np.where(gone, 0.0, residual).reshape(len(residual), -1).max(axis=1)
 
 
 def target_correlation(run: Any) -> np.ndarray:
     """Return <W_a, W> / (||W_a|| ||W||), 1 where Assumption 1 (W_a = tau W, tau > 0) holds (Fig. 7); NaN at 0."""
     state = _needs("target_correlation", run, WeightState, GramState)
     if isinstance(state, GramState):
-        F, H, J = (np.trace(_array(M), axis1=-2, axis2=-1) for M in (state.F, state.H, state.J))
-        return ratio_or_nan(H, np.sqrt(F * J))
+        F, H, J = (statistics.trace(_array(M)) for M in (state.F, state.H, state.J))
+        return statistics.cosine(H, F, J)
     W, W_a = _array(state.W), _array(state.W_a)
-    return ratio_or_nan(np.sum(W * W_a, axis=(-2, -1)), _norm(W) * _norm(W_a))
+    return statistics.cosine(*(statistics.inner(A, B) for A, B in ((W, W_a), (W, W), (W_a, W_a))))
 
 
 def tau(run: Any) -> np.ndarray:
@@ -155,7 +140,7 @@ def tau_per_mode(run: Any) -> np.ndarray:
     """Return u_j^T W_a W^T u_j / s_j for the eigenvectors u_j of F, largest s first, (..., n2); NaN at s_j = 0."""
     state = _needs("tau_per_mode", run, WeightState, GramState)
     s, U = eigen_F(state)
-    return ratio_or_nan(np.sum(U * (state.cross() @ U), axis=-2), s)
+    return statistics.tau_per_mode(state.cross(), s, U)
 
 
 def K_matrix(traj: Trajectory) -> np.ndarray:
@@ -172,7 +157,7 @@ def lambda_min_K(traj: Trajectory) -> np.ndarray:
     state = _needs("lambda_min_K", traj, CorrelationState, ModeState)
     if isinstance(state, CorrelationState):
         K = K_matrix(traj)
-        return np.linalg.eigvalsh((K + _T(K)) / 2)[..., 0]
+        return statistics.symmetric_spectrum(K)[..., -1]
     return traj.flow.alignment_rate(state)
 
 
@@ -195,7 +180,7 @@ def lambda_min_H(run: Any, X: Any, X_aug: Any, eta_s: float) -> np.ndarray:
 
     W_p = predictor(run)
     I = np.eye(W_p.shape[-1])
-    on_aug, on_mean = _T(W_p) @ W_p + I, _T(W_p - I) @ (W_p - I)
+    on_aug, on_mean = statistics.gram(W_p) + I, statistics.gram(W_p - I)
     data = Moments(X, X_aug)
     if data.commute:
         x, x_aug, _ = data.joint_spectrum()
@@ -214,14 +199,13 @@ def collapse(run: Any) -> np.ndarray:
     if isinstance(state, ModalState) and (s := state.sizes(run.flow.hp.alpha_p)) is not None:
         size = s.reshape(len(s), -1).sum(axis=1)
     else:
-        size = np.trace(correlation(run), axis1=-2, axis2=-1)
-    return ratio_or_nan(size, size[:1])
+        size = statistics.trace(correlation(run))
+    return statistics.ratio(size, size[:1])
 
 
 def stable_rank(M: Any) -> np.ndarray:
     """Return ||M||_F^2 / ||M||_2^2 of matrices (..., m, n); NaN at 0."""
-    sigma = np.linalg.svd(_array(M), compute_uv=False)
-    return ratio_or_nan(np.sum(sigma**2, axis=-1), sigma[..., 0] ** 2)
+    return statistics.stable_rank(np.linalg.svd(_array(M), compute_uv=False))
 
 
 def effective_rank(M: Any) -> np.ndarray:
@@ -231,7 +215,4 @@ def effective_rank(M: Any) -> np.ndarray:
 
 def entropy_rank(sigma: Any) -> np.ndarray:
     """Return exp of the entropy of non-negative numbers (..., n) normalised to sum 1: n if all equal; NaN at 0."""
-    sigma = _array(sigma)
-    share = ratio_or_nan(sigma, sigma.sum(axis=-1, keepdims=True))
-    log = np.log(np.where(share > 0, share, 1.0))
-    return np.exp(-np.sum(share * log, axis=-1))
+    return statistics.entropy_rank(_array(sigma))

@@ -9,8 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from lindyn import _checks
-from lindyn._linalg import ratio_or_nan
+from lindyn import _checks, statistics
 from lindyn._records import MatrixState, ModalState, Panel, Record, State
 
 __all__ = [
@@ -290,7 +289,7 @@ class ModeWeightState(ModalState):
 
     def ratio(self) -> np.ndarray:
         """Return tau = a / w; NaN at w = 0."""
-        return ratio_or_nan(_checks.to_numpy(self.a), _checks.to_numpy(self.w))
+        return statistics.ratio(_checks.to_numpy(self.a), _checks.to_numpy(self.w))
 
     def curves(self, flow: Any) -> list[Panel]:
         """Return p, w, tau and a."""

@@ -18,7 +18,7 @@ import lindyn
 ROOT = Path(lindyn.__file__).parent
 # A room may import those to its left and itself.
 FLOORS = (
-    ("equations",),
+    ("equations", "statistics"),
     ("_faces",),
     (
         "_extensions",
@@ -31,7 +31,7 @@ FLOORS = (
         "_option_table",
         "operators",
     ),
-    ("statistics", "predictors", "theory"),
+    ("predictors", "theory"),
     ("hyperparameters", "moments", "view_sums", "states", "sampling", "conversions"),
     ("flows",),
     ("solve",),
@@ -60,6 +60,7 @@ LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 BRIDGE_LEVEL = {room: level for level, rooms in enumerate(BRIDGE_FLOORS) for room in rooms}
 MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
 CROWDED = {"proofs": 25}  # folders that are still above MOST_FILES
+NOT_COUNTED = ("__main__.py", "claims.py", "reproduction.py")  # how python starts; former rooms that warn and go next
 CIRCLES = {
     ("bridge.training.image_batches", "bridge.training.photos"),
 }
@@ -172,7 +173,7 @@ def test_no_base_name_and_no_public_class_stands_twice():
 
 
 def test_folders_files_and_functions_are_small():
-    folders = collections.Counter(str(path.parent) for path in modules())
+    folders = collections.Counter(str(path.parent) for path in modules() if str(path) not in NOT_COUNTED)
     crowded = {name: count for name, count in folders.items() if count > max(MOST_FILES, CROWDED.get(name, 0))}
     assert crowded == {}
     assert all(folders[name] > MOST_FILES for name in CROWDED), "mended: take it out of CROWDED"

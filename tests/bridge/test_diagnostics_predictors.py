@@ -79,4 +79,4 @@ def test_a_matrix_acts_on_column_vectors_however_it_is_read():
         torch.testing.assert_close(torch.stack([W_p @ one for one in z]), predictor(z))
         gathered = FeatureSums(linear_map=True)
         gathered.add(z, predictor(z))
-        torch.testing.assert_close(gathered.nearest_map()[0].float(), W_p, atol=1e-4, rtol=0)
+        torch.testing.assert_close(torch.from_numpy(gathered.nearest_map()[0]).float(), W_p, atol=1e-4, rtol=0)

@@ -22,7 +22,7 @@ def defects(run, hp):
     W, W_p = run.states.W, run.states.W_p
     F, P = W @ np.swapaxes(W, 1, 2), np.swapaxes(W_p, 1, 2) @ W_p / hp.alpha_p
     off = (F - P) - np.exp(-2 * hp.eta * run.ts)[:, None, None] * (F - P)[0]
-    size = np.linalg.norm(F, axis=(1, 2)) + np.sum(W_p**2, axis=(1, 2)) / hp.alpha_p
+    size = np.linalg.norm(F, axis=(1, 2)) + np.linalg.norm(P, axis=(1, 2))
     return np.linalg.norm(off, axis=(1, 2)) / size
 
 

@@ -18,9 +18,9 @@ from lindyn.bridge.laws.law_definition import (
     side,
     untestable,
 )
-from lindyn.bridge.measure.map_shape import random_alignment
 from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.records import HOLDS
+from lindyn.statistics import random_alignment
 
 TITLE = "W_p and F share their eigenvectors"
 MAJORITY, HALF = 0.5**0.5, 0.5

@@ -3,19 +3,15 @@
 A batch is looked at once, in at least single precision and with autocast off; what is kept are d x d sums.
 """
 
-from typing import Any
-
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from lindyn import statistics
 from lindyn.equations import weights
-from lindyn.predictors import linear_regression
 
 Sums = dict[str, Tensor]
-
-DAMPING = 1e-6
-"""Ridge of the nearest linear map, share of the mean variance: what float32 sums cannot tell from zero."""
 
 
 def rows(z: Tensor) -> Tensor:
@@ -147,41 +143,31 @@ class FeatureSums:
         return float(self._mean("zz").trace())
 
     def std(self) -> float:
-        """Return the mean over dimensions of the standard deviation of l2-normalised z (unbiased in the variance)."""
-        variance = (self._mean("uu") - self._mean("u") ** 2).clamp(min=0)
-        return float((variance * (self.samples / max(self.samples - 1, 1))).sqrt().mean())
+        """Return the mean over dimensions of the standard deviation of l2-normalised z (`statistics.std_of_unit`)."""
+        return float(statistics.std_of_unit(_host(self._mean("u")), _host(self._mean("uu")), self.samples))
 
-    def cross(self) -> Tensor:
-        """Return E[q z^T], not centred."""
-        return self._mean("qz")
-
-    def mean_square_q(self) -> float:
-        """Return E ||q||^2."""
-        return float(self._mean("qq"))
-
-    def nearest_map(self) -> tuple[Tensor, float]:
+    def nearest_map(self) -> tuple[np.ndarray, float]:
         """Return the W_p of the affine map W_p z + b nearest to q, and the share of q's variance that it explains."""
         C_zz, C_qz, _ = self._covariances()
-        W_p: Any = linear_regression((C_zz + C_zz.T) / 2, C_qz, damping=DAMPING)
+        exact = torch.finfo(self._sums["zz"].dtype).eps
+        size = _host(self._mean("zz").trace()) / self.dim
+        W_p = statistics.nearest_map(C_zz, C_qz, size, exact if exact > 1e-10 else statistics.ROUND_OFF)
         return W_p, self.explained_by(W_p)
 
-    def explained_by(self, W_p: Tensor) -> float:
-        """Return the share of q's variance that W_p z + b explains with the best b; NaN where q does not vary.
+    def explained_by(self, W_p: np.ndarray) -> float:
+        """Return the share of q's variance that W_p z + b explains with the best b (`statistics.explained_share`)."""
+        return float(statistics.explained_share(W_p, *self._covariances()))
 
-        Args:
-            W_p: any map, d x d; the share is negative where it is worse than a constant.
-        """
-        C_zz, C_qz, total = self._covariances()
-        W_p = W_p.to(C_zz)
-        explained = float(2 * (W_p * C_qz).sum() - ((W_p @ C_zz) * W_p).sum())
-        return explained / total if total > 0 else float("nan")
-
-    def _covariances(self) -> tuple[Tensor, Tensor, float]:
+    def _covariances(self) -> tuple[np.ndarray, np.ndarray, float]:
         """Return (Cov z, Cov(q, z), tr Cov q)."""
         z, q = self._mean("z"), self._mean("q")
-        C_zz = (self._mean("zz") - torch.outer(z, z)).double()
-        C_qz = (self._mean("qz") - torch.outer(q, z)).double()
-        return C_zz, C_qz, float(self._mean("qq") - q @ q)
+        C_zz, C_qz = self._mean("zz") - torch.outer(z, z), self._mean("qz") - torch.outer(q, z)
+        return _host(C_zz), _host(C_qz), float(self._mean("qq") - q @ q)
 
     def _mean(self, name: str) -> Tensor:
         return self._sums[name] / self.samples
+
+
+def _host(value: Tensor) -> np.ndarray:
+    """Return a tensor as numpy in double precision."""
+    return value.detach().double().cpu().numpy()

@@ -1,9 +1,9 @@
 """The bootstrap: sums over blocks of samples, draws of blocks, and every statistic of them.
 
-Every sample falls into one of BLOCKS blocks, drawn at random and equally often, so
-that neither the order of the source nor the size of its batches matters; of each block only sums of products in m
-directions are kept, m <= `MODES`. A mean over samples is then a weighted mean over blocks, and a bootstrap sample a
-draw of blocks. Samples count as independent: views of one image, or frames of one film, are not.
+Every sample falls into one of BLOCKS blocks, drawn at random and equally often, so that neither the order of the source
+nor the size of its batches matters; of each block only sums of products in m directions are kept, m <= `MODES`. A mean
+over samples is then a weighted mean over blocks, and a bootstrap sample a draw of blocks. Samples count as independent:
+views of one image, or frames of one film, are not. The statistics are `lindyn.statistics`, draws as first axis.
 """
 
 from collections.abc import Iterator
@@ -13,10 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lindyn import observables
+from lindyn import statistics
 from lindyn.bridge.layers import batch_sums
-from lindyn.bridge.layers.batch_sums import DAMPING
-from lindyn.bridge.measure.map_shape import mean_commutator_sq, shape_of
 from lindyn.bridge.measure.sampled import Sampled
 from lindyn.bridge.records import FeatureBatch, FeatureSource
 
@@ -29,7 +27,6 @@ PARTS = ("z1", "z2", "target1")
 LARGEST = 1e15
 """Features of a million samples up to this have sums of squares that single precision holds."""
 DRAWS = 200
-ROUND_OFF = 1e-14  # of sums of squares in double precision, with room
 _AT_ONCE = 20
 Means = dict[str, np.ndarray]
 
@@ -236,100 +233,54 @@ def readings(means: Means, frame: Frame) -> Means:
     Returns:
         Arrays by name.
     """
-    s, c = np.linalg.eigh(means["zz"])
-    s, c = s[..., ::-1], c[..., ::-1]
+    s, U = statistics.eigen(means["zz"])
     found = {"s": s, **_collapse(means, s, frame)}
     if "zx" in means:
-        found["rho"] = _ratio(_along(means["zx"], c), s)
-        found["views_sq"] = spread_sq(_turned(means["zx"], c), s, frame.window)
+        found["rho"] = statistics.tau_per_mode(means["zx"], s, U)
+        found["views_sq"] = statistics.spread_sq(statistics.turned(means["zx"], U), s, frame.window)
     if "tz" in means:
-        found["tau"] = _ratio(_along(means["tz"], c), s)
-        found["tau_all"] = _ratio(means["t.z"], means["size"])
-        found["target_cosine"] = _ratio(means["t.z"], np.sqrt(means["tt"] * means["size"]))
+        found["tau"] = statistics.tau_per_mode(means["tz"], s, U)
+        found["tau_all"] = statistics.ratio(means["t.z"], means["size"])
+        found["target_cosine"] = statistics.cosine(means["t.z"], means["tt"], means["size"])
     if frame.VV is not None:
-        found["s_V"] = _along(frame.VV, c)
-        found["inputs_sq"] = spread_sq(_turned(frame.VV, c), s, frame.window)
+        found["s_V"] = statistics.along(frame.VV, U)
+        found["inputs_sq"] = statistics.spread_sq(statistics.turned(frame.VV, U), s, frame.window)
     W_p = _nearest(means) if frame.estimated else frame.W_p
     if W_p is not None:
-        found |= _predictor(np.broadcast_to(W_p, c.shape), s, c, frame)
+        found |= _predictor(np.broadcast_to(W_p, U.shape), s, U, frame)
     return found
 
 
-def _predictor(W_p: np.ndarray, s: np.ndarray, c: np.ndarray, frame: Frame) -> Means:
-    turned = _turned(W_p, c)
-    p = np.diagonal(turned, axis1=-2, axis2=-1)
-    length = np.sqrt(np.sum(turned**2, axis=-2) + _along(frame.outside, c))
-    found = {"p": p, "cosine": _ratio(p, length)}
+def _predictor(W_p: np.ndarray, s: np.ndarray, U: np.ndarray, frame: Frame) -> Means:
+    WU = W_p @ U
+    p, cosine = statistics.alignment(WU, U, frame.outside)
+    turned = statistics.transposed(U) @ WU
+    found = {"p": p, "cosine": cosine}
     if s.shape[-1] > 1:
-        gaps = s[..., :, None] - s[..., None, :]
-        found["commutator_sq"] = _ratio(np.sum((gaps * turned) ** 2, axis=(-2, -1)), mean_commutator_sq(s, turned))
-    found["slope"] = _slope(p[..., : frame.window], s[..., : frame.window])
+        null = statistics.random_commutator_sq(s, turned)
+        found["commutator_sq"] = statistics.ratio(statistics.commutator_sq(s, turned), null)
+    found["slope"] = statistics.slope(p[..., : frame.window], s[..., : frame.window])[0]
     if frame.estimated:
         k = frame.shape_modes
-        found |= shape_of(turned[..., :k, :k])
+        found |= statistics.shape_of(turned[..., :k, :k])
     return found
 
 
 def _nearest(means: Means) -> np.ndarray:
-    """Return the map of least squares with an offset, damped as `FeatureSums.nearest_map` is."""
     z, q = means["z"], means["q"]
     C = means["zz"] - z[..., :, None] * z[..., None, :]
     C_qz = means["qz"] - q[..., :, None] * z[..., None, :]
-    m = C.shape[-1]
-    variance, size = (np.trace(M, axis1=-2, axis2=-1) / m for M in (C, means["zz"]))
-    ridge = np.maximum(DAMPING * variance, ROUND_OFF * size)  # of constant features C is round-off of z z^T alone
-    damped = C + np.maximum(ridge, np.finfo(float).tiny)[..., None, None] * np.eye(m)
-    return np.swapaxes(np.linalg.solve(damped, np.swapaxes(C_qz, -1, -2)), -1, -2)
-
-
-def spread_sq(M: np.ndarray, s: np.ndarray, k: int) -> np.ndarray:
-    """Return the squared coefficient of variation of the eigenvalues of D^(-1/2) M D^(-1/2), D = diag(s), k modes.
-
-    It is k tr(A^2) / (tr A)^2 - 1, and 0 where M is a multiple of D on these modes.
-
-    Args:
-        M: symmetric, (..., m, m), in the eigenbasis of F.
-        s: eigenvalues of F, (..., m).
-        k: how many of the leading modes.
-    """
-    root = np.sqrt(np.maximum(s[..., :k], np.finfo(float).tiny))
-    A = M[..., :k, :k] / (root[..., :, None] * root[..., None, :])
-    trace = np.trace(A, axis1=-2, axis2=-1)
-    return _ratio(k * np.sum(A**2, axis=(-2, -1)), trace**2) - 1
+    return statistics.nearest_map(C, C_qz, statistics.trace(means["zz"]) / C.shape[-1])
 
 
 def _collapse(means: Means, s: np.ndarray, frame: Frame) -> Means:
     positive = np.maximum(s, 0.0)
     whole = np.concatenate([positive, np.broadcast_to(frame.tail, (*s.shape[:-1], len(frame.tail)))], axis=-1)
     found = {
-        "concentration": _ratio(whole[..., 0], whole.sum(axis=-1)),
-        "effective_rank": observables.entropy_rank(whole),
-        "rankme": observables.entropy_rank(np.sqrt(whole)),
+        "concentration": statistics.concentration(whole),
+        "effective_rank": statistics.entropy_rank(whole),
+        "rankme": statistics.rankme(whole),
     }
     if "u" in means:
-        n = means["count"][..., None]
-        variance = np.maximum(means["uu"] - means["u"] ** 2, 0.0) * n / (n - 1)
-        found["std"] = np.mean(np.sqrt(variance), axis=-1)
+        found["std"] = statistics.std_of_unit(means["u"], means["uu"], means["count"])
     return found
-
-
-def _slope(p: np.ndarray, s: np.ndarray) -> np.ndarray:
-    """Return the slope of log p on log s over the modes with p > 0; NaN with fewer than two."""
-    alive = (p > 0) & (s > 0)
-    n = np.maximum(alive.sum(axis=-1, keepdims=True), 1)
-    x, y = (np.where(alive, np.log(np.where(alive, a, 1.0)), 0.0) for a in (s, p))
-    x, y = (np.where(alive, a - a.sum(axis=-1, keepdims=True) / n, 0.0) for a in (x, y))
-    return _ratio(np.sum(x * y, axis=-1), np.sum(x * x, axis=-1))
-
-
-def _turned(M: np.ndarray, c: np.ndarray) -> np.ndarray:
-    return np.swapaxes(c, -1, -2) @ M @ c
-
-
-def _along(M: np.ndarray, c: np.ndarray) -> np.ndarray:
-    return np.sum(c * (M @ c), axis=-2)
-
-
-def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    a, b = np.broadcast_arrays(a, b)
-    return np.divide(a, b, out=np.full(a.shape, np.nan), where=b != 0)

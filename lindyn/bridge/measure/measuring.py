@@ -7,22 +7,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lindyn import statistics
 from lindyn._progress import Progress
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.measure import predictor_maps
 from lindyn.bridge.measure.bootstrap import FEWEST, BlockSums, Frame, Means, all_readings, chunks, readings
-from lindyn.bridge.measure.map_shape import shape_of
 from lindyn.bridge.measure.sampled import Sampled
 from lindyn.bridge.records import ABOVE_NOISE, FeatureSource, PredictorMap
 from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, Diagnosis, diagnose
 from lindyn.moments import ViewSums
+from lindyn.statistics import shape_of
 
 MODES = 256
 """Up to so many leading directions are kept per block of samples; with d <= MODES nothing is left out."""
 SHAPE_MODES = 64
 """An estimated W_p is looked at in so many leading modes at most: elsewhere it is noise."""
-TINY = float(np.finfo(float).tiny)
 Tell = Callable[[str, float], None]
 
 
@@ -49,7 +49,7 @@ class MeasuredNetwork:
         last: [V b] of the projector's last Linear layer, d x n; None where no such layer ends it.
         last_target: the same of the target's projector.
         first: W_1 of the predictor's first Linear layer, hidden x d, or None.
-        shape: numbers of the main map's matrix alone (`map_shape.shape_of`); {} for an estimated one.
+        shape: numbers of the main map's matrix alone (`lindyn.statistics.shape_of`); {} for an estimated one.
     """
 
     samples: int
@@ -254,7 +254,7 @@ def _by_map(
             "alignment": float(np.mean(one["cosine"][0, : max(leading, 1)])),
             "commutator": float(np.sqrt(one["commutator_sq"][0])) if "commutator_sq" in one else float("nan"),
             "slope": float(one["slope"][0]),
-            "asymmetry": float(np.linalg.norm(each.W_p - each.W_p.T)) / max(float(np.linalg.norm(each.W_p)), TINY),
+            "asymmetry": float(np.nan_to_num(statistics.asymmetry(each.W_p))),
             "explained": each.explained,
         }
     return other

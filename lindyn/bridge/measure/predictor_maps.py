@@ -120,7 +120,7 @@ def predictor_maps(predictor: nn.Module | None, outputs: Outputs | None) -> tupl
     found: list[PredictorMap] = []
     if outputs is not None:
         nearest, explained = outputs.sums.nearest_map()
-        found.append(PredictorMap(_numpy(nearest), LEAST_SQUARES, explained))
+        found.append(PredictorMap(nearest, LEAST_SQUARES, explained))
         if outputs.jacobian is not None:
             found.append(_with_share(_numpy(outputs.jacobian.mean()), JACOBIAN, outputs.sums))
     product = product_map(predictor)
@@ -130,7 +130,7 @@ def predictor_maps(predictor: nn.Module | None, outputs: Outputs | None) -> tupl
 
 
 def _with_share(W_p: np.ndarray, kind: str, sums: FeatureSums | None) -> PredictorMap:
-    share = float("nan") if sums is None else sums.explained_by(torch.from_numpy(W_p))
+    share = float("nan") if sums is None else sums.explained_by(W_p)
     return PredictorMap(W_p, kind, share)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import _checks, observables
+from lindyn import _checks, statistics
 from lindyn.predictors import arrays
-from lindyn.states import CorrelationState
 
 LEADING = 16
 """Modes that the one number `alignment_top` averages over, as the published traces of real runs do."""
@@ -84,8 +83,11 @@ def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None) 
     ends = (float(s[-1]), float(s[0])) if len(s) else (np.nan, np.nan)
     if reason:
         return SlopeFit(np.nan, np.nan, np.nan, int(alive.sum()), *ends, f"not testable: {reason}")
-    slope, low, high = _least_squares(np.log(s[alive]), np.log(p[alive]))
-    return SlopeFit(slope, low, high, int(alive.sum()), *ends, "fitted")
+    from scipy.special import stdtrit  # scipy.stats would take ten times as long to load
+
+    slope, error = (float(x) for x in statistics.slope(p, s))
+    half = float(stdtrit(int(alive.sum()) - 2, 0.975)) * error
+    return SlopeFit(slope, slope - half, slope + half, int(alive.sum()), *ends, "fitted")
 
 
 def _not_testable(s: np.ndarray, alive: np.ndarray) -> str:
@@ -97,17 +99,6 @@ def _not_testable(s: np.ndarray, alive: np.ndarray) -> str:
     if s[alive].max() < SPREAD * s[alive].min():
         return f"s spreads by a factor {s[alive].max() / s[alive].min():.3g}, {SPREAD:g} needed"
     return ""
-
-
-def _least_squares(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
-    """Return the slope of y on x and its 95 % interval."""
-    from scipy.special import stdtrit  # scipy.stats would take ten times as long to load
-
-    x_0, y_0 = x - x.mean(), y - y.mean()
-    slope = float(x_0 @ y_0 / (x_0 @ x_0))
-    rest = y_0 - slope * x_0
-    half = float(stdtrit(len(x) - 2, 0.975) * np.sqrt(rest @ rest / (len(x) - 2) / (x_0 @ x_0)))
-    return slope, slope - half, slope + half
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,22 +193,18 @@ def diagnose(
     """
     F, W_p, round_off = _matrices(F, W_p)
     known = _known_modes(samples, len(F))
-    state = CorrelationState._unchecked(W_p=W_p, F=F, tau=1.0)  # F is PSD to its own precision, not to float64's
-    eigen = observables.eigen_F(state)
-    _refuse_negative(eigen[0], round_off)
-    p, s = observables.mode_values(state, eigen)
-    alignment = observables.alignment(state, eigen)
-    commutator = float(observables.commutator_norm(state))
-    size = float(np.linalg.norm(F) * np.linalg.norm(W_p))
+    s, U = statistics.eigen(F)
+    _refuse_negative(s, round_off)
+    p, alignment = statistics.alignment(W_p @ U, U)
     return Diagnosis(
         s=s,
         p=p,
         alignment=alignment,
-        spectrum_W_p=observables.spectrum_W_p(state),
+        spectrum_W_p=statistics.symmetric_spectrum(W_p),
         alignment_top=float(np.mean(alignment[:LEADING])),
-        asymmetry=float(observables.asymmetry(state)),
-        commutator_norm=commutator,
-        commutator_share=commutator / size if size > 0 else math.nan,
+        asymmetry=float(statistics.asymmetry(W_p)),
+        commutator_norm=float(statistics.commutator_norm(F, W_p)),
+        commutator_share=float(statistics.commutator_share(F, W_p)),
         **_balance(F if W is None else _gram(W, len(F)), W_p),
         slope=fit_slope(p, s, limit=known),
         slope_by_window=np.array([fit_slope(p, s, window, known).slope for window in OTHER_WINDOWS]),
@@ -261,8 +248,8 @@ def _collapse(s: np.ndarray, known: int, std: float | None, start: float | None)
     """Return size, ranks, spread and the alarm; `known` modes at most can be told from none."""
     positive, d = np.maximum(s, 0.0), len(s)
     total = float(positive.sum())
-    rank, rankme = (float(observables.entropy_rank(values)) for values in (positive, np.sqrt(positive)))
-    concentration = float(positive[0]) / total if total > 0 else math.nan
+    rank, rankme = float(statistics.entropy_rank(positive)), float(statistics.rankme(s))
+    concentration = float(statistics.concentration(s))
     std = math.nan if std is None else _checks.as_scalar("std", std, minimum=0.0)
     scale = math.nan
     if start is not None:

@@ -179,8 +179,11 @@ class Diagnostics:
             )
         F = sums.F().cpu()
         _checks.as_array("F", F)  # before anything is solved with it
-        W_p, share = sums.nearest_map() if self.map == "least squares" else (weight_map(self.predictor), 1.0)
-        W_p = W_p.cpu().to(torch.promote_types(W_p.dtype, torch.float32))
+        if self.map == "least squares":
+            W_p, share = sums.nearest_map()
+        else:
+            weight = weight_map(self.predictor).cpu()
+            W_p, share = weight.to(torch.promote_types(weight.dtype, torch.float32)).numpy(), 1.0
         return diagnose(F, W_p, std=sums.std(), samples=sums.samples, start=self._start), share
 
     def _tell(self, record: dict[str, Any]) -> None:

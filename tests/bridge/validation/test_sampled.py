@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lindyn.bridge.measure.bootstrap import Frame, all_readings, spread_sq
+from lindyn.bridge.measure.bootstrap import Frame, all_readings
 from lindyn.bridge.measure.sampled import Interval, Sampled, fixed
+from lindyn.statistics import spread_sq
 
 
 def drawn(blocks, f, draws=4000, seed=0):
