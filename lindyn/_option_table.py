@@ -2,12 +2,12 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lindyn._options import Option, agree, did_you_mean, nearest
+from lindyn._options import Option, agree, did_you_mean, flag, nearest
 
 _ANY = Option("", "any")
 
@@ -61,6 +61,13 @@ class OptionTable:
         return found
 
     # names
+
+    def ranges(self, args: Any) -> Iterator[tuple[str, str, str]]:
+        """Yield name, flag as it was spelled, and text of every range that the flags give."""
+        for name, text in self.given(args).items():
+            if self.keys[name].kind == "range":
+                spelled = (name, *self.keys[name].same)
+                yield name, flag(next(word for word in spelled if getattr(args, word) is not None)), text
 
     def full_name(self, name: str) -> str:
         """Return the key of a name that may have been given without its section.

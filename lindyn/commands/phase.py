@@ -5,7 +5,7 @@ from typing import Any
 
 from lindyn import _files
 from lindyn._option_table import OptionTable
-from lindyn._options import QUANTITIES, Option, flag
+from lindyn._options import QUANTITIES, Option
 from lindyn.commands.flags import add_command
 
 KINDS = ("portrait", "bifurcation", "two-parameter", "basin", "surface")
@@ -87,14 +87,11 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     from lindyn.sweeps.axes import span
 
     given: dict[str, Any] = {"eta": TABLE.keys["eta"].default}
-    for name, text in TABLE.given(args).items():
-        if TABLE.keys[name].kind != "range":
-            continue
-        spelled = "sigma2" if name == "x_aug" and args.x_aug is None else name
-        value = np.asarray(span(text, flag(spelled)))
+    for name, flag, text in TABLE.ranges(args):
+        value = np.asarray(span(text, flag))
         if name != "p" and np.min(value) < 0:
-            raise ValueError(f"{flag(spelled)} must be >= 0; got {np.min(value):g}.")
+            raise ValueError(f"{flag} must be >= 0; got {np.min(value):g}.")
         if value.ndim == 1 and (len(value) < 2 or np.any(np.diff(value) <= 0)):
-            raise ValueError(f"{flag(spelled)} must increase over two or more values; got {text}.")
+            raise ValueError(f"{flag} must increase over two or more values; got {text}.")
         given[name] = value if value.ndim else float(value)
     return given

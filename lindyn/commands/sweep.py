@@ -7,7 +7,7 @@ from typing import Any
 
 from lindyn import _files
 from lindyn._option_table import OptionTable
-from lindyn._options import QUANTITIES, Option, flag
+from lindyn._options import QUANTITIES, Option
 from lindyn.commands.flags import add_command
 
 DESCRIPTION = """\
@@ -83,16 +83,14 @@ def _parameters(args: argparse.Namespace) -> dict[str, Any]:
     from lindyn.sweeps.axes import PRACTICES, span
 
     given: dict[str, Any] = {}
-    for name, text in TABLE.given(args).items():
-        if TABLE.keys[name].kind != "range":
-            continue
+    for name, flag, text in TABLE.ranges(args):
         words = text.split(",")
         if name == "s" and text.isalpha():
             given[name] = text
         elif name == "tau" and (text.isalpha() or all(word in PRACTICES for word in words)):
             given[name] = words if len(words) > 1 else text
         else:
-            given[name] = span(text, flag("sigma2" if name == "x_aug" and args.x_aug is None else name))
+            given[name] = span(text, flag)
     return given
 
 
