@@ -28,8 +28,9 @@ from torch import Tensor, nn
 
 from lindyn.bridge import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.module import build
 from lindyn.bridge.training.networks import backbone
-from lindyn.bridge.training.trainer import build, make_trainer, quiet
+from lindyn.bridge.training.trainer import make_trainer, quiet
 
 PREDICTORS = ("mlp", "linear", "direct_pred", "direct_copy", "linear_regression", "neumann", "visser",
               "newton_schulz", "newton_schulz_twice", "stiefel")  # fmt: skip

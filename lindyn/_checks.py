@@ -1,5 +1,6 @@
 """Checks of what is given: one clear sentence with the argument, the value received and the likely fix."""
 
+import importlib.util
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -169,3 +170,9 @@ def one_of(name: str, value: Any, allowed: Iterable[str]) -> str:
         return value
     known = ", ".join(map(repr, allowed))
     raise ValueError(f"{name} must be one of {known}; got {value!r}.{did_you_mean(value, allowed)}")
+
+
+def require(module: str, name: str, what: str, extra: str = "train") -> None:
+    """Raise ImportError, saying how to install it, unless an optional package is there."""
+    if importlib.util.find_spec(module) is None:
+        raise ImportError(f'{name} is needed for {what}; install it with pip install "lindyn[{extra}]".')

@@ -61,9 +61,7 @@ BRIDGE_LEVEL = {room: level for level, rooms in enumerate(BRIDGE_FLOORS) for roo
 MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
 CROWDED = {"proofs": 25}  # folders that are still above MOST_FILES
 NOT_COUNTED = ("__main__.py", "claims.py", "reproduction.py")  # how python starts; former rooms that warn and go next
-CIRCLES = {
-    ("bridge.training.image_batches", "bridge.training.photos"),
-}
+CIRCLES: set = set()
 UPWARD = {
     ("bridge.settings", "bridge.training.sections"),
     ("bridge.records", "bridge.watch.diagnosis"),

@@ -27,7 +27,7 @@ _HOME = {
     "read_report": "lindyn.bridge.report.schema",
     "compare": "lindyn.bridge.report.compare",
     "train": "lindyn.bridge.run.training_theory",
-    "Run": "lindyn.bridge.training.trainer",
+    "Run": "lindyn.bridge.training.run_folder",
     "TrainConfig": "lindyn.bridge.training.config",
     "ClosedFormPredictor": "lindyn.bridge.layers.closed_form_predictor",
     "Health": "lindyn.bridge.layers.closed_form_predictor",

@@ -11,7 +11,7 @@ from lindyn.bridge.features.image_views import AUTO
 from lindyn.bridge.measure.bootstrap import FEWEST
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
-from lindyn.bridge.training.trainer import RESULT
+from lindyn.bridge.training.run_folder import RESULT
 
 
 def check(features: Any, images: str | Path, samples: Any, device: str | None, seed: Any) -> None:

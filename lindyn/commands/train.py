@@ -8,6 +8,7 @@ from lindyn._option_table import OptionTable
 from lindyn._options import Option
 from lindyn.commands.flags import add_command
 
+PACKAGES = ("torchvision", "lightly", "pytorch-lightning")  # beside torch
 DESCRIPTION = """\
 Train a network with BYOL or SimSiam and any predictor, watch spectra and alignment, and probe what it learned.
 Without arguments: 5,000 embedded MNIST images, a small network, CPU, about two minutes, no download.
@@ -89,6 +90,6 @@ def require_training() -> None:
 
     if importlib.util.find_spec("torch") is None:
         raise ImportError('Training needs torch; install it and the rest with pip install "lindyn[train]".')
-    from lindyn.bridge.training import training_packages
-
-    training_packages.require_training()
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name.replace("-", "_")) is None]
+    if missing:
+        raise ImportError(f'Training needs {", ".join(missing)}; install with pip install "lindyn[train]".')

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from lindyn._checks import require
 from lindyn.bridge.checkpoints.heads import filled
 from lindyn.bridge.training.networks import LinearNet, SmallNet
-from lindyn.bridge.training.training_packages import require
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 NAMES: dict[tuple[str, tuple[int, ...]], str] = {

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lindyn._checks import require
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
-from lindyn.bridge.training.training_packages import require
 
 AUTO = "auto"
 """The images that a run of `lindyn train` was trained on."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.training import optimiser, target_network
+from lindyn.bridge.training import method
 from lindyn.bridge.training.config import TrainConfig
 
 PIECES = 64
@@ -84,7 +84,7 @@ def _betas(steps: np.ndarray, spans: np.ndarray, rates: Rates, settings: Setting
     parts: Any = np.full(total, first)
     if settings.get("method.ema_schedule", "constant") != "constant":
         config = TrainConfig.of({"method.ema": 1 - first, "method.ema_schedule": settings.get("method.ema_schedule")})
-        parts = np.array([1 - target_network.ema_rate(config, step, total) for step in range(total)])
+        parts = np.array([1 - method.ema_rate(config, step, total) for step in range(total)])
     sums = np.diff(np.concatenate([[0.0], np.cumsum(parts)])[steps])
     betas = np.divide(sums, spans, out=np.zeros(len(spans)), where=spans > 0)
     return np.array([float(f"{beta:.9g}") for beta in betas])  # so that equal ones are integrated in one go
@@ -112,5 +112,5 @@ def shares_taken(schedule: str, warmup: int, total: int) -> np.ndarray:
         warmup: steps of linear warm-up.
         total: steps of the whole run.
     """
-    share = optimiser.factor(schedule, warmup, total)
+    share = method.factor(schedule, warmup, total)
     return np.concatenate([[0.0], np.cumsum([share(k) for k in range(total)])])

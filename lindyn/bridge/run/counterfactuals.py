@@ -16,7 +16,7 @@ from lindyn.bridge.run.description import RunDescription
 from lindyn.bridge.run.flow import NotPossible
 from lindyn.bridge.run.start import Reading, of_projections
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.training.predictor_choice import PredictorKind
+from lindyn.bridge.training.networks import PredictorKind
 from lindyn.sweeps import outcome
 
 DECAY_TIMES = 30.0

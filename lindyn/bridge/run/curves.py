@@ -18,7 +18,7 @@ from lindyn.bridge.run.flow import ModeStart, Motion, NotPossible
 from lindyn.bridge.run.start import Projections, Reading
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.trainer import Run
+from lindyn.bridge.training.run_folder import Run
 from lindyn.bridge.watch.diagnosis import WINDOW, Diagnosis, SlopeFit, diagnose
 from lindyn.bridge.watch.trace import read_trace
 

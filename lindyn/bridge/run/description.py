@@ -8,9 +8,9 @@ from lindyn.bridge.layers.stacks import LastLayer, last_layer
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.run.rates import rates_of
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.training import losses
+from lindyn.bridge.training import method
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.predictor_choice import PredictorKind
+from lindyn.bridge.training.networks import PredictorKind
 from lindyn.bridge.training.sections import OPTIONS
 
 
@@ -33,14 +33,14 @@ class TrainingLoss:
     @property
     def over_J(self) -> float | None:
         """C of a loss c J of unit vectors, both directions counted; None where name or sides are not known."""
-        if self.name not in losses.OVER_J or self.sides not in losses.SIDES_OVER_J:
+        if self.name not in method.OVER_J or self.sides not in method.SIDES_OVER_J:
             return None
-        return losses.OVER_J[self.name] * losses.SIDES_OVER_J[self.sides]
+        return method.OVER_J[self.name] * method.SIDES_OVER_J[self.sides]
 
     @property
     def compares_directions(self) -> bool:
         """Whether only directions count; so it is taken where the loss is not known."""
-        return self.name not in losses.COMPARES_SIZES
+        return self.name not in method.COMPARES_SIZES
 
     def gain(self, F: np.ndarray) -> float:
         """Return the gradient over that of c J: 1 for the squared distance, else 1/tr F; NaN where F = 0.

@@ -4,7 +4,7 @@ from typing import Any
 
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.losses import OVER_J, SIDES_OVER_J
+from lindyn.bridge.training.method import OVER_J, SIDES_OVER_J
 from lindyn.hyperparameters import Hyperparameters
 
 LOSS = ("method.loss", "method.sides")
@@ -70,7 +70,7 @@ def hyperparameters(config: TrainConfig, over_J: float = 1.0, share: float = 1.0
 
     Args:
         config: the run.
-        over_J: its loss of one direction over J of Eq. 1 (`losses.OVER_J` for unit vectors).
+        over_J: its loss of one direction over J of Eq. 1 (`method.OVER_J` for unit vectors).
         share: of the peak learning rate.
 
     Raises:

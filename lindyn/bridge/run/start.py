@@ -23,8 +23,8 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import CHUNK, Gaussian, Source, Tensors, open_source
 from lindyn.bridge.training.image_order import Order, generator
 from lindyn.bridge.training.module import SelfSupervised
-from lindyn.bridge.training.predictor_choice import PredictorKind
-from lindyn.bridge.training.trainer import Run
+from lindyn.bridge.training.networks import PredictorKind
+from lindyn.bridge.training.run_folder import Run
 from lindyn.bridge.watch.diagnosis import Diagnosis
 from lindyn.bridge.watch.find_predictor import map_kind, weight_map
 from lindyn.moments import Moments, ViewSums

@@ -24,13 +24,13 @@ from lindyn.bridge.run.clock import FlowClock, at_the_peak
 from lindyn.bridge.run.flow import Motion, WeightStart
 from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.run.start import moments, of_features, weights_along
-from lindyn.bridge.training import trainer, training_report
+from lindyn.bridge.training import run_folder, trainer
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
-from lindyn.bridge.training.losses import OVER_J
+from lindyn.bridge.training.method import OVER_J
 from lindyn.bridge.training.module import SelfSupervised
-from lindyn.bridge.training.predictor_choice import PredictorKind
-from lindyn.bridge.training.trainer import Run
+from lindyn.bridge.training.networks import PredictorKind
+from lindyn.bridge.training.run_folder import Run
 from lindyn.flows import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -147,7 +147,7 @@ def train(
     """Train as `trainer.train` does; where run.theory asks for it, add the theory beside (theory.png, summary.txt)."""
     run = trainer.train(config, resume=resume, overwrite=overwrite, **overrides)
     if run.first and run.config.run.theory:
-        with (run.folder / training_report.SUMMARY).open("a", encoding="utf-8") as summary:
+        with (run.folder / run_folder.SUMMARY).open("a", encoding="utf-8") as summary:
             summary.write(_write_theory(run.folder))
     return run
 

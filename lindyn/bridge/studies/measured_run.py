@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.run import training_theory
-from lindyn.bridge.training.trainer import Run
+from lindyn.bridge.training.run_folder import Run
 from lindyn.bridge.watch.trace import read_trace
 
 FIGURE_2 = ("s", "spectrum_W_p", "alignment")  # per mode, kept over training

@@ -239,7 +239,7 @@ def execute(out: Path, job: Job) -> dict[str, Any]:
     prediction is made again if the way of predicting has changed.
     """
     from lindyn.bridge.studies import measured_run
-    from lindyn.bridge.training.trainer import Run
+    from lindyn.bridge.training.run_folder import Run
 
     folder = out / RUNS / job.key
     config = job.config.changed({"run.folder": str(folder)})
@@ -256,7 +256,8 @@ def _trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
     from lindyn.bridge.studies import measured_run
     from lindyn.bridge.training import run_folder
     from lindyn.bridge.training.callbacks import LossError
-    from lindyn.bridge.training.trainer import CHECKPOINTS, train
+    from lindyn.bridge.training.run_folder import CHECKPOINTS
+    from lindyn.bridge.training.trainer import train
 
     begun = run_folder.latest(folder / CHECKPOINTS)
     try:

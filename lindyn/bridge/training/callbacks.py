@@ -12,10 +12,10 @@ import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 
 from lindyn import _files
-from lindyn.bridge.training import evaluation, target_network
+from lindyn.bridge.training import evaluation, method
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
-from lindyn.bridge.training.run_folder import NAME, latest, step_of
+from lindyn.bridge.training.run_folder import NAME, latest, read_history, step_of
 from lindyn.bridge.watch.lightning import DiagnosticsCallback
 
 
@@ -100,22 +100,11 @@ class History(pl.Callback):
         rates = {group.get("name", "lr"): group["lr"] for group in trainer.optimizers[0].param_groups}
         row["lr"] = rates.get("backbone", next(iter(rates.values())))
         if self.config.method.target == "ema":
-            row["ema"] = target_network.ema_rate(self.config, step, pl_module.steps)
+            row["ema"] = method.ema_rate(self.config, step, pl_module.steps)
         self.total = self.steps = 0.0
         if trainer.is_global_zero:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
-
-
-def read_history(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of metrics.jsonl; a last line that was cut off is dropped."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
 
 
 class Guard(pl.Callback):

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lindyn._checks import require
 from lindyn.bridge.training import batch_augmentation
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_order import Batches, Order, TrainingStep, generator
+from lindyn.bridge.training.image_order import Batches, Order, TrainingStep, chosen, generator
 from lindyn.bridge.training.sections import DataConfig
-from lindyn.bridge.training.training_packages import require
 
 Labelled = Iterator[tuple[Tensor, Tensor]]
 CHUNK = 500  # images at a time, where no gradient is needed
@@ -127,14 +127,6 @@ class Gaussian:
     def labelled(self, part: str, most: int | None = None, rank: int = 0, world: int = 1) -> Labelled:
         """There are no labels."""
         return iter(())
-
-
-def chosen(count: int, most: int | None, rank: int, world: int) -> np.ndarray:
-    """Return the images that one of `world` processes looks at, of `most` drawn once and for all; equally many each."""
-    index = np.arange(count)
-    if most is not None and most < count:
-        index = np.sort(np.random.default_rng(0).permutation(count)[:most])
-    return index[: len(index) // world * world][rank::world]
 
 
 def open_source(config: TrainConfig) -> Source:

@@ -131,6 +131,14 @@ class Places:
             yield [Place(int(image), step.epoch) for image in step.images]
 
 
+def chosen(count: int, most: int | None, rank: int, world: int) -> np.ndarray:
+    """Return the images that one of `world` processes looks at, of `most` drawn once and for all; equally many each."""
+    index = np.arange(count)
+    if most is not None and most < count:
+        index = np.sort(np.random.default_rng(0).permutation(count)[:most])
+    return index[: len(index) // world * world][rank::world]
+
+
 def generator(*key: int) -> torch.Generator:
     """Return a torch generator whose numbers are a function of the key alone."""
     seed = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]

@@ -7,11 +7,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.training import losses, networks, optimiser, target_network
+from lindyn.bridge.training import method, networks
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
 from lindyn.bridge.training.image_order import Order
-from lindyn.bridge.training.predictor_choice import predictor
+from lindyn.bridge.training.networks import predictor
 
 
 class Probe(nn.Module):
@@ -61,10 +61,10 @@ class SelfSupervised(pl.LightningModule):
                     fresh[0], fresh[1] = self._online()
                 return fresh[part]
 
-            self.teacher_backbone = target_network.start_target(self.backbone, lambda: again(0), how)
-            self.teacher_projection_head = target_network.start_target(self.projection_head, lambda: again(1), how)
+            self.teacher_backbone = method.start_target(self.backbone, lambda: again(0), how)
+            self.teacher_projection_head = method.start_target(self.projection_head, lambda: again(1), how)
         self.probe = self._probe()
-        self.loss = losses.LOSSES[config.method.loss]
+        self.loss = method.LOSSES[config.method.loss]
         self.alarm = ""
         self._extra: dict[str, Any] = {}
         self.bad_step: Tensor
@@ -112,7 +112,7 @@ class SelfSupervised(pl.LightningModule):
         if self.config.method.stop_gradient:
             aims = [aim.detach() for aim in aims]
         q = [self._predict(z[k], aims[k]) for k in range(len(z))]
-        loss = losses.both_sides(self.loss, sides, q, aims)
+        loss = method.both_sides(self.loss, sides, q, aims)
         return loss, {"features": features, "z": z[0].detach(), "z_target": aims[0].detach()}
 
     def _aim(self, view: Tensor) -> Tensor:
@@ -140,9 +140,9 @@ class SelfSupervised(pl.LightningModule):
         if update is not None and self.prediction_head.recipe.update == "step":  # type: ignore[union-attr]
             update()
         if self.config.method.target == "ema":
-            rate = target_network.ema_rate(self.config, self.global_step, self.steps)
-            target_network.follow(self.backbone, self.teacher_backbone, rate)  # type: ignore[arg-type]
-            target_network.follow(self.projection_head, self.teacher_projection_head, rate)  # type: ignore[arg-type]
+            rate = method.ema_rate(self.config, self.global_step, self.steps)
+            method.follow(self.backbone, self.teacher_backbone, rate)  # type: ignore[arg-type]
+            method.follow(self.projection_head, self.teacher_projection_head, rate)  # type: ignore[arg-type]
 
     def train_dataloader(self) -> Any:
         """Return the loader of this process's share of the batches, which goes on from the step count."""
@@ -154,11 +154,20 @@ class SelfSupervised(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Return optimiser and schedule, stepped with it."""
-        found = optimiser.groups(self.config, self.backbone, self.projection_head, self.prediction_head, self.probe)
-        optim = optimiser.optimiser(self.config, found)
-        plan = optimiser.schedule(self.config, optim, self.steps, self.per_epoch)
+        found = method.groups(self.config, self.backbone, self.projection_head, self.prediction_head, self.probe)
+        optim = method.optimiser(self.config, found)
+        plan = method.schedule(self.config, optim, self.steps, self.per_epoch)
         return {"optimizer": optim, "lr_scheduler": {"scheduler": plan, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Put the configuration into the checkpoint."""
         checkpoint["lindyn"] = {"config": self.config.to_toml(), "step": self.global_step}
+
+
+def build(config: TrainConfig, source: Source, world: int = 1) -> SelfSupervised:
+    """Return the untrained module; the same weights for the same seed, whatever was drawn before."""
+    order = Order(source.count, config.optim.batch, config.optim.accumulate, config.run.seed, 0, world)
+    per_epoch = len(order) // config.optim.accumulate
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.run.seed)
+        return SelfSupervised(config, source, per_epoch * config.run.epochs, per_epoch)

@@ -13,8 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_batches import chosen
-from lindyn.bridge.training.image_order import Batches, Order, Place, Places
+from lindyn.bridge.training.image_order import Batches, Order, Place, Places, chosen
 from lindyn.bridge.training.sections import DataConfig
 
 LAYOUT = {

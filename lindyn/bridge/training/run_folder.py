@@ -1,16 +1,24 @@
-"""Checkpoints that are whole or absent, and the folder of a run."""
+"""The folder of a run: its checkpoints, whole or absent, its history, its picture and its summary."""
 
+import json
 import re
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from lindyn import _files
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.bridge.training.sections import TABLE
 
+CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
+SUMMARY = "summary.txt"
 NAME = "step={step:08d}"
 _STEP = re.compile(r"step=(\d+)")
 
@@ -93,3 +101,137 @@ def check_same(path: Path, config: TrainConfig) -> None:
             f"{path} was written by another configuration ({shown}). Go on with the old values, or choose another "
             "run.folder."
         )
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of metrics.jsonl; a last line that was cut off is dropped."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished (or stopped) training run on disk.
+
+    Args:
+        folder: where everything is.
+        config: its configuration.
+        first: whether this is the first of its processes, which writes.
+    """
+
+    folder: Path
+    config: TrainConfig
+    first: bool = True
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Run":
+        """Return the run of a folder.
+
+        Raises:
+            ValueError: the folder holds no run.
+        """
+        folder = Path(folder)
+        if not (folder / "run.toml").is_file():
+            raise ValueError(f"{folder} holds no training run: there is no run.toml in it.")
+        return cls(folder, TrainConfig.read(folder / "run.toml"))
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints in the order of training; the first is the untrained network."""
+        return every(self.folder / CHECKPOINTS)
+
+    @property
+    def trace(self) -> Path | None:
+        """The diagnostics' trace, for `lindyn.bridge.read_trace`; None if there is none."""
+        path = self.folder / TRACE
+        return path if path.is_file() else None
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """One record per epoch: loss, probe, knn, lr, ema."""
+        return read_history(self.folder / METRICS)
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        """What the run ended with: accuracies, those of the untrained network, chance, seconds; {} before its end."""
+        path = self.folder / RESULT
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+    def module(self, checkpoint: int | Path = -1) -> SelfSupervised:
+        """Return the network as a checkpoint has it (an index into `checkpoints`, or a path), in eval mode."""
+        path = self.checkpoints[checkpoint] if isinstance(checkpoint, int) else checkpoint
+        module = build(self.config, open_source(self.config))
+        if self.config.run.precision == "64-true":
+            module = module.double()
+        module.load_state_dict(read(path)["state_dict"])
+        return module.eval()
+
+
+def write_report(folder: Path, config: TrainConfig, trace: Path | None, metrics: list, result: dict[str, Any]) -> str:
+    """Write training.png and summary.txt into the folder; return the summary."""
+    from lindyn.bridge.watch.trace import read_trace
+    from lindyn.plotting import style
+    from lindyn.plotting.training_run import draw_training
+
+    readings = None if trace is None else read_trace(trace)
+    figure = draw_training(readings, metrics, result, title(config))
+    style.write(figure, folder / "training.png", "png")
+    text = summary(config, readings, metrics, result, folder)
+    _files.write(folder / SUMMARY, text)
+    return text
+
+
+def title(config: TrainConfig) -> str:
+    """Return the run in one line."""
+    m, method, o = config.model, config.method, config.optim
+    target = {"ema": f"EMA {method.ema:g}", "online": "no EMA", "frozen": "frozen target"}[method.target]
+    alpha = "" if o.alpha_p == 1 else rf", $\alpha_p$ = {o.alpha_p:g}"
+    return f"{config.data.name}, {m.backbone}, predictor {m.predictor}, {target}{alpha}, decay {o.weight_decay:g}"
+
+
+def summary(config: TrainConfig, trace: Any, metrics: list, result: dict[str, Any], folder: Path) -> str:
+    """Return the paragraph: what was trained, how good its features are, what the theory's eyes saw."""
+    m, method = config.model, config.method
+    sides = {"one-sided": "one-sided", "symmetrised": "symmetrised", "averaged": "symmetrised (mean)"}[method.sides]
+    parts = [
+        f"Trained {m.backbone} on {config.data.name} with {method.name} ({sides} {method.loss} loss, target "
+        f"{method.target}, predictor {m.predictor}): {result['steps']} steps of {config.optim.batch} images in "
+        f"{result['seconds']:.0f} s."
+    ]
+    if "linear" in result:
+        before = result["untrained"]
+        parts.append(
+            f"Linear evaluation on held-out images {_percent(result['linear'])}, k-NN {_percent(result['knn'])}; the "
+            f"same network untrained {_percent(before['linear'])} and {_percent(before['knn'])}, chance "
+            f"{_percent(result['chance'])}."
+        )
+    if metrics:
+        probe = f", probe trained beside {_percent(metrics[-1]['probe'])}" if "probe" in metrics[-1] else ""
+        parts.append(f"Last epoch: loss {metrics[-1]['loss']:.4f}{probe}.")
+    if trace is not None and trace.sizes["step"]:
+        parts.append(_seen(trace))
+    parts.append(
+        f"Wrote {folder}: training.png, summary.txt, result.json, checkpoints/, trace.jsonl, metrics.jsonl, run.toml."
+    )
+    return "\n".join(parts) + "\n"
+
+
+def _seen(trace: Any) -> str:
+    """Return the last diagnostics in words."""
+    last = trace.isel(step=-1)
+    leading = np.asarray(last["alignment"].values)[:8]
+    top = float(np.nanmean(leading)) if np.any(np.isfinite(leading)) else float("nan")
+    return (
+        f"At the end F has effective rank {float(last['effective_rank']):.1f} of {int(last['d'])}, the 8 leading modes "
+        f"align with W_p to a cosine of {top:.2f}, W_p has asymmetry {float(last['asymmetry']):.2f}; "
+        f"alarm: {last['alarm'].values!s}."
+    )
+
+
+def _percent(share: float) -> str:
+    return "not a number" if share != share else f"{100 * share:.1f} %"

@@ -1,13 +1,10 @@
 """`train`: a configuration in, a folder with checkpoints, history, trace, picture and summary out."""
 
-import json
 import os
 import sys
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,72 +13,12 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lindyn import _files
-from lindyn.bridge.training import callbacks, evaluation, networks, run_folder, training_report
+from lindyn.bridge.training import callbacks, evaluation, networks, run_folder
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
-from lindyn.bridge.training.image_order import Order
-from lindyn.bridge.training.module import SelfSupervised
+from lindyn.bridge.training.module import SelfSupervised, build
+from lindyn.bridge.training.run_folder import CHECKPOINTS, METRICS, RESULT, SUMMARY, TRACE, Run
 from lindyn.bridge.training.sections import TABLE
-
-CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished (or stopped) training run on disk.
-
-    Args:
-        folder: where everything is.
-        config: its configuration.
-        first: whether this is the first of its processes, which writes.
-    """
-
-    folder: Path
-    config: TrainConfig
-    first: bool = True
-
-    @classmethod
-    def load(cls, folder: str | Path) -> "Run":
-        """Return the run of a folder.
-
-        Raises:
-            ValueError: the folder holds no run.
-        """
-        folder = Path(folder)
-        if not (folder / "run.toml").is_file():
-            raise ValueError(f"{folder} holds no training run: there is no run.toml in it.")
-        return cls(folder, TrainConfig.read(folder / "run.toml"))
-
-    @property
-    def checkpoints(self) -> list[Path]:
-        """The checkpoints in the order of training; the first is the untrained network."""
-        return run_folder.every(self.folder / CHECKPOINTS)
-
-    @property
-    def trace(self) -> Path | None:
-        """The diagnostics' trace, for `lindyn.bridge.read_trace`; None if there is none."""
-        path = self.folder / TRACE
-        return path if path.is_file() else None
-
-    @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """One record per epoch: loss, probe, knn, lr, ema."""
-        return callbacks.read_history(self.folder / METRICS)
-
-    @cached_property
-    def result(self) -> dict[str, Any]:
-        """What the run ended with: accuracies, those of the untrained network, chance, seconds; {} before its end."""
-        path = self.folder / RESULT
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-
-    def module(self, checkpoint: int | Path = -1) -> SelfSupervised:
-        """Return the network as a checkpoint has it (an index into `checkpoints`, or a path), in eval mode."""
-        path = self.checkpoints[checkpoint] if isinstance(checkpoint, int) else checkpoint
-        module = build(self.config, open_source(self.config))
-        if self.config.run.precision == "64-true":
-            module = module.double()
-        module.load_state_dict(run_folder.read(path)["state_dict"])
-        return module.eval()
 
 
 def train(
@@ -132,15 +69,6 @@ def train(
             module.to(trainer.strategy.root_device)  # Lightning has taken it back to the CPU
             _finish(folder, config, module, source, seconds)
     return Run(folder, config, trainer.is_global_zero)
-
-
-def build(config: TrainConfig, source: Source, world: int = 1) -> SelfSupervised:
-    """Return the untrained module; the same weights for the same seed, whatever was drawn before."""
-    order = Order(source.count, config.optim.batch, config.optim.accumulate, config.run.seed, 0, world)
-    per_epoch = len(order) // config.optim.accumulate
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.run.seed)
-        return SelfSupervised(config, source, per_epoch * config.run.epochs, per_epoch)
 
 
 def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Trainer:
@@ -246,7 +174,7 @@ def _clear(folder: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
     for path in run_folder.every(folder / CHECKPOINTS):
         path.unlink()
-    for name in (METRICS, TRACE, RESULT, "training.png", "theory.png", training_report.SUMMARY):
+    for name in (METRICS, TRACE, RESULT, "training.png", "theory.png", SUMMARY):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -272,7 +200,7 @@ def _finish(folder: Path, config: TrainConfig, module: SelfSupervised, source: S
             result |= evaluation.on_images(module, source, config)
     _files.write_json(folder / "result.json", result)
     run = Run(folder, config)
-    training_report.write_report(folder, config, run.trace, run.metrics, result)
+    run_folder.write_report(folder, config, run.trace, run.metrics, result)
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.training import losses, networks, optimiser, target_network
+from lindyn.bridge.training import method, networks
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.predictor_choice import predictor
-from lindyn.bridge.training.trainer import build
+from lindyn.bridge.training.module import build
+from lindyn.bridge.training.networks import predictor
 
 Q, Z = torch.randn(2, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 DIGITS = TrainConfig.of(
@@ -20,27 +20,27 @@ DIGITS = TrainConfig.of(
 
 def test_losses_are_what_they_are_called():
     unit = [v / v.norm(dim=1, keepdim=True) for v in (Q, Z)]
-    assert losses.cosine(Q, Z).item() == pytest.approx((unit[0] - unit[1]).square().sum(1).mean().item())
-    assert losses.negative_cosine(Q, Z).item() == pytest.approx(-(unit[0] * unit[1]).sum(1).mean().item())
+    assert method.cosine(Q, Z).item() == pytest.approx((unit[0] - unit[1]).square().sum(1).mean().item())
+    assert method.negative_cosine(Q, Z).item() == pytest.approx(-(unit[0] * unit[1]).sum(1).mean().item())
     distances = [float((q - z) @ (q - z)) for q, z in zip(Q, Z, strict=True)]
-    assert losses.l2(Q, Z).item() == pytest.approx(sum(distances) / 12)
+    assert method.l2(Q, Z).item() == pytest.approx(sum(distances) / 12)
 
 
 def test_sides_sum_or_average_and_one_sided_takes_the_first():
     q, z = [Q, 2 * Z], [Z, Q]
-    one, two = losses.l2(Q, Z).item(), losses.l2(2 * Z, Q).item()
-    assert losses.both_sides(losses.l2, "one-sided", q, z).item() == pytest.approx(one)
-    assert losses.both_sides(losses.l2, "symmetrised", q, z).item() == pytest.approx(one + two)
-    assert losses.both_sides(losses.l2, "averaged", q, z).item() == pytest.approx((one + two) / 2)
+    one, two = method.l2(Q, Z).item(), method.l2(2 * Z, Q).item()
+    assert method.both_sides(method.l2, "one-sided", q, z).item() == pytest.approx(one)
+    assert method.both_sides(method.l2, "symmetrised", q, z).item() == pytest.approx(one + two)
+    assert method.both_sides(method.l2, "averaged", q, z).item() == pytest.approx((one + two) / 2)
 
 
 def test_ema_and_its_cosine_schedule():
     online, copy = nn.Linear(2, 2), nn.Linear(2, 2)
     expected = 0.9 * copy.weight.detach() + 0.1 * online.weight.detach()
-    target_network.follow(online, copy, 0.9)
+    method.follow(online, copy, 0.9)
     torch.testing.assert_close(copy.weight.detach(), expected)
     config = TrainConfig.of({"method.ema": 0.99, "method.ema_schedule": "cosine"})
-    rates = [target_network.ema_rate(config, step, 101) for step in range(101)]
+    rates = [method.ema_rate(config, step, 101) for step in range(101)]
     assert rates[0] == pytest.approx(0.99) and rates[-1] == 1.0
     assert rates[50] == pytest.approx(1 - 0.01 * (math.cos(math.pi * 50 / 100) + 1) / 2)
 
@@ -72,7 +72,7 @@ def test_the_same_seed_builds_the_same_network_whatever_was_drawn_before_and_lea
 def _groups(**changes):
     config = DIGITS.changed({name.replace("__", "."): value for name, value in changes.items()})
     module = build(config, open_source(config))
-    found = optimiser.groups(config, module.backbone, module.projection_head, module.prediction_head, module.probe)
+    found = method.groups(config, module.backbone, module.projection_head, module.prediction_head, module.probe)
     return config, {group["name"]: group for group in found}
 
 
@@ -97,8 +97,8 @@ def test_biases_and_norms_are_excluded_where_asked_and_nothing_is_lost():
 
 def test_warm_up_and_cosine_and_a_predictor_that_stays():
     config, found = _groups(optim__warmup_epochs=2.0, optim__predictor_schedule="constant", optim__lr=1.0)
-    optim = optimiser.optimiser(config, list(found.values()))
-    plan = optimiser.schedule(config, optim, steps=100, per_epoch=5)
+    optim = method.optimiser(config, list(found.values()))
+    plan = method.schedule(config, optim, steps=100, per_epoch=5)
     seen = {group["name"]: [] for group in optim.param_groups}
     for _ in range(100):
         for group in optim.param_groups:
@@ -113,7 +113,7 @@ def test_warm_up_and_cosine_and_a_predictor_that_stays():
 
 def test_lars_is_lightlys_and_leaves_biases_alone():
     config, found = _groups(optim__name="lars", optim__exclude_bias_norm=True)
-    optim = optimiser.optimiser(config, list(found.values()))
+    optim = method.optimiser(config, list(found.values()))
     assert type(optim).__module__ == "lightly.utils.lars"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from lindyn import papers
 from lindyn.bridge.studies import table_presets
-from lindyn.bridge.training.predictor_choice import predictor
+from lindyn.bridge.training.networks import predictor
 
 TABLES = [(paper, name) for paper in papers.PAPERS for name in table_presets.tables(paper)]
 ROWS = list(table_presets.every_row())

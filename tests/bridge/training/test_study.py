@@ -10,7 +10,7 @@ from lindyn.bridge.run import start, training_theory
 from lindyn.bridge.studies import table_presets, training_study
 from lindyn.bridge.training.callbacks import LossError, TrainingStopped
 from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.trainer import build
+from lindyn.bridge.training.module import build
 from lindyn.moments import Moments
 from lindyn.papers import study_files
 

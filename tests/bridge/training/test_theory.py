@@ -9,8 +9,8 @@ from lindyn.bridge.run import start, training_theory
 from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import CHUNK, open_source
-from lindyn.bridge.training.losses import SIDES_OVER_J
-from lindyn.bridge.training.predictor_choice import PredictorKind
+from lindyn.bridge.training.method import SIDES_OVER_J
+from lindyn.bridge.training.networks import PredictorKind
 from tests.bridge.training.helpers import LINEAR, TINY, run
 
 CASES = {

@@ -14,7 +14,8 @@ from lindyn.bridge.training import callbacks, run_folder
 from lindyn.bridge.training.callbacks import LossError, TrainingStopped
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.module import SelfSupervised
-from lindyn.bridge.training.trainer import Run, train
+from lindyn.bridge.training.run_folder import Run
+from lindyn.bridge.training.trainer import train
 from tests.bridge.training.helpers import TINY, differing, run, weights
 
 
@@ -241,7 +242,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_history_drops_a_line_that_was_cut_off(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text(json.dumps({"step": 5}) + "\n" + '{"step": 1')
-    assert callbacks.read_history(path) == [{"step": 5}]
+    assert run_folder.read_history(path) == [{"step": 5}]
 
 
 def test_damaged_and_foreign_checkpoints_are_named(tmp_path):

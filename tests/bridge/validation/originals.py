@@ -19,7 +19,7 @@ def original(name, checkpoint=-1):
     """Return the run's module, built by the training code from the configuration inside, in eval mode."""
     from lindyn.bridge.training import run_folder
     from lindyn.bridge.training.image_batches import open_source
-    from lindyn.bridge.training.trainer import build
+    from lindyn.bridge.training.module import build
 
     path = run_folder.every(FIXTURES / RUN_FOLDERS.get(name, f"lindyn/{name}"))[checkpoint]
     config = run_folder.config_of(path)
