@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from lindyn import _checks
-from lindyn.bridge.training import sections
+from lindyn.bridge import sections
 
 USED = (
     "optim.name", "optim.lr", "optim.momentum", "optim.weight_decay", "optim.alpha_p", "optim.predictor_weight_decay",

@@ -20,8 +20,8 @@ from lindyn.bridge.report import advice as advising
 from lindyn.bridge.report.headline import headline
 from lindyn.bridge.run import counterfactuals, curves
 from lindyn.bridge.run.description import RunDescription, describe
+from lindyn.bridge.sections import TABLE
 from lindyn.bridge.settings import Settings
-from lindyn.bridge.training.sections import TABLE
 from lindyn.bridge.validation_stages import Stages
 
 OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"

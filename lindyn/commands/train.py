@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
 
 def training_keys() -> OptionTable:
     """Return the table of the keys of a training run."""
-    from lindyn.bridge.training import sections
+    from lindyn.bridge import sections
 
     return sections.TABLE
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lindyn.bridge import sections
 from lindyn.bridge.records import Advice, Finding, ModeReading, Validation
 from lindyn.bridge.report import confidence
 from lindyn.bridge.report.wording import law
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.settings import Rates
-from lindyn.bridge.training import sections
 
 SAME, HIGHER, LOWER, ONE_SIDED = "the same within the intervals", "higher in B", "lower in B", "measured in one only"
 NAMES = ("alpha_p", "beta", "eta_s", "eta_p", "target")

@@ -7,11 +7,11 @@ import numpy as np
 from lindyn.bridge.layers.stacks import LastLayer, last_layer
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.run.rates import rates_of
+from lindyn.bridge.sections import OPTIONS
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import method
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.networks import PredictorKind
-from lindyn.bridge.training.sections import OPTIONS
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from typing import Any
 
 from lindyn import _checks, papers
 from lindyn._option_table import read_tables
-from lindyn.bridge.training import sections
+from lindyn.bridge import sections
 from lindyn.bridge.training.config import TrainConfig
 
 SCALES = ("paper", "small", "smoke")

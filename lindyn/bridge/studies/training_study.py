@@ -12,9 +12,9 @@ from typing import Any
 
 import lindyn
 from lindyn import _files
+from lindyn.bridge import sections
 from lindyn.bridge.run import training_theory
 from lindyn.bridge.studies.table_presets import StudyRow, Table
-from lindyn.bridge.training import sections
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.papers import study_files
 

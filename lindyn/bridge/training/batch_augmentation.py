@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lindyn.bridge.training.sections import DataConfig
+from lindyn.bridge.sections import DataConfig
 
 
 @dataclass(frozen=True)

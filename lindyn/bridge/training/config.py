@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from lindyn.bridge.training import sections
-from lindyn.bridge.training.sections import (
+from lindyn.bridge import sections
+from lindyn.bridge.sections import (
     OPTIONS,
     SECTIONS,
     TABLE,

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from lindyn._checks import require
+from lindyn.bridge.sections import DataConfig
 from lindyn.bridge.training import batch_augmentation
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_order import Batches, Order, TrainingStep, chosen, generator
-from lindyn.bridge.training.sections import DataConfig
 
 Labelled = Iterator[tuple[Tensor, Tensor]]
 CHUNK = 500  # images at a time, where no gradient is needed

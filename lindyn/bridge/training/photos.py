@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from lindyn.bridge.sections import DataConfig
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_order import Batches, Order, Place, Places, chosen
-from lindyn.bridge.training.sections import DataConfig
 
 LAYOUT = {
     "imagefolder": "ROOT/train/CLASS/*.JPEG and ROOT/val/CLASS/*.JPEG",

@@ -12,10 +12,10 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
 from lindyn import _files
+from lindyn.bridge.sections import TABLE
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.module import SelfSupervised, build
-from lindyn.bridge.training.sections import TABLE
 
 CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
 SUMMARY = "summary.txt"

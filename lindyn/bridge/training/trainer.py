@@ -13,12 +13,12 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lindyn import _files
+from lindyn.bridge.sections import TABLE
 from lindyn.bridge.training import callbacks, evaluation, networks, run_folder
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.bridge.training.run_folder import CHECKPOINTS, METRICS, RESULT, SUMMARY, TRACE, Run
-from lindyn.bridge.training.sections import TABLE
 
 
 def train(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.training import sections
+from lindyn.bridge import sections
 from lindyn.bridge.training.config import TrainConfig
 
 
