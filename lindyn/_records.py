@@ -124,6 +124,11 @@ class State(Record):
     roles: ClassVar[tuple[tuple[str, ...], str, str] | None] = None
     balanced: ClassVar[bool] = False
 
+    @classmethod
+    def rates(cls, **fields: Any) -> Self:
+        """Return a record of derivatives, as a flow answers: any numbers, nothing is checked."""
+        return cls._unchecked(**fields)
+
     def sizes(self, alpha_p: float) -> np.ndarray | None:
         """Return the sizes s_j of the modes, one per state and mode; None where the state does not tell."""
         return None

@@ -196,7 +196,7 @@ def collapse(run: Any) -> np.ndarray:
     if not isinstance(run, Trajectory):
         raise ValueError(f"collapse needs a Trajectory; got {type(run).__name__}.")
     state = run.states
-    if isinstance(state, ModalState) and (s := state.sizes(run.flow.hp.alpha_p)) is not None:
+    if not isinstance(state, MatrixState) and (s := state.sizes(run.flow.hp.alpha_p)) is not None:
         size = s.reshape(len(s), -1).sum(axis=1)
     else:
         size = statistics.trace(correlation(run))

@@ -19,7 +19,7 @@ act on rows of samples, Z P predicts Z'; then W_p = P^T.
 
 from typing import Any
 
-from lindyn.predictors.definition import RULES, Rule
+from lindyn.predictors.definition import RULES, Rule, closed_form_rule
 from lindyn.predictors.iterative import neumann, newton_schulz, newton_schulz_twice, stiefel, visser
 from lindyn.predictors.recipe import PRESETS, Recipe, moving_average, preset
 from lindyn.predictors.regression import linear_regression
@@ -30,6 +30,7 @@ __all__ = [
     "RULES",
     "Recipe",
     "Rule",
+    "closed_form_rule",
     "direct_copy",
     "direct_pred",
     "direct_set",
@@ -43,6 +44,13 @@ __all__ = [
     "stiefel",
     "visser",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Return the function of a rule that another package adds."""
+    if name.startswith("_") or name not in RULES:
+        raise AttributeError(f"module 'lindyn.predictors' has no attribute {name!r}")
+    return RULES[name].function
 
 
 def statistics(z: Any, z_target: Any = None, centre: bool = False) -> tuple[Any, Any]:

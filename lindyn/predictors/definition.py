@@ -23,6 +23,7 @@ class Definition:
     Args:
         name: of the function.
         core: (F, [cross], **parameters) -> W_p on checked arrays or `Modes`.
+        function: the public rule made of it.
         parameters: names and defaults.
         cross: whether it reads the cross-correlation: "none", "optional", "required".
         products: d x d products apart from those of its steps.
@@ -32,6 +33,7 @@ class Definition:
 
     name: str
     core: Callable[..., Any]
+    function: Callable[..., Any]
     parameters: dict[str, Any] = field(repr=False)
     cross: str
     products: int
@@ -61,6 +63,15 @@ class _Rules(Mapping[str, Definition]):
     def added(self) -> tuple[str, ...]:
         """Import the rules that packages declare and return a sentence for each that is left out."""
         return collected("lindyn.rules", "rule", [], _defined_in, lambda rule: rule.name)[1]
+
+    def check(self, what: str, name: Any, *more: str) -> None:
+        """Raise ValueError unless a rule, or one of `more`, has this name; it tells what packages are at fault."""
+        if isinstance(name, str) and (name in more or name in self):
+            return
+        try:
+            _checks.one_of(what, name, (*self, *more))
+        except ValueError as error:
+            raise ValueError(" ".join((str(error), *self.added()))) from None
 
     def __getitem__(self, name: str) -> Definition:
         if name not in self.defined:
@@ -106,8 +117,6 @@ def closed_form_rule(
     def make(core: Callable[..., Any]) -> Any:
         parameters = inspect.signature(core).parameters
         named = {n: p.default for n, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-        definition = Definition(core.__name__, core, named, cross, products, per_step, eigen)
-        RULES.enter(definition)
 
         @functools.wraps(core)
         def rule(F: Any, *args: Any, stop_gradient: bool = True, **given: Any) -> Any:
@@ -118,6 +127,8 @@ def closed_form_rule(
 
         switch = inspect.Parameter("stop_gradient", inspect.Parameter.KEYWORD_ONLY, default=True, annotation=bool)
         rule.__signature__ = inspect.Signature([*parameters.values(), switch])  # type: ignore[attr-defined]
+        definition = Definition(core.__name__, core, rule, named, cross, products, per_step, eigen)
+        RULES.enter(definition)
         rule.core, rule.definition = core, definition  # type: ignore[attr-defined]
         return rule
 
@@ -176,8 +187,7 @@ class Rule(Record):
         return cls(name, tuple(sorted({**old, **parameters}.items())), 0.0 if ridge is None else ridge)
 
     def _check(self) -> None:
-        if self.name not in RULES:
-            _checks.one_of("rule", self.name, RULES)
+        RULES.check("rule", self.name)
         known = self.definition.parameters
         for name, value in self.parameters:
             _checks.one_of(f"parameter of {self.name}", name, [*known, "ridge"])

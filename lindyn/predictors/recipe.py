@@ -61,10 +61,9 @@ class Recipe(Record):
             old = {name: getattr(given, name) for name in cls._fields()}
         elif given in PRESETS:
             old = dict(PRESETS[given])
-        elif given in RULES:
-            old = {"rule": given}
         else:
-            old = {"rule": _checks.one_of("rule or preset", given, [*RULES, *PRESETS])}
+            RULES.check("rule or preset", given, *PRESETS)
+            old = {"rule": given}
         fields = {name: changes.pop(name) for name in cls._fields() if name in changes}
         merged = {**old, **fields}
         base = merged["rule"] if "rule" not in fields else fields["rule"]
