@@ -1,4 +1,4 @@
-"""A flow and a rule of a user's own package, a file each: the command line, both engines, files and pictures take them."""
+"""A flow and a rule of a user's own package, a file each: taken by the command line, engines, files and pictures."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ import lindyn as ld
 from lindyn import observables
 from lindyn.cli import main
 from lindyn.flows import registry
-from lindyn.predictors import RULES, Recipe
+from lindyn.predictors import RULES, Recipe, Rule
 from tests.extensions import installed
 
 FLOW = '''
@@ -126,7 +126,7 @@ def test_its_rule_is_a_layer_of_torch(package):
     z = torch.randn(50, 3)
     layer.train()
     layer(z)
-    torch.testing.assert_close(layer.weight.detach(), 2.0 * z.T @ z / 50, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(layer.W_p.detach(), 2.0 * z.T @ z / 50, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,6 @@ def test_names_that_are_taken_are_left_out(tmp_path):
         assert "its class ModeFlow has the name of one of lindyn" in " ".join(notes)
         (note,) = RULES.added()
         assert "my_pkg is at fault" in note and "'direct_pred' is defined already" in note
+        with pytest.raises(ValueError, match="rule must be one of 'neumann'.* The package my_pkg is at fault"):
+            Rule.of("nothing")
         assert RULES["direct_pred"].core.__module__ == "lindyn.predictors.spectral"

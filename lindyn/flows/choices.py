@@ -34,8 +34,7 @@ def predictor_of(given: Any) -> "str | Recipe":
         return Recipe.of(given)
     if given in PREDICTORS:
         return str(given)
-    if not isinstance(given, str) or (given not in PRESETS and given not in RULES):
-        _checks.one_of("predictor", given, (*PREDICTORS, *RULES, *PRESETS))
+    RULES.check("predictor", given, *PRESETS, first=PREDICTORS)
     return Recipe.of(given)
 
 

@@ -64,12 +64,12 @@ class _Rules(Mapping[str, Definition]):
         """Import the rules that packages declare and return a sentence for each that is left out."""
         return collected("lindyn.rules", "rule", [], _defined_in, lambda rule: rule.name)[1]
 
-    def check(self, what: str, name: Any, *more: str) -> None:
-        """Raise ValueError unless a rule, or one of `more`, has this name; it tells what packages are at fault."""
-        if isinstance(name, str) and (name in more or name in self):
+    def check(self, what: str, name: Any, *more: str, first: tuple[str, ...] = ()) -> None:
+        """Raise ValueError unless a rule, or one of `more` and `first`, has this name; it tells what packages are at fault."""
+        if isinstance(name, str) and (name in (*first, *more) or name in self):
             return
         try:
-            _checks.one_of(what, name, (*self, *more))
+            _checks.one_of(what, name, (*first, *self, *more))
         except ValueError as error:
             raise ValueError(" ".join((str(error), *self.added()))) from None
 
