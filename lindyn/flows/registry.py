@@ -7,23 +7,15 @@ The entry point names a module with one flow class (a subclass of `lindyn.flows.
 name is what `lindyn simulate --system` and `flow_class` take.
 """
 
-import importlib
 import inspect
 from collections.abc import Iterable
+from types import ModuleType
 
 from lindyn import _checks
 from lindyn._extensions import Extension, collected, declared
-from lindyn.flows.from_settings import Flow
+from lindyn.flows import OWN, Flow
 
 _Named = tuple[str, type[Flow] | None]
-OWN = {
-    "weights": ("lindyn.flows.full", "WeightFlow"),
-    "gram": ("lindyn.flows.correlations", "GramFlow"),
-    "correlation": ("lindyn.flows.correlations", "CorrelationFlow"),
-    "modes": ("lindyn.flows.per_mode", "ModeFlow"),
-    "mode_weights": ("lindyn.flows.per_mode", "ModeWeightFlow"),
-    "parabola": ("lindyn.flows.per_mode", "ParabolaFlow"),
-}
 
 
 def names() -> tuple[str, ...]:
@@ -38,7 +30,7 @@ def flow_class(name: str) -> type[Flow]:
         ValueError: an unknown name, or a package that is at fault.
     """
     if name in OWN:
-        return _own(name)
+        return OWN[name]
     table, notes = added()
     if name not in table and name in names():
         raise ValueError(" ".join(notes))
@@ -51,28 +43,32 @@ def class_named(class_name: str) -> type[Flow]:
     Raises:
         ValueError: there is none; the message suggests the near one.
     """
-    for name, (_, own) in OWN.items():
-        if own == class_name:
-            return _own(name)
-    found = {flow.__name__: flow for flow in added()[0].values()}
-    return found[_checks.one_of("flow", class_name, [*(own for _, own in OWN.values()), *found])]
+    found = {flow.__name__: flow for flow in OWN.values()}
+    if class_name not in found:
+        found |= {flow.__name__: flow for flow in added()[0].values()}
+    return found[_checks.one_of("flow", class_name, found)]
 
 
 def added() -> tuple[dict[str, type[Flow]], tuple[str, ...]]:
     """Return the flows of other packages by name, and a sentence for each that is left out."""
     own: list[_Named] = [(name, None) for name in OWN]
     table, notes = collected("lindyn.flows", "flow", own, _read, lambda pair: pair[0])
-    return {name: flow for name, flow in table.values() if flow is not None}, notes
+    flows: dict[str, type[Flow]] = {}
+    for name, flow in table.values():
+        if flow is None:
+            continue
+        if flow.__name__ in {each.__name__ for each in (*OWN.values(), *flows.values()) if each is not flow}:
+            notes += (
+                f"The flow {name!r} of {flow.__module__} is left out: another has its class name {flow.__name__}.",
+            )
+        else:
+            flows[name] = flow
+    return flows, notes
 
 
 def is_own(flow: type[Flow]) -> bool:
     """Return whether a flow class is one of lindyn's."""
-    return (flow.__module__, flow.__name__) in OWN.values()
-
-
-def _own(name: str) -> type[Flow]:
-    module, own = OWN[name]
-    return getattr(importlib.import_module(module), own)  # type: ignore[no-any-return]
+    return flow in OWN.values()
 
 
 def _read(extension: Extension) -> Iterable[_Named]:
@@ -81,12 +77,11 @@ def _read(extension: Extension) -> Iterable[_Named]:
     found = [flow for flow in found if issubclass(flow, Flow)]
     if len(found) > 1:
         raise ValueError(f"it holds {', '.join(flow.__name__ for flow in found)}; name one of them, module:class.")
-    if found and found[0].__name__ in {own for _, own in OWN.values()}:
-        raise ValueError(f"its class {found[0].__name__} has the name of one of lindyn; give it another.")
     return [(extension.name, flow) for flow in found]
 
 
-def _flows_of(module: object) -> list[type]:
-    """Return the flow classes that a module defines itself."""
-    own = (each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == module.__name__)  # type: ignore[attr-defined]
-    return [each for each in own if issubclass(each, Flow)]
+def _flows_of(module: ModuleType) -> list[type[Flow]]:
+    """Return the flow classes in a module that its own package defines."""
+    package = module.__name__.partition(".")[0]
+    found = [each for each in vars(module).values() if inspect.isclass(each) and issubclass(each, Flow)]
+    return [each for each in found if each.__module__.partition(".")[0] == package]

@@ -65,7 +65,7 @@ class _Rules(Mapping[str, Definition]):
         return collected("lindyn.rules", "rule", [], _defined_in, lambda rule: rule.name)[1]
 
     def check(self, what: str, name: Any, *more: str, first: tuple[str, ...] = ()) -> None:
-        """Raise ValueError unless a rule, or one of `more` and `first`, has this name; it tells what packages are at fault."""
+        """Raise ValueError unless a rule, or one of the other words, has this name; it tells of packages at fault."""
         if isinstance(name, str) and (name in (*first, *more) or name in self):
             return
         try:
