@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from lindyn import _checks
-from lindyn._records import register_records
+from lindyn._records import State, register_records
+from lindyn.flows import Flow
 from lindyn.solve.trajectory import Solution, SolverSettings
 
 _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
@@ -74,7 +75,7 @@ def _worst_entry(tree: Any) -> Any:
     return jnp.max(jnp.stack([jnp.max(jnp.abs(block)) for block in jax.tree.leaves(tree)]))
 
 
-def solve(flow: Any, y0: Any, settings: SolverSettings) -> Solution:
+def solve(flow: Flow, y0: State, settings: SolverSettings) -> Solution:
     """Integrate with diffrax; plain inputs are solved in float64 whatever JAX's setting and come back as numpy."""
     register_records()
     traced = any(_checks.is_traced(leaf) for leaf in jax.tree.leaves((flow, y0, settings.ts)))

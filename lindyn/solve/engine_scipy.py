@@ -8,6 +8,8 @@ from scipy.integrate import DOP853, RK45, OdeSolution, Radau
 
 from lindyn import _checks
 from lindyn._linalg import one_thread
+from lindyn._records import State
+from lindyn.flows import Flow
 from lindyn.solve.trajectory import Solution, SolverSettings
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"
@@ -19,7 +21,7 @@ _TINY = 1e-290
 class _Packing:
     """A state as one vector and back."""
 
-    def __init__(self, y0: Any) -> None:
+    def __init__(self, y0: State) -> None:
         self.template = y0
         self.names = y0._fields()
         blocks = [np.asarray(_checks.to_numpy(getattr(y0, name)), dtype=np.float64) for name in self.names]
@@ -34,7 +36,7 @@ class _Packing:
     def settle(self, vector: np.ndarray) -> None:
         """Take the round-off asymmetry out of symmetric blocks: it outlives a collapsing block and feeds back."""
         for name, part, shape in zip(self.names, self.slices, self.shapes, strict=True):
-            if name in getattr(self.template, "symmetric", ()):
+            if name in self.template.symmetric:
                 block = vector[part].reshape(shape)
                 vector[part] = ((block + block.T) / 2).ravel()
 
@@ -44,7 +46,7 @@ class _Packing:
         blocks = zip(self.names, self.slices, self.shapes, strict=True)
         return self.template._unchecked(**{n: vector[..., part].reshape(lead + shape) for n, part, shape in blocks})
 
-    def rate(self, flow: Any) -> Any:
+    def rate(self, flow: Flow) -> Any:
         """Return the flow as a function of (t, vector)."""
 
         def derivative(t: float, vector: np.ndarray) -> np.ndarray:
@@ -63,7 +65,7 @@ class _Packing:
         return out
 
 
-def solve(flow: Any, y0: Any, settings: SolverSettings) -> Solution:
+def solve(flow: Flow, y0: State, settings: SolverSettings) -> Solution:
     """Integrate with scipy's stepping solvers; tolerances follow each block's size from step to step."""
     packing = _Packing(y0)
     rate = packing.rate(flow)
@@ -81,7 +83,7 @@ def solve(flow: Any, y0: Any, settings: SolverSettings) -> Solution:
     return Solution(np.array(times), packing.state(np.array(states)), outcome, counts, name, interpolation)
 
 
-def _choose(flow: Any, packing: _Packing, settings: SolverSettings) -> str:
+def _choose(flow: Flow, packing: _Packing, settings: SolverSettings) -> str:
     duration = float(settings.ts[-1] - settings.ts[0])
     if packing.vector.size <= STIFF_UNKNOWNS and float(flow.hp.beta) * duration > STIFF_RATIO:
         return "stiff"

@@ -9,26 +9,29 @@ import jax.numpy as jnp
 import numpy as np
 
 from lindyn import _checks
-from lindyn._records import register_records
+from lindyn._records import State, register_records
 from lindyn.equations import descent
-from lindyn.flows import choices, rules
+from lindyn.flows import Flow, choices, rules
 from lindyn.moments import Moments
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
+from lindyn.predictors.recipe import Recipe
 from lindyn.sampling import GaussianViews, RecordedViews
 from lindyn.solve.ode import SAVED, check_start
-from lindyn.solve.reductions import StructuredMoments, reduce_flow
+from lindyn.solve.reductions import Reduction, StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
+
+Views = GaussianViews | RecordedViews
 
 
 def descend(
-    flow: Any,
-    y0: Any,
+    flow: Flow,
+    y0: State,
     *,
     learning_rate: float = 0.01,
     steps: int = 10_000,
     momentum: float = 0.0,
     batch: int | None = None,
-    samples: GaussianViews | RecordedViews | None = None,
+    samples: Views | None = None,
     seed: int = 0,
     save_every: int | None = None,
     throw: bool = True,
@@ -91,7 +94,7 @@ def descend(
     return trajectory
 
 
-def _gamma_a(flow: Any, alpha: float) -> float:
+def _gamma_a(flow: Flow, alpha: float) -> float:
     beta = float(choices.beta_of(choices.of(flow, "target"), flow.hp.beta))
     if choices.of(flow, "target") == "ema" and alpha * beta > 1:
         raise ValueError(
@@ -101,7 +104,7 @@ def _gamma_a(flow: Any, alpha: float) -> float:
     return 1 - alpha * beta
 
 
-def _source(flow: Any, batch: int | None, samples: Any) -> Any:
+def _source(flow: Any, batch: int | None, samples: Views | None) -> Views | None:
     """Return what minibatches are drawn from, or None for the population loss."""
     if batch is None:
         if samples is not None:
@@ -117,7 +120,9 @@ def _source(flow: Any, batch: int | None, samples: Any) -> Any:
     return source
 
 
-def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progress: Any) -> tuple[list[int], list]:
+def _run(
+    reduced: Reduction, source: Views | None, seed: int, rates: tuple, plan: tuple, progress: Any
+) -> tuple[list[int], list]:
     """Run all steps in jitted stretches; return the step numbers kept and their states (numpy)."""
     register_records()
     steps, save_every, batch = plan
@@ -144,7 +149,9 @@ def _run(reduced: Any, source: Any, seed: int, rates: tuple, plan: tuple, progre
 
 
 @eqx.filter_jit
-def _stretch(flow: Any, carry: Any, source: Any, key: Any, first: Any, count: Any, rates: Any, batch: Any) -> Any:
+def _stretch(
+    flow: Any, carry: Any, source: Views | None, key: Any, first: Any, count: Any, rates: Any, batch: Any
+) -> Any:
     learning_rate, momentum, gamma_a = rates
     trained, online, target = carry[0].roles
     moved = trained if follows_gradient(flow) else (online,)
@@ -216,7 +223,7 @@ def statistics_of_population(flow: Any, y: Any) -> list[tuple[Any, Any]]:
     return [flow.output_statistics(y)] * (2 if flow.predictor.update == "call" else 1)
 
 
-def remember(recipe: Any, memory: tuple[Any, Any], seen: list[tuple[Any, Any]], step: Any) -> tuple[Any, Any]:
+def remember(recipe: Recipe, memory: tuple[Any, Any], seen: list[tuple[Any, Any]], step: Any) -> tuple[Any, Any]:
     """Return the averages (F-hat, H-hat) after the statistics of one step."""
     for call, new in enumerate(seen):
         count = step * len(seen) + call
@@ -247,7 +254,7 @@ def _minibatch(flow: Any, v1: Any, v2: Any) -> Any:
 
 
 def _trajectory(
-    flow: Any, reduced: Any, kept: list[int], states: list, alpha: float, steps: int,
+    flow: Flow, reduced: Reduction, kept: list[int], states: list, alpha: float, steps: int,
     learning_rate: float, momentum: float, batch: int | None,
 ) -> Trajectory:  # fmt: skip
     finite = [all(np.all(np.isfinite(block)) for block in jax.tree.leaves(state)) for state in states]

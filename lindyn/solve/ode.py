@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
-from lindyn.flows import rules
-from lindyn.solve.reductions import reduce_flow
+from lindyn._records import State
+from lindyn.flows import Flow, rules
+from lindyn.solve.reductions import Reduction, reduce_flow
 from lindyn.solve.trajectory import SimulationError, SolverSettings, Trajectory
 
 ENGINES = ("diffrax", "scipy")
@@ -18,8 +19,8 @@ SAVED = 201
 
 
 def simulate(
-    flow: Any,
-    y0: Any,
+    flow: Flow,
+    y0: State,
     ts: Any = None,
     *,
     t1: float | None = None,
@@ -112,14 +113,14 @@ def simulate(
     return trajectory
 
 
-def _between(reduced: Any, interpolate: Callable[[Any], Any], t: Any) -> Any:
+def _between(reduced: Reduction, interpolate: Callable[[Any], Any], t: Any) -> Any:
     """Return the state (or stacked states) of the original flow at times between the steps."""
     states = interpolate(t)
     complete = rules.complete_path if np.ndim(t) else rules.complete
     return reduced.restore(complete(reduced.flow, states))
 
 
-def check_start(flow: Any, y0: Any) -> None:
+def check_start(flow: Flow, y0: State) -> None:
     """Raise ValueError unless y0 can start this flow."""
     wanted = getattr(flow, "state_type", None)
     if wanted is None:

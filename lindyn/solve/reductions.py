@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
-from lindyn._records import Record
+from lindyn._records import Record, State
+from lindyn.flows import Flow
 from lindyn.flows.full import WeightFlow
 from lindyn.moments import Moments
 from lindyn.operators import Diagonal, Scaled
@@ -46,8 +47,8 @@ class Reduction(Record):
     """
 
     name: str
-    flow: Any
-    y0: Any
+    flow: Flow
+    y0: State
     Q: Any = None
 
     def restore(self, states: Any) -> Any:
@@ -59,7 +60,7 @@ class Reduction(Record):
         return states._replace(W=W, W_a=W_a)
 
 
-def reduce_flow(flow: Any, y0: Any, reduction: str = "auto") -> Reduction:
+def reduce_flow(flow: Flow, y0: State, reduction: str = "auto") -> Reduction:
     """Return the cheapest exact form of a flow, or the one asked for.
 
     Args:
@@ -74,7 +75,7 @@ def reduce_flow(flow: Any, y0: Any, reduction: str = "auto") -> Reduction:
         ValueError: an unknown name, or one that the data do not allow.
     """
     _checks.one_of("reduction", reduction, REDUCTIONS)
-    if not isinstance(flow, WeightFlow) or not isinstance(flow.data, Moments):
+    if not (isinstance(flow, WeightFlow) and isinstance(y0, WeightState) and isinstance(flow.data, Moments)):
         return Reduction("printed", flow, y0)
     if _checks.is_traced(flow.data.X) or _checks.is_traced(flow.data.X_aug):
         return Reduction("printed", flow, y0)
