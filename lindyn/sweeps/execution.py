@@ -65,8 +65,6 @@ def execute(
     bar = SweepBar(plan, chunks, done, shown=progress)
     try:
         if client is not None:
-            from lindyn.sweeps.execution import compute_blocks
-
             for block, values in compute_blocks(client, plan, target, chunks, todo):
                 if target is None:
                     results.put(plan.grid.region(block, chunks), values)
