@@ -1,6 +1,7 @@
 """`lindyn simulate`: one system from flags or a TOML file; saves the trajectory and a picture."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,16 @@ def add_parser(commands: Any) -> None:
         commands, "simulate", "run one system from flags or a TOML file", DESCRIPTION, TABLE, run, defaults=False
     )
     add_flags(FILES, parser)
+    plain = parser.format_help
+    parser.format_help = lambda: plain() + _of_packages()  # type: ignore[method-assign]
+
+
+def _of_packages() -> str:
+    """Return what other packages add to the help; they are looked up only when it is asked for."""
+    from lindyn._extensions import declared
+
+    found = ("--system", declared("lindyn.flows")), ("--predictor", declared("lindyn.rules"))
+    return "".join(f"\n{flag} also takes, of other packages: {', '.join(names)}\n" for flag, names in found if names)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,10 +88,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(settings: dict[str, Any]) -> int:
     """Print the names that --system, or --predictor, takes."""
-    from lindyn.flows import choices, registry
+    from lindyn.flows import OWN, choices, registry
     from lindyn.predictors import PRESETS, RULES
 
-    print("\n".join(registry.names() if settings["system"] == "list" else [*choices.PREDICTORS, *RULES, *PRESETS]))
+    if settings["system"] == "list":
+        added, notes = registry.added()
+        found = [*OWN, *added]
+    else:
+        found, notes = [*choices.PREDICTORS, *RULES, *PRESETS], RULES.added()
+    print("\n".join(found))
+    print("".join(f"{note}\n" for note in notes), end="", file=sys.stderr)
     return 0
 
 
