@@ -101,7 +101,9 @@ def test_its_settings_are_checked_and_its_name_is_listed(package, tmp_path, caps
     with pytest.raises(SystemExit):
         main(["simulate", "--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "pair" in told and "scaled" in told
+    assert "--system also takes, of other packages: pair" in told
+    assert "--predictor also takes, of other packages: scaled" in told
+    assert main(["simulate", "--system", "list"]) == 0 and "pair" in capsys.readouterr().out.split()
 
 
 def test_a_descent_of_it_is_refused_in_words(package):
@@ -142,6 +144,7 @@ def test_a_package_at_fault_costs_one_sentence_and_the_rest_goes_on(files, point
         told = capsys.readouterr().err
         assert "The package my_pkg is at fault" in told and fault in told
         assert main(["simulate", "--system", "modes", "--t1", "1", "--out", str(tmp_path)]) == 0
+        assert main(["simulate", "--system", "list"]) == 0 and "my_pkg is at fault" in capsys.readouterr().err
 
 
 def test_names_that_are_taken_are_left_out(tmp_path):
