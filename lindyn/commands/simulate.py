@@ -88,12 +88,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(settings: dict[str, Any]) -> int:
     """Print the names that --system, or --predictor, takes."""
-    from lindyn.flows import OWN, choices, registry
+    from lindyn.flows import choices, registry
     from lindyn.predictors import PRESETS, RULES
 
     if settings["system"] == "list":
         added, notes = registry.added()
-        found = [*OWN, *added]
+        found = [*registry.OWN, *added]
     else:
         found, notes = [*choices.PREDICTORS, *RULES, *PRESETS], RULES.added()
     print("\n".join(found))

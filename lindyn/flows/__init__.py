@@ -16,14 +16,4 @@ from lindyn.flows.from_settings import Flow
 from lindyn.flows.full import WeightFlow
 from lindyn.flows.per_mode import ModeFlow, ModeWeightFlow, ParabolaFlow
 
-OWN: dict[str, type[Flow]] = {
-    "weights": WeightFlow,
-    "gram": GramFlow,
-    "correlation": CorrelationFlow,
-    "modes": ModeFlow,
-    "mode_weights": ModeWeightFlow,
-    "parabola": ParabolaFlow,
-}
-"""lindyn's own flows by the name that `lindyn simulate --system` takes; `registry` adds those of other packages."""
-
 __all__ = ["CorrelationFlow", "Flow", "GramFlow", "ModeFlow", "ModeWeightFlow", "ParabolaFlow", "WeightFlow"]

@@ -13,8 +13,19 @@ from types import ModuleType
 
 from lindyn import _checks
 from lindyn._extensions import Extension, collected, declared
-from lindyn.flows import OWN, Flow
+from lindyn.flows.correlations import CorrelationFlow, GramFlow
+from lindyn.flows.from_settings import Flow
+from lindyn.flows.full import WeightFlow
+from lindyn.flows.per_mode import ModeFlow, ModeWeightFlow, ParabolaFlow
 
+OWN: dict[str, type[Flow]] = {
+    "weights": WeightFlow,
+    "gram": GramFlow,
+    "correlation": CorrelationFlow,
+    "modes": ModeFlow,
+    "mode_weights": ModeWeightFlow,
+    "parabola": ParabolaFlow,
+}
 _Named = tuple[str, type[Flow] | None]
 
 
