@@ -16,6 +16,8 @@ Run the proof of every statement of the papers, on the very equations that lindy
   lindyn prove tian.theorem_3            one statement, step by step
   lindyn prove --audit                   every difference from the print, and the table theorem x assumptions
   lindyn prove --damaged                 run every damaged version too: each must be rejected
+  lindyn prove tian.theorem_1 --where    where it stands: equations, proof, print, check, law, claims
+  lindyn prove --where                   the same of all of them, as a table
   lindyn prove --latex proofs.tex        the statements and their steps as LaTeX
   lindyn prove --reports                 run every claim and rewrite papers_repro/*/REPORT.md
 """
@@ -25,6 +27,7 @@ TABLE = OptionTable(
     (
         Option("audit", "switch", False, "compare with the print; theorem x assumption table"),
         Option("damaged", "switch", False, "show that every damaged version is rejected"),
+        Option("where", "switch", False, "equation, proof, print, check, law, claim of each"),
         Option("latex", str, None, "write the statements and steps as LaTeX", metavar="FILE"),
         Option("reports", "switch", False, "run every claim of the ledger and rewrite the reports"),
     )
@@ -50,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from lindyn.proofs import STATEMENTS, as_latex_document, as_table, as_text, prove, statement_named
 
     chosen = [statement_named(name) for name in args.names] or list(STATEMENTS)
+    if args.where:
+        return _where(chosen, table=not args.names)
     if args.latex is not None:
         path = Path(args.latex)
         if not path.parent.is_dir():
@@ -79,6 +84,34 @@ def _damaged(chosen: list[Any]) -> bool:
     for line in accepted:
         print(f"  NOT REJECTED  {line}")
     return not accepted
+
+
+def _where(chosen: list[Any], table: bool) -> int:
+    """Print where statements stand; 1 where something names a statement that is not there."""
+    from lindyn.papers import statement_map
+
+    laws = _laws()
+    joins = statement_map.joins(laws or ())
+    places = [statement_map.place(statement, joins) for statement in chosen]
+    if table:
+        print(statement_map.place_table(places, joins, torch=laws is not None))
+    else:
+        print("\n\n".join(statement_map.place_text(one, torch=laws is not None) for one in places))
+    wrong = statement_map.unresolved(joins)
+    for sentence in wrong:
+        print(sentence)
+    return 1 if wrong else 0
+
+
+def _laws() -> list[Any] | None:
+    """Return the laws that networks are held against, None where torch is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        return None
+    from lindyn.bridge.laws import LAWS
+
+    return list(LAWS.values())
 
 
 def _audit() -> int:

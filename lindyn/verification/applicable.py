@@ -24,12 +24,14 @@ class Check:
         title: a few words.
         applies: run -> "" where it applies, else the reason why not.
         measure: run -> the row.
+        statement: of `lindyn.proofs` that it measures; None: that of its name, "": none.
     """
 
     name: str
     title: str
     applies: Callable[[Trajectory], str]
     measure: Callable[[Trajectory], VerificationRow]
+    statement: str | None = None
 
 
 def _balance_applies(kinds: tuple[type, ...], allowed: tuple[str, ...]) -> Callable[[Trajectory], str]:
@@ -137,7 +139,7 @@ def _pairs(traj: Trajectory) -> VerificationRow:
 
 CHECKS: tuple[Check, ...] = (
     Check("tian.lemma_1", "the states follow Lemma 1", integrals.lemma_1_applies, integrals.lemma_1),
-    Check("closed_form.rule", "W_p is what its rule says", integrals.rule_applies, integrals.rule),
+    Check("closed_form.rule", "W_p is what its rule says", integrals.rule_applies, integrals.rule, statement=""),
     Check(
         "tian.theorem_1",
         "balancing",
@@ -165,10 +167,17 @@ CHECKS: tuple[Check, ...] = (
         "the commutator's equation",
         matrix_checks.theorem_3_applies,
         matrix_checks.commutator_identity,
+        statement="tian.theorem_3",
     ),
     Check("tian.theorem_3", "alignment", matrix_checks.theorem_3_applies, matrix_checks.theorem_3),
     Check("tian.theorem_3_sharp", "alignment, sharp", matrix_checks.theorem_3_applies, matrix_checks.theorem_3_sharp),
-    Check("assumption_1", "W_a proportional to W", _proportional_applies, _proportional),
+    Check(
+        "assumption_1",
+        "W_a proportional to W",
+        _proportional_applies,
+        _proportional,
+        statement="tian.modes_without_assumption_1",
+    ),
     Check("tian.eq_15", "tau as an integral", integrals.eq_15_applies, integrals.eq_15),
     Check("tian.tau_bounds", "curriculum of tau", _curriculum_applies, _curriculum),
     Check("tian.critical_decay", "collapse above the critical decay", critical.with_tau_applies, critical.with_tau),

@@ -46,6 +46,7 @@ BALANCED = 0.2
     good="near", needs=MODES_OF_PREDICTOR,
     why="the interval must meet 0.5 +- 0.1 and be no wider than 0.25 to either side, half the way to 0 (p knows "
     "nothing of s) and to 1 (p = s)",
+    statements=("tian.integral_of_motion",),
 )  # fmt: skip
 def slope(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     k = measured.window
@@ -93,6 +94,7 @@ def linear_predictor(measured: MeasuredNetwork, run: KnownRun) -> str:
     statistic="median over the leading modes of p_j^2 / (alpha_p u_j^T V V^T u_j), V the projector's last layer",
     source=f"{TIAN}, Theorem 1, Eq. 14", limit=FACTOR, good="near", needs=(*MODES_OF_PREDICTOR, linear_predictor),
     only_if_trained=True, why="1 if balanced; the interval must lie within a factor 1.5",
+    statements=("tian.theorem_1", "tian.integral_of_motion"),
 )  # fmt: skip
 def constant(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     """Hold p_j^2 against alpha_p u_j^T V V^T u_j.
@@ -133,6 +135,7 @@ def two_layers(measured: MeasuredNetwork, run: KnownRun) -> str:
     statistic="||V V^T - W_1^T W_1 / alpha_p|| / (||V V^T|| + ||W_1^T W_1|| / alpha_p)",
     source=f"{TIAN}, Theorem 1, Eq. 5", limit=BALANCED, good="below", needs=(two_layers,), only_if_trained=True,
     why="0 once the memory C exp(-2 eta t) is lost, 0.5 for independent square weights",
+    statements=("tian.theorem_1",),
 )  # fmt: skip
 def balance(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     assert measured.last is not None and measured.first is not None

@@ -35,6 +35,7 @@ is left of W_p beside a multiple of I is small. Where they reach the second, bei
     source=f"{TIAN}, Theorem 3, Fig. 2", limit=MAJORITY, good="above", needs=MODES_OF_PREDICTOR, role="foundation",
     why="above 0.71 more of W_p u_j lies along u_j than across it; the limit is half the way from random rotations of "
     "W_p to 1 where that is more",
+    statements=("tian.theorem_3",),
 )  # fmt: skip
 def alignment(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     k, (mean, high) = measured.leading, _random(measured)
@@ -55,6 +56,7 @@ def alignment(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     statistic="||[F, W_p]|| over its root mean square for randomly rotated W_p: they commute where all modes share",
     source=f"{TIAN}, Theorem 3", limit=HALF, good="below", needs=MODES_OF_PREDICTOR,
     why="1 for a predictor that ignores F; 0.5 is a quarter of that in squares",
+    statements=("tian.theorem_3",),
 )  # fmt: skip
 def commutator(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     square = measured.readings.get("commutator_sq")

@@ -142,6 +142,7 @@ class Law:
         needs: what must be measured or known, in the order in which it is asked for.
         scaled_by_loss: whether decay stands beside the gradient in it, so that its rates scale with the run's loss.
         only_if_trained: whether it follows from Eq. 11, the flow of a predictor with a learning rate and a decay.
+        statements: of `lindyn.proofs` that it tests on a network.
         role: "law"; "prediction" (holding or failing says nothing on the theory); "foundation" (without it modes have
             no meaning); "alarm" (says what the collapse alarm says).
     """
@@ -161,6 +162,7 @@ class Law:
     scaled_by_loss: bool = False
     only_if_trained: bool = False
     role: str = "law"
+    statements: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("title", "statistic", "source"):

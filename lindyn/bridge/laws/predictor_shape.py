@@ -35,6 +35,7 @@ NEEDS = (predictor_map, shape_known)
     title="W_p is symmetric (Assumption 3)", statistic="||W_p - W_p^T|| / ||W_p||",
     source=f"{TIAN}, Assumption 3, Fig. 2", group="assumption", limit=0.5, good="below", needs=NEEDS,
     why="1.41 for independent entries; at 0.5 the antisymmetric part holds 1/16 of ||W_p||^2",
+    statements=("tian.symmetrised_flow", "tian.predictor_fixed_point_symmetric"),
 )  # fmt: skip
 def symmetry(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     return by_limit(_interval(measured, "asymmetry_sq", 0.0, 4.0).root(), modes=_modes(measured))
@@ -45,6 +46,7 @@ def symmetry(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     statistic="sum of |negative eigenvalues| over sum of |eigenvalues| of W_p's symmetric part",
     source=f"{TIAN}, Eqs. 11, 18", limit=0.05, good="below", needs=NEEDS,
     why="0.5 for independent entries; the limit is a tenth of that",
+    statements=("tian.decoupled_modes",),
 )  # fmt: skip
 def psd(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     return by_limit(_interval(measured, "negative_share", 0.0, 1.0), modes=_modes(measured))
@@ -55,6 +57,7 @@ def psd(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     statistic="distance of W_p to the nearest multiple of an orthogonal projection of any rank, over ||W_p||",
     source=f"{RICHEMOND}, claim 5", group="richemond", limit=0.5, good="below", needs=NEEDS,
     why="about 0.9 for independent entries; at 0.5 three quarters of ||W_p||^2 are one",
+    statements=("richemond.claim_5",),
 )  # fmt: skip
 def projection(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     return by_limit(_interval(measured, "projection_sq", 0.0, 1.0).root(), modes=_modes(measured))

@@ -29,6 +29,7 @@ def target_features(measured: MeasuredNetwork, run: KnownRun) -> str:
     title="target features are tau times the online ones (Assumption 1)", statistic="E[t . z] / sqrt(E|t|^2 E|z|^2)",
     source=f"{TIAN}, Assumption 1, Fig. 7", group="assumption", limit=0.9, good="above", why=KEPT,
     needs=(target_features,),
+    statements=("tian.modes_without_assumption_1",),
 )  # fmt: skip
 def target(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     tau, low, high = measured.readings["tau"][: measured.leading].ends(together=max(measured.leading, 1))
@@ -53,6 +54,7 @@ def target_layers(measured: MeasuredNetwork, run: KnownRun) -> str:
     title="target's last layer is tau times the online one (Assumption 1)", statistic="<V_a, V> / (||V_a|| ||V||)",
     source=f"{TIAN}, Assumption 1, Fig. 7", group="assumption", limit=0.9, good="above", why=KEPT,
     needs=(target_layers,),
+    statements=("tian.modes_without_assumption_1",),
 )  # fmt: skip
 def target_weights(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     V, V_a = measured.last, measured.last_target
@@ -69,6 +71,7 @@ def target_weights(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     "modes",
     source=f"{TIAN}, Assumption 2", group="assumption", limit=0.5, good="below",
     why="0 if X + X' is a multiple of I; at 0.5 rates of modes differ by about a factor of 3",
+    statements=("tian.reduction_12", "tian.reduction_gram"),
 )  # fmt: skip
 def isotropy(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     lacking = "The projector does not end in a Linear layer whose weights are here."
@@ -80,6 +83,7 @@ def isotropy(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     statistic="spread (standard deviation over mean) of the eigenvalues of F^(-1/2) E[sym z_1 z_2^T] F^(-1/2)",
     source=f"{TIAN}, Assumption 2", group="assumption", limit=0.5, good="below",
     why="0 if X / (X + X') is the same number in every direction; at 0.5 it differs by about a factor of 3",
+    statements=("tian.reduction_12", "tian.reduction_gram"),
 )  # fmt: skip
 def isotropy_views(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     if "views_sq" in measured.readings and measured.X_aug is not None and not np.any(measured.X_aug):
