@@ -1,7 +1,6 @@
 """Flow time of a run's readings, and the EMA rate between them, under whatever schedules the run had."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -81,7 +80,7 @@ def _betas(steps: np.ndarray, spans: np.ndarray, rates: Rates, settings: Setting
     if not rates.beta or not rates.step_time:
         return np.zeros(len(spans))
     first = rates.beta * rates.step_time
-    parts: Any = np.full(total, first)
+    parts = np.full(total, first)
     if settings.get("method.ema_schedule", "constant") != "constant":
         config = TrainConfig.of({"method.ema": 1 - first, "method.ema_schedule": settings.get("method.ema_schedule")})
         parts = np.array([1 - method.ema_rate(config, step, total) for step in range(total)])

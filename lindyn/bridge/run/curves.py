@@ -68,7 +68,9 @@ def from_checkpoints(readings: Sequence[tuple[Pieces, Reading]], run: RunDescrip
     return Curves(steps, unit, curves, theory, relative_errors(curves, theory), reason, source)
 
 
-def from_trace(path: str | os.PathLike, run: RunDescription, first: tuple[Pieces, Reading] | None = None) -> Curves:
+def from_trace(
+    path: str | os.PathLike[str], run: RunDescription, first: tuple[Pieces, Reading] | None = None
+) -> Curves:
     """Return the curves of a trace file, and the theory from its first reading.
 
     A trace holds s and p, but neither the moments of the views nor weights: r_j and k_j (`flow`) are known where

@@ -18,7 +18,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -28,8 +28,10 @@ from lindyn.bridge.run.description import RunDescription
 from lindyn.flows import ModeWeightFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
+from lindyn.predictors.recipe import Recipe
 from lindyn.states import CorrelationState, ModeWeightState, WeightState
 
+Y = TypeVar("Y", WeightState, ModeWeightState)
 FAINT = 1e-9
 """Modes with s_j below this share of the largest are round-off of float32 sums: nothing is started from them."""
 RTOL = 1e-8
@@ -89,7 +91,7 @@ class Motion:
     hp: Hyperparameters
     clock: FlowClock
     target: str
-    predictor: Any
+    predictor: str | Recipe
     gain: float = 1.0
     stop_gradient: bool = True
     rtol: float = RTOL
@@ -233,7 +235,7 @@ def modes_in(state: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np
     return {"s": np.maximum(s, 0.0), "p": np.where(good, p, np.nan), "tau": tau}
 
 
-def _along(flow: Callable[[Hyperparameters], Any], first: Any, motion: Motion) -> list[Any]:
+def _along(flow: Callable[[Hyperparameters], WeightFlow | ModeWeightFlow], first: Y, motion: Motion) -> list[Y]:
     """Return the states at all readings; stretches of equal beta are integrated in one go.
 
     A loss that is `gain` times J moves the gradient `gain` times as fast, decay and EMA not.
@@ -252,12 +254,12 @@ def _along(flow: Callable[[Hyperparameters], Any], first: Any, motion: Motion) -
     return [states[n] for n in motion.clock.readings]
 
 
-def _integrated(flow: Any, first: Any, times: np.ndarray, motion: Motion) -> list[Any]:
+def _integrated(flow: WeightFlow | ModeWeightFlow, first: Y, times: np.ndarray, motion: Motion) -> list[Y]:
     """Return the states at the times, by the ODE solver or by Euler steps."""
     from lindyn.solve.ode import simulate
 
-    if motion.euler is not None:
-        return _euler(flow, first, times, motion.euler)
+    if motion.euler is not None and isinstance(flow, WeightFlow) and isinstance(first, WeightState):
+        return cast(list[Y], _euler(flow, first, times, motion.euler))
     run = simulate(flow, first, times, rtol=motion.rtol, atol=motion.atol, engine="scipy", throw=False)
     if not run.succeeded:
         raise Unfinished(f"the flow {run.status}", run[len(run) - 1])
@@ -281,7 +283,7 @@ def _euler(flow: WeightFlow, y: WeightState, times: np.ndarray, longest: float) 
     return found
 
 
-def _of_modes(predictor: Any) -> Any:
+def _of_modes(predictor: str | Recipe) -> str | Recipe:
     return "trained" if isinstance(predictor, str) and predictor == "symmetrised" else predictor
 
 
@@ -290,4 +292,4 @@ def _wide(rows: np.ndarray, d: int) -> np.ndarray:
 
 
 def _symmetric(M: np.ndarray) -> np.ndarray:
-    return (M + M.T) / 2
+    return np.asarray((M + M.T) / 2)

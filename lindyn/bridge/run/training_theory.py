@@ -70,7 +70,7 @@ class Comparison:
         pairs = [(self.measured.W, self.theory.W)]
         if not PredictorKind.of(self.config.model.predictor).rule:
             pairs.append((self.measured.W_p, self.theory.W_p))
-        return np.max([_relative(here, there) for here, there in pairs], axis=0)
+        return np.asarray(np.max([_relative(here, there) for here, there in pairs], axis=0))
 
     def readings(self) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Return (measured, theory): s_j and p_j of F = W (X + X') W^T and the alignment, checkpoints x modes."""
@@ -121,10 +121,9 @@ def approximations(config: TrainConfig) -> str:
     return "; ".join(found)
 
 
-def _relative(here: Any, there: Any) -> np.ndarray:
-    here, there = np.asarray(here), np.asarray(there)
+def _relative(here: np.ndarray, there: np.ndarray) -> np.ndarray:
     size = np.linalg.norm(there, axis=(-2, -1))
-    return np.linalg.norm(here - there, axis=(-2, -1)) / np.where(size > 0, size, 1.0)
+    return np.asarray(np.linalg.norm(here - there, axis=(-2, -1)) / np.where(size > 0, size, 1.0))
 
 
 def _readings(states: WeightState, Sigma: np.ndarray) -> dict[str, np.ndarray]:
@@ -138,7 +137,7 @@ def _readings(states: WeightState, Sigma: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def train(
-    config: TrainConfig | str | os.PathLike | None = None,
+    config: TrainConfig | str | os.PathLike[str] | None = None,
     *,
     resume: bool = False,
     overwrite: bool = False,

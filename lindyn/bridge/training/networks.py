@@ -13,6 +13,7 @@ from lindyn import _checks
 from lindyn.bridge.layers import trained_predictors
 from lindyn.bridge.layers.closed_form_predictor import ClosedFormPredictor
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.predictors import Recipe
 from lindyn.predictors.definition import RULES
 from lindyn.predictors.recipe import PRESETS
 
@@ -151,7 +152,7 @@ class PredictorKind:
         return self.name if self.moves == "rule" else ""
 
     @property
-    def of_flow(self) -> Any:
+    def of_flow(self) -> str | Recipe:
         """What a flow takes for `predictor`: a word, or the `Recipe`; without a name it is "trained".
 
         Raises:
@@ -159,8 +160,15 @@ class PredictorKind:
         """
         if not self.name or self.moves not in ("", "rule"):
             return self.moves or "trained"
-        from lindyn.predictors import Recipe
+        return self.recipe
 
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of its rule.
+
+        Raises:
+            ValueError: a name that no rule has; the message suggests the near one.
+        """
         return Recipe.of(self.name, **dict(self.options))
 
 
@@ -174,7 +182,7 @@ def predictor(config: TrainConfig, dim: int) -> nn.Module:
     _checks.one_of("model.predictor", name, [*TRAINED, *PRESETS, *RULES])
     if name in TRAINED:
         return _trained(name, dim, options)
-    if "cross_from" not in options and PredictorKind.of(name, options).of_flow.rule.reads_cross:
+    if "cross_from" not in options and PredictorKind.of(name, options).recipe.rule.reads_cross:
         options["cross_from"] = "target"  # z' is the target's output, as the papers have it
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     return ClosedFormPredictor(dim, rule=name, accumulate=config.optim.accumulate, **options)
