@@ -212,3 +212,21 @@ QUANTITIES = {
 }
 """The theory's own quantities with their defaults: rates of Tian et al. 2021, Fig. 5, and the start of a mode."""
 DEFAULTS = {name: option.default for name, option in QUANTITIES.items()}
+
+ABLATIONS = {
+    option.name: option
+    for option in (
+        Option("target", str, "ema", "the target network", choices=("ema", "online", "frozen")),
+        Option("stop_gradient", bool, True, "stop the gradient at the target branch"),
+        Option("predictor", str, "trained",
+               "trained, symmetrised, identity, or a closed-form rule or preset (list: all)"),
+        Option("statistics", str, "views", "what a closed-form rule sees: outputs, or weights alone",
+               choices=("views", "weights")),
+        Option("tau", str, "dynamic", "tau of the correlation and mode systems", choices=("dynamic", "constant")),
+        Option("target_start", str, "copy", "W_a starts as a copy, at zero, or independent",
+               choices=("copy", "zero", "independent")),
+    )
+}  # fmt: skip
+"""What is left out or put in another's place: the choices of a flow and of its start, with their defaults."""
+PREDICTORS = ("trained", "symmetrised", "identity")
+"""The choices of predictor that are no closed-form rule."""

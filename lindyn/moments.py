@@ -128,8 +128,7 @@ class Moments(Record):
         Raises:
             ValueError: n1 below 1, or a negative variance.
         """
-        if not isinstance(n1, int | np.integer) or n1 < 1:
-            raise ValueError(f"n1 must be a whole number >= 1; got {n1!r}.")
+        n1 = _checks.as_whole("n1", n1)
         sigma2 = _checks.as_scalar("sigma2", sigma2, minimum=0.0, fix="It is a variance.")
         x = _checks.as_scalar("x", x, minimum=0.0, fix="It is a variance.")
         return cls(x * np.eye(n1), sigma2 * np.eye(n1))

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from lindyn import _checks, statistics
+from lindyn._options import ABLATIONS
 from lindyn._records import MatrixState, ModalState, Panel, Record, State
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
     "State",
     "WeightState",
 ]  # fmt: skip
-TARGET_STARTS = ("copy", "zero", "independent")
+TARGET_STARTS = ABLATIONS["target_start"].choices
 
 
 def _gaussian(rng: np.random.Generator, rows: int, columns: int, scale: float) -> np.ndarray:
@@ -34,15 +35,7 @@ def _gaussian(rng: np.random.Generator, rows: int, columns: int, scale: float) -
 def _rng(seed: int | np.random.Generator) -> np.random.Generator:
     if isinstance(seed, np.random.Generator):
         return seed
-    if not isinstance(seed, int | np.integer) or seed < 0:
-        raise ValueError(f"seed must be a whole number >= 0; got {seed!r}.")
-    return np.random.default_rng(seed)
-
-
-def _size(name: str, value: Any) -> int:
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
-    return int(value)
+    return np.random.default_rng(_checks.as_whole("seed", seed, minimum=0))
 
 
 def initial_predictor(rng: np.random.Generator, n2: int, scale: float, symmetric: bool) -> np.ndarray:
@@ -125,7 +118,7 @@ class WeightState(MatrixState):
         Raises:
             ValueError: a size below 1, a scale that is not positive, an unknown `target`.
         """
-        n2, n1, rng = _size("n2", n2), _size("n1", n1), _rng(seed)
+        n2, n1, rng = _checks.as_whole("n2", n2), _checks.as_whole("n1", n1), _rng(seed)
         scale = _checks.as_scalar("scale", scale, minimum=0.0, exclusive=True)
         scale_p = _checks.as_scalar("scale_p", scale_p, minimum=0.0, exclusive=True)
         _checks.one_of("target", target, TARGET_STARTS)

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from lindyn._option_table import OptionTable
+from lindyn._options import ABLATIONS, options_of
 from lindyn._options import declared as key
-from lindyn._options import options_of
 
 DATA_NAMES = ("mnist", "digits", "cifar10", "stl10", "imagefolder", "fake", "gaussian")
 BACKBONES = ("small", "resnet18", "resnet50", "linear")
 PROJECTORS = ("byol", "simsiam", "linear", "none")
 METHODS = ("byol", "simsiam")
-TARGETS = ("ema", "online", "frozen")
-TARGET_STARTS = ("copy", "independent", "zero")
+TARGETS, TARGET_STARTS = ABLATIONS["target"].choices, ABLATIONS["target_start"].choices
 LOSSES = ("cosine", "negative-cosine", "l2")
 SIDES = ("one-sided", "symmetrised", "averaged")
 SCHEDULES = ("cosine", "constant")

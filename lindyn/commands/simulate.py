@@ -153,7 +153,8 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
     figure = Figure(figsize=(13.5, 4.2), layout="constrained")
     draw_survival(study, figure.subplots(1, 3))
     summary = study.summary()
-    figure.savefig(out / "survival.png", dpi=110)
+    with _files.draft(out / "survival.png") as file:
+        figure.savefig(file, dpi=110, format="png")
     _files.write(out / "summary.txt", summary + "\n")
     kept = {name: value for name, value in settings.items() if name not in _REPLACED}
     kept |= {"n2": settings["n2"] if "n2" in given else N2, "t1": float(study.full.trajectory.t1)}

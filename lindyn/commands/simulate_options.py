@@ -6,7 +6,7 @@ from typing import Any
 
 from lindyn import _options
 from lindyn._option_table import OptionTable
-from lindyn._options import QUANTITIES, Option
+from lindyn._options import ABLATIONS, QUANTITIES, Option
 
 SYSTEMS = ("weights", "gram", "correlation", "modes", "mode_weights", "parabola")
 SAME = ("x_aug", "sigma2")  # two spellings of one quantity; a list of eigenvalues goes before one variance
@@ -35,30 +35,16 @@ TABLE = OptionTable(
             Option("seed", int, 0, "seed of the random initial weights"),
             Option("scale", float, 1.0, "size of the initial W (entries N(0, scale^2/n1))"),
             Option("scale_p", float, 1.0, "size of the initial W_p (entries N(0, scale_p^2/n2))"),
-            Option(
-                "target_start", str, "copy", "W_a starts as a copy, at zero, or independent",
-                choices=("copy", "zero", "independent"),
-            ),
+            ABLATIONS["target_start"],
             Option("p", "numbers", None, "initial p of the modes (default 0.5,0.3,0.1; a negative list: --p=-0.1,0.2)"),
             Option("s", "numbers", None, "initial s of the modes (default 0.3,0.1,0.05)"),
             Option("tau0", "numbers", None, "initial tau (default 1; 0 with --target-start zero)"),
         ),
         *_in(
             "flow",
-            Option("target", str, "ema", "the target network", choices=("ema", "online", "frozen")),
-            Option("stop_gradient", bool, True, "stop the gradient at the target branch"),
-            Option(
-                "predictor", str, "trained",
-                "trained, symmetrised, identity, or a closed-form rule or preset (list: all)",
-            ),
+            *(ABLATIONS[name] for name in ("target", "stop_gradient", "predictor")),
             Option("rule", str, None, "changes of the closed-form rule, e.g. eps=0.01,ridge=0.1,rho=0.3,freq=5"),
-            Option(
-                "statistics", str, "views", "what a closed-form rule sees: outputs, or weights alone",
-                choices=("views", "weights"),
-            ),
-            Option(
-                "tau", str, "dynamic", "tau of the correlation and mode systems", choices=("dynamic", "constant")
-            ),
+            *(ABLATIONS[name] for name in ("statistics", "tau")),
         ),
         *_in(
             "solve",

@@ -7,7 +7,7 @@ from typing import Any
 
 from lindyn import _files
 from lindyn._option_table import OptionTable
-from lindyn._options import QUANTITIES, Option
+from lindyn._options import ABLATIONS, QUANTITIES, Option
 from lindyn.commands.flags import add_command
 
 DESCRIPTION = """\
@@ -34,9 +34,9 @@ TABLE = OptionTable(
             for name, option in QUANTITIES.items()
         ),
         Option("t1", float, 200.0, "the end, in flow time", _HOW, metavar="T"),
-        Option("target", str, "ema", "what the target is", _HOW, ("ema", "online", "frozen"), metavar="WORD"),
-        Option("tau_mode", str, "dynamic", "dynamic or constant", _HOW, ("dynamic", "constant"), metavar="WORD"),
-        Option("predictor", str, "trained", "trained or identity", _HOW, ("trained", "identity"), metavar="WORD"),
+        ABLATIONS["target"].but(section=_HOW),
+        ABLATIONS["tau"].but(name="tau_mode", help="what tau does", section=_HOW),
+        ABLATIONS["predictor"].but(help="the predictor", section=_HOW, choices=("trained", "identity")),
         Option("rtol", float, 1e-8, "relative tolerance of a step", _HOW),
         Option("engine", str, "lanes", "lanes (CPU) or jax", _HOW, ("lanes", "jax"), metavar="WORD"),
         Option("threads", int, None, "threads (default all cores)", _HOW),

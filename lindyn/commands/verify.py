@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn._option_table import OptionTable
-from lindyn._options import QUANTITIES, Option
+from lindyn._options import ABLATIONS, PREDICTORS, QUANTITIES, Option
 from lindyn.commands.flags import add_command
 
 DESCRIPTION = """\
@@ -24,8 +24,8 @@ TABLE = OptionTable(
     (
         Option("picture", str, None, "where to draw it (default: beside FILE, -verified.png)", metavar="FILE"),
         *(QUANTITIES[name].but(default=None, help=f"{name} {_OF}") for name in _RATES),
-        Option("target", str, None, f"target {_OF}", choices=("ema", "online", "frozen")),
-        Option("predictor", str, None, f"predictor {_OF}", choices=("trained", "symmetrised", "identity")),
+        ABLATIONS["target"].but(default=None, help=f"target {_OF}"),
+        ABLATIONS["predictor"].but(default=None, help=f"predictor {_OF}", choices=PREDICTORS),
         Option("no_stop_gradient", "switch", False, "the .npz run took the gradient through both branches"),
     )
 )

@@ -3,13 +3,12 @@
 from typing import Any
 
 from lindyn import _checks
+from lindyn._options import ABLATIONS, PREDICTORS
 from lindyn.predictors.definition import RULES, Rule
 from lindyn.predictors.recipe import PRESETS, Recipe
 
-TARGETS = ("ema", "online", "frozen")
-PREDICTORS = ("trained", "symmetrised", "identity")
-TAUS = ("dynamic", "constant")
-DEFAULTS = {"target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "dynamic", "statistics": "views"}
+TARGETS, TAUS = ABLATIONS["target"].choices, ABLATIONS["tau"].choices
+DEFAULTS = {name: option.default for name, option in ABLATIONS.items() if name != "target_start"}
 """The ablations and what a flow without one amounts to."""
 
 

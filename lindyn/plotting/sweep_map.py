@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lindyn import _files
 from lindyn.plotting import style
 from lindyn.sweeps.axes import PARAMETERS
 from lindyn.sweeps.outcome import BOX, CRITICAL, FROZEN, OUTCOMES, P_MINUS, fields
@@ -31,7 +32,8 @@ MOST = 800  # points drawn along an axis
 def save_map(ds: Any, path: Path) -> Path:
     """Draw a sweep of modes and write it; the format follows the file's ending."""
     figure = draw(ds)
-    figure.savefig(path, dpi=130)
+    with _files.draft(path) as file:
+        figure.savefig(file, dpi=130, format=path.suffix[1:] or "png")
     return path
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lindyn import observables
+from lindyn import _files, observables
 from lindyn.flows import choices
 from lindyn.solve.trajectory import Trajectory
 from lindyn.states import GramState, MatrixState, WeightState
@@ -19,7 +19,8 @@ FLOOR = 1e-16
 def save_picture(traj: Trajectory, path: Path) -> Path:
     """Draw the run and write it; the format follows the file's ending."""
     figure = draw(traj)
-    figure.savefig(path, dpi=110)
+    with _files.draft(path) as file:
+        figure.savefig(file, dpi=110, format=path.suffix[1:] or "png")
     return path
 
 

@@ -10,13 +10,6 @@ from lindyn.predictors.definition import closed_form_rule
 SCALES = ("print", "polar")
 
 
-def steps_of(value: Any) -> int:
-    """Return a number of iterations, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"steps must be a whole number >= 1; got {value!r}.")
-    return value
-
-
 def coupled_newton_schulz(S: Any, steps: int) -> tuple[Any, Any, Any]:
     """Return (A_n, B_n, ||S||_F) of the coupled iteration on A_0 = S / ||S||_F, B_0 = I; 3 products a step.
 
@@ -81,7 +74,7 @@ def visser(F: Any, *, steps: int = 50, step: float | None = None) -> Any:
 
     Source: Richemond et al. 2023; Visser 1937.
     """
-    n, I = steps_of(steps), arrays.identity(F)
+    n, I = _checks.as_whole("steps", steps), arrays.identity(F)
     if step is None:
         h = 1 / (2 * arrays.namespace(F).sqrt(arrays.positive(arrays.frobenius(F))))
     else:
@@ -114,7 +107,7 @@ def newton_schulz(F: Any, *, steps: int = 9) -> Any:
 
     Source: Richemond et al. 2023; Higham 1997.
     """
-    A, _, norm = coupled_newton_schulz(F, steps_of(steps))
+    A, _, norm = coupled_newton_schulz(F, _checks.as_whole("steps", steps))
     return A * arrays.namespace(F).sqrt(norm)
 
 
@@ -171,6 +164,6 @@ def stiefel(F: Any, cross: Any = None, *, steps: int = 9, scale: str = "print") 
     """
     M = F if cross is None else cross
     _checks.one_of("scale", scale, SCALES)
-    _, B, norm = coupled_newton_schulz(M @ M.T, steps_of(steps))
+    _, B, norm = coupled_newton_schulz(M @ M.T, _checks.as_whole("steps", steps))
     size = arrays.frobenius(B) if scale == "print" else arrays.namespace(norm).sqrt(norm)
     return B @ M / arrays.positive(size)

@@ -80,8 +80,7 @@ class Recipe(Record):
             if share >= 1:
                 raise ValueError(f"{name} must be below 1; got {share:g}: nothing new would ever enter.")
             self._set(**{name: share})
-        if isinstance(self.freq, bool) or not isinstance(self.freq, int) or self.freq < 1:
-            raise ValueError(f"freq must be a whole number >= 1; got {self.freq!r}.")
+        _checks.as_whole("freq", self.freq)
         _checks.one_of("start", self.start, STARTS)
         _checks.one_of("update", self.update, UPDATES)
         if not isinstance(self.centre, bool):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lindyn import _checks
 from lindyn._progress import Progress
 from lindyn.sweeps.axes import Block
 from lindyn.sweeps.plan import Plan, Results, row_bytes
@@ -51,8 +52,7 @@ def execute(
         OSError: the store cannot be written to; what was written is kept.
         SweepInterrupted: Ctrl-C; what was written is kept.
     """
-    if points is not None and (not isinstance(points, int | np.integer) or points < 1):
-        raise ValueError(f"points must be a whole number >= 1; got {points!r}.")
+    points = None if points is None else _checks.as_whole("points", points)
     if store is None:
         check_memory(plan)
         results = Results.empty(plan)

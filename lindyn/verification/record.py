@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import _checks
+from lindyn import _checks, _files
 from lindyn.flows import choices, rules
 from lindyn.solve.trajectory import Trajectory
 
@@ -154,7 +154,8 @@ class Verification:
 
         figure = Figure(figsize=(10, 4), layout="constrained")
         self.draw(figure.subplots(1, 2))
-        figure.savefig(path)
+        with _files.draft(path) as file:
+            figure.savefig(file, format=Path(path).suffix[1:] or "png")
         return Path(path)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lindyn._options import ABLATIONS
 from lindyn.bridge.records import ABOVE_NOISE, ModeReading, Pieces
 from lindyn.bridge.run.description import RunDescription
 from lindyn.bridge.run.flow import NotPossible
@@ -23,7 +24,7 @@ DECAY_TIMES = 30.0
 """A run is as long as this many times 1/eta_s: a mode below the saddle shrinks as exp(-2 eta_s t)."""
 LONGEST, SHORTEST = 1e6, 1e3  # flow time; SHORTEST also where there is no decay
 RTOL = 1e-6
-TARGETS = ("ema", "online", "frozen")
+TARGETS = ABLATIONS["target"].choices
 ALIGNED = 0.5**0.5
 """Mean cosine of the leading modes from which they count as aligned, as in the law on alignment."""
 
