@@ -178,10 +178,10 @@ def balance_residual_fitted(F: Array, G: Array) -> tuple[Array, Array]:
     With theta the angle between F and G, the square is 1 - 2 (1 + cos theta) k / (1 + k)^2 at c = k ||F|| / ||G||,
     smallest at k = 1: c = ||F|| / ||G||, an estimate of 1/alpha_p that is the same whichever side is fitted to the
     other, and the residual sin(theta / 2), never above that of any given alpha_p. PSD matrices end at 0.71; independent
-    square weights have theta = 60 degrees and 0.5.
+    square weights have theta = 60 degrees and 0.5. NaN where F or G is 0.
     """
     f, g = norm(F)[..., None, None], norm(G)[..., None, None]
-    return norm(ratio(F, f) - ratio(G, g)) / 2, np.where(g > 0, ratio(f, g), np.nan)[..., 0, 0]
+    return norm(ratio(F, f) - ratio(G, g)) / 2, np.where(f > 0, ratio(f, g), np.nan)[..., 0, 0]
 
 
 def slope(p: Array, s: Array) -> tuple[Array, Array]:

@@ -163,7 +163,7 @@ class Curves:
         steps: optimiser steps, length K; epochs where no step is known (`unit`).
         unit: "optimiser steps" or "epochs" or "checkpoints".
         measured: arrays by name, first axis K: "s", "p", "tau" (K x modes; NaN where not known), "alignment_top",
-            "asymmetry", "effective_rank", "trace_F", "balance_residual".
+            "asymmetry", "effective_rank", "trace_F", "balance_residual_fitted".
         theory: "s", "p", "tau" (K x modes) of the simulator from the first reading; {} where it could not run.
         error: relative error of the theory per reading, length K, by name "s" and "p"; {} without theory.
         reason: why there is no theory, or what is only approximate, in words.

@@ -35,7 +35,7 @@ def test_a_trained_linear_model_balances_with_slope_one_half_and_c_one_over_alph
     model = LinearModel(near_identity(), n1=6)
     watch = Diagnostics(model, tmp_path / "t.jsonl", every=500, window=200)
     reading = train(model, watch, 3000, X[::2], decay=0.03, alpha_p=alpha_p)[-1]
-    assert reading.balance_c == pytest.approx(1 / alpha_p, rel=0.05) and reading.balance_residual < 0.05
+    assert reading.balance_c == pytest.approx(1 / alpha_p, rel=0.05) and reading.balance_residual_fitted < 0.05
     assert reading.slope.verdict == "fitted" and reading.slope.slope == pytest.approx(0.5, abs=0.05)
     assert reading.alignment_top > 0.995 and reading.commutator_share < 0.02
     assert reading.alarm == "healthy"

@@ -30,7 +30,9 @@ def test_known_answers_where_p_is_the_root_of_s():
     assert reading.slope.verdict == "fitted" and reading.slope.modes == 6
     assert (reading.slope.slope, reading.slope.low, reading.slope.high) == pytest.approx((0.5, 0.5, 0.5), abs=1e-10)
     assert (reading.slope.s_low, reading.slope.s_high) == pytest.approx((0.125, 4.0))
-    assert reading.balance_c == pytest.approx(1 / 3) and reading.balance_residual == pytest.approx(0.0, abs=1e-12)
+    assert reading.balance_c == pytest.approx(1 / 3) and reading.balance_residual_fitted == pytest.approx(
+        0.0, abs=1e-12
+    )
     assert reading.asymmetry == pytest.approx(0.0, abs=1e-12)
     assert reading.commutator_norm == pytest.approx(0.0, abs=1e-12)
     assert reading.trace_F == pytest.approx(7.875) and reading.concentration == pytest.approx(4 / 7.875)
@@ -69,7 +71,15 @@ def test_axes_and_the_size_of_the_features_do_not_matter(seed, size):
     rng = np.random.default_rng(seed)
     A, W_p, Q = rng.normal(size=(6, 9)), rng.normal(size=(6, 6)), orthogonal(seed + 1, 6)
     one, other = diagnose(A @ A.T, W_p), diagnose(size * Q @ A @ A.T @ Q.T, Q @ W_p @ Q.T)
-    for name in ("alignment", "p", "spectrum_W_p", "asymmetry", "commutator_share", "balance_residual", "rankme"):
+    for name in (
+        "alignment",
+        "p",
+        "spectrum_W_p",
+        "asymmetry",
+        "commutator_share",
+        "balance_residual_fitted",
+        "rankme",
+    ):
         np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-6, atol=1e-9, err_msg=name)
     np.testing.assert_allclose(other.s, size * one.s, rtol=1e-8)
     assert other.balance_c == pytest.approx(size * one.balance_c)
@@ -158,8 +168,8 @@ def test_balance_is_that_of_the_weights_where_they_are_given():
     root = np.linalg.cholesky(W_p.T @ W_p / 1.7)
     W = np.concatenate([root, np.zeros((4, 3))], axis=1)  # W W^T = W_p^T W_p / 1.7, what C = 0 in Theorem 1 leaves
     reading = diagnose(np.eye(4), W_p, W)
-    assert reading.balance_c == pytest.approx(1 / 1.7) and reading.balance_residual < 1e-12
-    assert diagnose(np.eye(4), W_p).balance_residual > 0.1
+    assert reading.balance_c == pytest.approx(1 / 1.7) and reading.balance_residual_fitted < 1e-12
+    assert diagnose(np.eye(4), W_p).balance_residual_fitted > 0.1
 
 
 def test_zero_features_and_a_zero_predictor_are_answered():

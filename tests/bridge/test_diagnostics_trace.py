@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_what_was_written_is_read_with_axes_and_units(tmp_path):
     assert ds.s.attrs["units"] == "features^2" and "largest first" in ds.s.attrs["long_name"]
     assert set(ds.alarm.values) == {"healthy"} and ds.slope_verdict.values[0].startswith("not testable")
     assert (
-        ds.attrs["schema"] == 1 and ds.attrs["starts"] == 1 and json.loads(ds.attrs["configuration"]) == {"every": 50}
+        ds.attrs["schema"] == 2 and ds.attrs["starts"] == 1 and json.loads(ds.attrs["configuration"]) == {"every": 50}
     )
     assert set(ds.data_vars) <= set(QUANTITIES)
 
@@ -99,7 +100,7 @@ def test_a_trace_without_readings_is_empty(tmp_path):
         ("hello\n", "is no trace: it has no header"),
         ('{"step": 1}\n', "is no trace: it has no header"),
         ('{"lindyn_trace": 1, "lindyn": "0", "configuration": {}, "time": ""}\n{"st\n{"step": 2}\n', "line 2 of"),
-        ('{"lindyn_trace": 2}\n', "has trace schema 2, this lindyn reads 1; update lindyn."),
+        ('{"lindyn_trace": 3}\n', "has trace schema 3, this lindyn reads 2; update lindyn."),
     ],
 )
 def test_other_files_and_damage_are_refused(tmp_path, content, message):
@@ -131,3 +132,26 @@ def test_files_that_cannot_be_used_are_refused(tmp_path):
     path = written(tmp_path / "trace.jsonl")
     with pytest.raises(ValueError, match=r"path is a file already: .*; choose another, or resume=True to append."):
         TraceWriter(path, {}, resume=False)
+
+
+STORED = Path(__file__).parent / "validation" / "fixtures" / "lindyn" / "linear" / "trace.jsonl"
+
+
+def test_a_trace_of_schema_1_is_read_under_todays_names_and_goes_on(tmp_path):
+    """The readings of the old part are brought to today's definition, those that are appended are today's already."""
+    lines = [json.loads(line) for line in STORED.read_text().splitlines()]
+    old = [line for line in lines if "step" in line]
+    assert lines[0]["lindyn_trace"] == 1
+    ds = read_trace(STORED)
+    theta = np.arcsin([line["balance_residual"] for line in old])
+    np.testing.assert_allclose(ds.balance_residual_fitted, np.sin(theta / 2), rtol=1e-6)
+    np.testing.assert_allclose(ds.balance_c, [line["balance_c"] for line in old] / np.cos(theta), rtol=1e-6)
+    assert "balance_residual" not in ds and ds.attrs["schema"] == 1 and set(ds.data_vars) <= set(QUANTITIES)
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(STORED.read_bytes())
+    writer = TraceWriter(path, {})
+    assert writer.last["step"] == old[-1]["step"]
+    writer.write({"step": old[-1]["step"] + 5, "alarm": "healthy", "balance_residual_fitted": 0.25, "balance_c": 2.0})
+    both = read_trace(path)
+    np.testing.assert_array_equal(both.balance_residual_fitted[:-1], ds.balance_residual_fitted)
+    assert float(both.balance_residual_fitted[-1]) == 0.25 and both.attrs["schema"] == 2

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lindyn import statistics
 from lindyn.bridge.laws.law_definition import (
     MODES_OF_PREDICTOR,
     NOTHING,
@@ -139,8 +140,13 @@ def two_layers(measured: MeasuredNetwork, run: KnownRun) -> str:
 )  # fmt: skip
 def balance(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     assert measured.last is not None and measured.first is not None
-    residual, alpha_p = balance_residual(measured.last, measured.first, run.rates.alpha_p)
-    fitted = run.rates.alpha_p is None
+    F, G = statistics.gram(measured.last.T), statistics.gram(measured.first)
+    alpha_p, fitted = run.rates.alpha_p, run.rates.alpha_p is None
+    if alpha_p is None:
+        fit, c = statistics.balance_residual_fitted(F, G)
+        residual, alpha_p = float(fit), 1 / float(c)
+    else:
+        residual = float(statistics.balance_residual(F, G, alpha_p))
     details: dict[str, Any] = {"alpha_p": alpha_p, "fitted": fitted}
     note = f"alpha_p = {alpha_p:.3g}" + (" brings them nearest and is a fit" if fitted else "")
     if residual > BALANCED:
@@ -148,27 +154,6 @@ def balance(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
             return untestable(never, fixed(residual), **details)
         note += "; the theorem itself needs a second checkpoint, as it leaves C exp(-2 eta t)"
     return by_limit(fixed(residual), note, **details)
-
-
-def balance_residual(last: np.ndarray, first: np.ndarray, alpha_p: float | None = None) -> tuple[float, float]:
-    """Return ||A - B / alpha_p|| / (||A|| + ||B|| / alpha_p), A = [V b][V b]^T, B = W_1^T W_1, and alpha_p.
-
-    Args:
-        last: [V b], d x n.
-        first: W_1, hidden x d.
-        alpha_p: learning-rate ratio; None takes the one that brings B / alpha_p nearest to A.
-
-    Returns:
-        The residual, 0 (balanced) to 1, and the alpha_p used; NaN where both are 0.
-
-    Source: Tian, Chen, Ganguli 2021, Theorem 1 (Eq. 5).
-    """
-    A, B = last @ last.T, first.T @ first
-    if alpha_p is None:
-        overlap = float(np.sum(A * B))
-        alpha_p = float(np.sum(B * B)) / overlap if overlap > 0 else float("nan")
-    size = np.linalg.norm(A) + np.linalg.norm(B) / alpha_p
-    return float(np.linalg.norm(A - B / alpha_p) / size) if size > 0 else float("nan"), float(alpha_p)
 
 
 def _never_balanced(rates: Rates) -> str:

@@ -19,8 +19,8 @@ from lindyn.bridge.settings import Rates
 from lindyn.equations import modes
 from lindyn.theory.stationary_points import branches, critical_decay
 
-BALANCED = 0.5
-"""Up to this residual ||F - c W_p^T W_p|| / ||F|| the fitted c stands for v / alpha_p."""
+BALANCED = 0.2588
+"""Up to this residual, an angle of 30 degrees between F and W_p^T W_p, the fitted c stands for v / alpha_p."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +123,7 @@ def boundary(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
 
 
 def _balanced(measured: MeasuredNetwork) -> bool:
-    return measured.diagnosis is not None and measured.diagnosis.balance_residual <= BALANCED
+    return measured.diagnosis is not None and measured.diagnosis.balance_residual_fitted <= BALANCED
 
 
 def _modes(measured: MeasuredNetwork, rates: Rates) -> _Modes:

@@ -156,7 +156,7 @@ def _over_training(answer: Validation) -> Markup:
     return Markup(tag("p", about[0].upper() + about[1:]) + tag("div", table(head, rows), class_="scroll"))
 
 
-SHOWN = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual")
+SHOWN = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual_fitted")
 MOST_ROWS = 24
 
 

@@ -19,8 +19,10 @@ from lindyn.bridge.laws import LAWS
 from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.diagnosis import Diagnosis, SlopeFit
+from lindyn.bridge.watch.trace import balance_of_schema_1
 
-SCHEMA = 1
+SCHEMA = 2
+"""2: a balance residual is that of `lindyn.statistics`; numbers of schema 1 are brought to it when they are read."""
 KEY = "lindyn_validation"
 PARTS = ("backbone", "projector", "predictor", "target_backbone", "target_projector", "F")
 
@@ -136,9 +138,39 @@ def read_report(path: str | Path) -> Validation:
             f"{path} has schema {found[KEY]!r}, this lindyn reads schema {SCHEMA}; update lindyn, or validate again."
         )
     try:
-        return _answer(found)
+        return _answer(_of_today(found) if found[KEY] == 1 else found)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is damaged: {error!r} while it was read; validate again.") from error
+
+
+def _of_today(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report of schema 1 under today's names and definitions; words stay as they were written."""
+    told = dict(found)
+    if told["diagnosis"] is not None:
+        reading = dict(told["diagnosis"])
+        old = (_number(reading.pop("balance_residual")), _number(reading["balance_c"]))
+        residual, c = balance_of_schema_1(*old)
+        told["diagnosis"] = {**reading, "balance_residual_fitted": plain(residual), "balance_c": plain(c)}
+    if told["over_training"] is not None:
+        measured = dict(told["over_training"]["measured"])
+        if "balance_residual" in measured:
+            residual, _ = balance_of_schema_1(_back(measured.pop("balance_residual")), 1.0)
+            measured["balance_residual_fitted"] = plain(residual)
+        told["over_training"] = {**told["over_training"], "measured": measured}
+    told["findings"] = [_fitted_balance(entry) if entry["law"] == "balance" else entry for entry in told["findings"]]
+    return told
+
+
+def _fitted_balance(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the finding `balance` of schema 1: with alpha_p fitted it was tan(theta/2), alpha_p over cos theta."""
+    details = entry["details"]
+    if not details.get("fitted") or entry["value"] is None:
+        return entry
+    tangent = entry["value"]
+    ends = {name: None if entry[name] is None else entry[name] / math.hypot(1, entry[name]) for name in ("low", "high")}
+    cosine = (1 - tangent**2) / (1 + tangent**2)
+    numbers = {"value": tangent / math.hypot(1, tangent), **ends}
+    return {**entry, **numbers, "details": {**details, "alpha_p": details["alpha_p"] * cosine}}
 
 
 def _answer(found: Mapping[str, Any]) -> Validation:

@@ -23,7 +23,7 @@ from lindyn.bridge.watch.diagnosis import WINDOW, Diagnosis, SlopeFit, diagnose
 from lindyn.bridge.watch.trace import read_trace
 
 PER_MODE = ("s", "p", "tau")
-SCALARS = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual")
+SCALARS = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual_fitted")
 STEPS = "optimiser steps"
 Theory = tuple[dict[str, np.ndarray], str]
 """(s, p, tau and s_modes, p_modes, tau_modes at every reading; what it is and what is only approximate)."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +117,8 @@ class Diagnosis:
         commutator_share: the same over ||F|| ||W_p||, free of scale, 0 to 2.
         balance_c: the c that brings c W_p^T W_p nearest to F (Theorem 1 with c = 1/alpha_p; of a network neither
             alpha_p nor W W^T is known: c also holds the scale of the data and of the loss).
-        balance_residual: ||F - c W_p^T W_p|| / ||F||, 0 (balanced) to 1; what is told is its trend.
+        balance_residual_fitted: ||F - c W_p^T W_p|| / (||F|| + c ||W_p^T W_p||), 0 (balanced) to 0.71; what is told
+            is its trend.
         slope: of log p against log s with window and interval.
         slope_by_window: the slope in the windows `OTHER_WINDOWS`.
         trace_F: tr F, [features]^2.
@@ -141,7 +143,7 @@ class Diagnosis:
     commutator_norm: float
     commutator_share: float
     balance_c: float
-    balance_residual: float
+    balance_residual_fitted: float
     slope: SlopeFit
     slope_by_window: np.ndarray
     trace_F: float
@@ -155,6 +157,15 @@ class Diagnosis:
     scale: float
     alarm: str
     reason: str
+
+    @property
+    def balance_residual(self) -> float:
+        """The former name of `balance_residual_fitted` (it was ||F - c W_p^T W_p|| / ||F||, about twice that)."""
+        warnings.warn(
+            "Diagnosis.balance_residual is now balance_residual_fitted; the old name goes with the next version.",
+            DeprecationWarning, stacklevel=2,
+        )  # fmt: skip
+        return self.balance_residual_fitted
 
     def flat(self) -> dict[str, Any]:
         """Return every number under a name of its own: the slope's fields become slope, slope_low, ..."""
@@ -196,6 +207,7 @@ def diagnose(
     s, U = statistics.eigen(F)
     _refuse_negative(s, round_off)
     p, alignment = statistics.alignment(W_p @ U, U)
+    residual, c = statistics.balance_residual_fitted(F if W is None else _gram(W, len(F)), statistics.gram(W_p))
     return Diagnosis(
         s=s,
         p=p,
@@ -205,7 +217,8 @@ def diagnose(
         asymmetry=float(statistics.asymmetry(W_p)),
         commutator_norm=float(statistics.commutator_norm(F, W_p)),
         commutator_share=float(statistics.commutator_share(F, W_p)),
-        **_balance(F if W is None else _gram(W, len(F)), W_p),
+        balance_c=float(c),
+        balance_residual_fitted=float(residual),
         slope=fit_slope(p, s, limit=known),
         slope_by_window=np.array([fit_slope(p, s, window, known).slope for window in OTHER_WINDOWS]),
         **_collapse(s, known, std, start),
@@ -268,15 +281,6 @@ def _collapse(s: np.ndarray, known: int, std: float | None, start: float | None)
         "alarm": alarm,
         "reason": reason,
     }
-
-
-def _balance(F: np.ndarray, W_p: np.ndarray) -> dict[str, Any]:
-    """Return the c that brings c W_p^T W_p nearest to F, and what is left as a share of ||F||."""
-    G = W_p.T @ W_p
-    if not G.any() or not F.any():
-        return {"balance_c": math.nan, "balance_residual": math.nan}
-    c = float(np.sum(F * G) / np.sum(G * G))
-    return {"balance_c": c, "balance_residual": float(np.linalg.norm(F - c * G) / np.linalg.norm(F))}
 
 
 def collapse_alarm(

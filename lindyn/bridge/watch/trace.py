@@ -15,8 +15,10 @@ import numpy as np
 
 import lindyn
 from lindyn.bridge.watch.diagnosis import OTHER_WINDOWS
+from lindyn.statistics import ratio
 
-SCHEMA = 1
+SCHEMA = 2
+"""1: `balance_residual`, ||F - c W_p^T W_p|| / ||F|| with c of least squares, where 2 has `balance_residual_fitted`."""
 _KEY = "lindyn_trace"
 _DIGITS = 7  # what float32 knows
 SQUARED = "features^2"
@@ -40,8 +42,8 @@ QUANTITIES = {
     "asymmetry": Quantity((), NONE, "||W_p - W_p^T|| / ||W_p||"),
     "commutator_norm": Quantity((), SQUARED, "||[F, W_p]||"),
     "commutator_share": Quantity((), NONE, "||[F, W_p]|| / (||F|| ||W_p||)"),
-    "balance_c": Quantity((), SQUARED, "c of the c W_p^T W_p nearest to F"),
-    "balance_residual": Quantity((), NONE, "||F - c W_p^T W_p|| / ||F||"),
+    "balance_c": Quantity((), SQUARED, "c of the c W_p^T W_p nearest to F, ||F|| / ||W_p^T W_p||"),
+    "balance_residual_fitted": Quantity((), NONE, "||F - c W_p^T W_p|| / (||F|| + c ||W_p^T W_p||)"),
     "slope": Quantity((), NONE, "slope of log p against log s"),
     "slope_low": Quantity((), NONE, "lower end of the slope's 95 % interval"),
     "slope_high": Quantity((), NONE, "upper end of the slope's 95 % interval"),
@@ -120,7 +122,8 @@ def read_trace(path: str | os.PathLike) -> Any:
 
     Returns:
         The dataset; every variable has `units` and `long_name`, `attrs` hold the configuration (of the last start),
-        the number of starts and the schema version. Readings that a set-back run made again are the newer ones.
+        the number of starts and the schema of the file. Readings that a set-back run made again are the newer ones;
+        those of schema 1 have today's names and definitions.
 
     Raises:
         ValueError: no such file, not a trace, a trace of a newer schema, a damaged line before the last.
@@ -185,15 +188,36 @@ def _read(path: Path) -> tuple[list[dict], list[dict]]:
         else:
             while records and records[-1]["step"] >= entry["step"]:  # the run was set back
                 records.pop()
-            records.append(entry)
+            records.append(_of_today(entry) if headers[-1][_KEY] == 1 else entry)
     if not headers:
         raise ValueError(f"path must be a trace that Diagnostics wrote; {path} is no trace: it has no header.")
     return headers, records
 
 
 def _check_schema(header: dict, path: Path) -> None:
-    if header[_KEY] != SCHEMA:
+    if header[_KEY] not in range(1, SCHEMA + 1):
         raise ValueError(f"{path} has trace schema {header[_KEY]}, this lindyn reads {SCHEMA}; update lindyn.")
+
+
+def balance_of_schema_1(residual: Any, c: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return (balance_residual_fitted, balance_c) from what schema 1 held.
+
+    With theta the angle between F and W_p^T W_p these were sin theta and the c of least squares, cos theta ||F|| /
+    ||W_p^T W_p||; they are sin(theta / 2) and ||F|| / ||W_p^T W_p|| (`lindyn.statistics.balance_residual_fitted`).
+    """
+    sine = np.asarray(residual, dtype=float)
+    cosine = np.sqrt(np.maximum(1 - sine**2, 0.0))
+    return sine / np.sqrt(2 * (1 + cosine)), ratio(c, cosine)
+
+
+def _of_today(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a reading of schema 1 under today's names and definitions."""
+    if "balance_residual" not in record:
+        return record
+    old = (math.nan if record.get(name) is None else record[name] for name in ("balance_residual", "balance_c"))
+    residual, c = (_plain(float(value)) for value in balance_of_schema_1(*old))
+    kept = {name: value for name, value in record.items() if name != "balance_residual"}
+    return {**kept, "balance_residual_fitted": residual, "balance_c": c}
 
 
 def _entry(line: bytes) -> dict | None:

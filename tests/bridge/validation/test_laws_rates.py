@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge import laws
+from lindyn import statistics
+from lindyn.bridge import diagnose, laws
 from lindyn.bridge.laws import KnownRun
-from lindyn.bridge.laws.balance import balance_residual
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
 from lindyn.bridge.settings import Rates
@@ -56,16 +56,18 @@ def test_balance_is_conserved_for_any_loss_and_any_predictor(loss, bias, norm):
         assert not torch.allclose(left, last.weight.grad @ last.weight.T, atol=1e-6)  # the bias column counts
 
 
-def test_balance_residual_of_known_weights():
-    U = rotation(5, 0)
-    W = U[:, :4] * [2.0, 1.0, 0.5, 0.1]
-    first = rotation(5, 1) @ np.sqrt(3.0) @ W.T if False else np.sqrt(3.0) * W.T
-    assert balance_residual(W, first, 3.0) == pytest.approx((0.0, 3.0), abs=1e-12)
-    assert balance_residual(W, rotation(4, 2) @ first, 3.0)[0] < 1e-12  # W_1 is bound only up to a rotation in front
-    assert balance_residual(W, first)[1] == pytest.approx(3.0)
-    residual, _ = balance_residual(np.eye(2), np.zeros((2, 2)) + 1e-12, 1.0)
-    assert residual == pytest.approx(1.0)
-    assert np.isnan(balance_residual(np.zeros((2, 2)), np.zeros((2, 2)), 1.0)[0])
+def test_the_balance_of_known_weights_is_the_statistic_of_their_name():
+    """One number under one name, alpha_p given or fitted: the law's, the diagnosis's, that of `lindyn.statistics`."""
+    W_p = MODEL.W_p + 0.1 * np.random.default_rng(0).standard_normal((8, 8))
+    found = measure(MODEL.draw(500, 0), linear(W_p), linear(MODEL.V))
+    free, known = (of(laws.findings(found, KnownRun(rates(alpha_p=a))), "balance") for a in (None, 2.0))
+    F, G = found.last @ found.last.T, W_p.T @ W_p
+    fitted, c = statistics.balance_residual_fitted(F, G)
+    assert free.value == pytest.approx(fitted, rel=1e-13) and free.details["fitted"]
+    assert free.details["alpha_p"] == pytest.approx(1 / c, rel=1e-13)
+    assert diagnose(found.F, W_p, found.last).balance_residual_fitted == pytest.approx(fitted, rel=1e-13)
+    assert known.value == pytest.approx(statistics.balance_residual(F, G, 2.0), rel=1e-13)
+    assert known.value >= free.value and not known.details["fitted"]
 
 
 def test_balance_knows_when_it_cannot_be_reached():

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from lindyn.bridge.records import Finding
 from lindyn.bridge.report import schema
+from lindyn.bridge.report.compare import SAME, compare
 from tests.bridge.validation import answers
 
+STORED = Path(__file__).parent / "stored" / "report_schema_1.json"
 DOCS = Path(__file__).parents[3] / "docs" / "validation.md"
 
 
@@ -77,8 +79,8 @@ def test_whatever_details_hold_is_written_as_json(value):
     [
         (lambda text: text[: len(text) // 2], "not JSON, or cut off"),
         (lambda text: "[1, 2]", "has no 'lindyn_validation'"),
-        (lambda text: text.replace('"lindyn_validation": 1', '"lindyn_validation": 2'), "has schema 2, this lindyn"),
-        (lambda text: text.replace('"lindyn_validation": 1', '"lindyn_validation": "1"'), "has schema '1'"),
+        (lambda text: text.replace('"lindyn_validation": 2', '"lindyn_validation": 3'), "has schema 3, this lindyn"),
+        (lambda text: text.replace('"lindyn_validation": 2', '"lindyn_validation": "1"'), "has schema '1'"),
         (lambda text: text.replace('"headline"', '"headlin"'), "is damaged: KeyError"),
         (lambda text: text.replace('"alpha_p"', '"alfa_p"', 1), "is damaged: TypeError"),
     ],
@@ -102,3 +104,40 @@ def test_every_field_of_the_schema_is_documented(whole):
     names = [*report, *report["read"], *report["features"], *report["over_training"], *report["modes"]]
     names += [*report["rates"], *report["advice"][0], *(field.name for field in fields(Finding))]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_a_report_of_schema_1_is_read_under_todays_names():
+    """Written by the first version: sin theta and the c of least squares become sin(theta/2) and ||F|| / ||G||."""
+    old = json.loads(STORED.read_text(encoding="utf-8"))
+    found = schema.read_report(STORED)
+    sine, c = old["diagnosis"]["balance_residual"], old["diagnosis"]["balance_c"]
+    assert old[schema.KEY] == 1 and found.diagnosis.balance_residual_fitted == pytest.approx(
+        math.sin(math.asin(sine) / 2), rel=1e-12
+    )
+    assert found.diagnosis.balance_c == pytest.approx(c / math.cos(math.asin(sine)), rel=1e-12)
+    over = found.over_training.measured
+    expected = np.sin(np.arcsin(old["over_training"]["measured"]["balance_residual"]) / 2)
+    np.testing.assert_allclose(over["balance_residual_fitted"], expected, rtol=1e-12)
+    assert "balance_residual" not in over
+    with pytest.warns(DeprecationWarning, match="is now balance_residual_fitted"):
+        assert found.diagnosis.balance_residual == found.diagnosis.balance_residual_fitted
+    assert {f.law: f.verdict for f in found.findings} == {f["law"]: f["verdict"] for f in old["findings"]}
+    assert schema.as_json(found)[schema.KEY] == 2
+
+
+def test_a_fitted_balance_of_schema_1_is_brought_to_the_smallest(tmp_path):
+    old = json.loads(STORED.read_text(encoding="utf-8"))
+    entry = next(f for f in old["findings"] if f["law"] == "balance")
+    angle = 0.7
+    entry |= {"value": math.tan(angle / 2), "low": math.tan(angle / 2), "high": None}
+    entry["details"] |= {"fitted": True, "alpha_p": 2.0 / math.cos(angle)}
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(old), encoding="utf-8")
+    found = next(f for f in schema.read_report(path).findings if f.law == "balance")
+    assert (found.value, found.low) == pytest.approx((math.sin(angle / 2),) * 2) and math.isnan(found.high)
+    assert found.details["alpha_p"] == pytest.approx(2.0)
+
+
+def test_a_report_of_schema_1_is_compared(whole):
+    rows = {row.either.law: row for row in compare(STORED, whole).rows}
+    assert rows["balance"].first is not None and compare(STORED, STORED).rows[0].difference in ("-", SAME)
