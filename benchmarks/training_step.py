@@ -27,8 +27,7 @@ from lightly.models.utils import deactivate_requires_grad, update_momentum
 from torch import Tensor, nn
 
 from lindyn.bridge import TrainConfig
-from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.module import build
+from lindyn.bridge.training import build, open_source
 from lindyn.bridge.training.networks import backbone
 from lindyn.bridge.training.trainer import make_trainer, quiet
 
@@ -133,7 +132,7 @@ def turn(args: argparse.Namespace, predictor: str, steps: int, curve: bool = Fal
 
 
 def _batches(source: Any, config: TrainConfig) -> Any:
-    from lindyn.bridge.training.image_order import Order
+    from lindyn.bridge.training import Order
 
     return source.loader(Order(source.count, config.optim.batch, 1, config.run.seed), lambda: 0)
 

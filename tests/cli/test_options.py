@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lindyn._option_table import OptionTable
 from lindyn._options import Option, did_you_mean, nearest
 from lindyn.bridge import sections
-from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training import TrainConfig
 from lindyn.cli import parser
 from lindyn.commands import phase, prove, reproduce, simulate, simulate_options, sweep, train, validate, verify
 

@@ -51,8 +51,7 @@ def test_a_study_prints_its_table_and_writes_file_and_picture(command, tmp_path)
 
 def test_the_ledger_s_copy_is_thin(tmp_path, monkeypatch):
     from lindyn import papers
-    from lindyn.bridge.studies import table_presets
-    from lindyn.bridge.studies.training_study import Study, run_all
+    from lindyn.bridge.studies import Study, run_all, table_presets
     from lindyn.commands import reproduce
     from lindyn.papers import study_files
 

@@ -1,7 +1,8 @@
-"""A study: the rows of a table trained with several seeds; what is finished is not run again."""
+"""A study: the rows of a table trained with several seeds and measured; what is finished is not run again."""
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
@@ -10,14 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import lindyn
 from lindyn import _files
 from lindyn.bridge import sections
 from lindyn.bridge.run import training_theory
 from lindyn.bridge.studies.table_presets import StudyRow, Table
+from lindyn.bridge.training.callbacks import LossError
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training.image_batches import open_source
+from lindyn.bridge.training.run_folder import CHECKPOINTS, Run, latest
+from lindyn.bridge.watch.trace import read_trace
 from lindyn.papers import study_files
 
+FIGURE_2 = ("s", "spectrum_W_p", "alignment")  # per mode, kept over training
 RUNS, MEASURED, THEORY = "runs", "measured.json", "theory.json"
 MOST_SEEDS = 8  # seeds that are looked for among finished runs, whatever is asked now
 
@@ -199,8 +207,6 @@ def _in_turn(plans: list[Study]) -> list[Job]:
 
 def _need_data(plan: Study) -> None:
     """Raise ValueError, with the expected layout, if the data of a study are not there."""
-    from lindyn.bridge.training.image_batches import open_source
-
     seen = set()
     for job in plan.jobs():
         if job.config.data not in seen:
@@ -238,29 +244,75 @@ def execute(out: Path, job: Job) -> dict[str, Any]:
     A loss that is no number is a result: it is written as `error`. A run that is measured is not trained again; its
     prediction is made again if the way of predicting has changed.
     """
-    from lindyn.bridge.studies import measured_run
-    from lindyn.bridge.training.run_folder import Run
-
     folder = out / RUNS / job.key
     config = job.config.changed({"run.folder": str(folder)})
     found = _read(folder / MEASURED)
     if found is None:
         found = _trained(config, folder)
         _files.write_json(folder / MEASURED, found)
-    predicted = {"method": training_theory.METHOD, **measured_run.theory_of(Run(folder, config))}
+    predicted = {"method": training_theory.METHOD, **_theory_of(Run(folder, config))}
     _files.write_json(folder / THEORY, predicted)
     return {**found, "theory": predicted}
 
 
 def _trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
-    from lindyn.bridge.studies import measured_run
-    from lindyn.bridge.training import run_folder
-    from lindyn.bridge.training.callbacks import LossError
-    from lindyn.bridge.training.run_folder import CHECKPOINTS
     from lindyn.bridge.training.trainer import train
 
-    begun = run_folder.latest(folder / CHECKPOINTS)
+    begun = latest(folder / CHECKPOINTS)
     try:
-        return measured_run.of_run(train(config, resume=begun is not None))
+        return measures_of(train(config, resume=begun is not None))
     except LossError as error:
         return {"error": str(error).split(";")[0], "linear": None, "knn": None}
+
+
+def measures_of(run: Run) -> dict[str, Any]:
+    """Return accuracies, collapse measures and the curves of Fig. 2 of a finished run."""
+    result = run.result
+    found: dict[str, Any] = {
+        name: _number(result.get(name)) for name in ("linear", "knn", "linear_top1", "linear_top5")
+    }
+    found = {name: value for name, value in found.items() if value is not None}
+    found["linear"] = found.pop("linear_top1", found.get("linear"))
+    found["untrained"] = {name: _number(value) for name, value in result.get("untrained", {}).items()}
+    found |= {"chance": result.get("chance"), "steps": result["steps"], "seconds": round(result["seconds"], 1)}
+    found["loss"] = [_number(row["loss"]) for row in run.metrics]
+    if run.trace is not None:
+        found |= _of_trace(read_trace(run.trace))
+    return found
+
+
+def _of_trace(trace: Any) -> dict[str, Any]:
+    """Return the last reading's numbers, what changed since the first, and the curves over training."""
+    last, first = trace.isel(step=-1), trace.isel(step=0)
+    found: dict[str, Any] = {
+        name: _number(last[name]) for name in ("effective_rank", "spread", "concentration", "asymmetry")
+    }
+    found["alignment"] = _number(last["alignment_top"])
+    found["alarm"] = str(last["alarm"].values)
+    found["alignment_growth"] = _number(last["alignment_top"] - first["alignment_top"])
+    found["symmetry_growth"] = _number(first["asymmetry"] - last["asymmetry"])
+    curves = {"step": trace["step"].values.tolist()}
+    for name in ("alignment_top", "asymmetry", "effective_rank", *FIGURE_2):
+        curves[name] = _digits(trace[name].values)
+    return {**found, "curves": curves}
+
+
+def _theory_of(run: Run) -> dict[str, str | float]:
+    """Return the linear theory's verdict from the untrained network (`training_theory.prediction`)."""
+    module, source = run.module(0), open_source(run.config)
+    try:
+        return training_theory.prediction(run.config, module, source)
+    except (ValueError, ArithmeticError) as error:
+        return {"verdict": "none", "reason": str(error)}
+
+
+def _number(value: Any) -> float | None:
+    if value is None or not math.isfinite(float(value)):
+        return None
+    return float(f"{float(value):.6g}")
+
+
+def _digits(values: np.ndarray) -> Any:
+    if values.ndim > 1:
+        return [_digits(row) for row in values]
+    return [None if not math.isfinite(v) else float(f"{v:.4g}") for v in values]

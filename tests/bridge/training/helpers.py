@@ -38,7 +38,7 @@ LINEAR = TINY | {
 def run(folder: Path, given=TINY, **more):
     """Train with these keys (two underscores for the dot) into a folder."""
     from lindyn.bridge import train
-    from lindyn.bridge.training.config import TrainConfig
+    from lindyn.bridge.training import TrainConfig
 
     resume = more.pop("resume", False)
     changes = {name.replace("__", "."): value for name, value in more.items()}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lindyn.bridge import sections
-from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training import TrainConfig
 
 
 def test_defaults_are_valid_and_every_data_set_and_method_has_some():

@@ -6,11 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.training import method, networks
-from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.module import build
-from lindyn.bridge.training.networks import predictor
+from lindyn.bridge.training import TrainConfig, build, method, networks, open_source, predictor
 
 Q, Z = torch.randn(2, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 DIGITS = TrainConfig.of(

@@ -5,11 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.image_order import Order, Place
+from lindyn.bridge.training import Order, TrainConfig, open_source, train
+from lindyn.bridge.training.image_order import Place
 from lindyn.bridge.training.photos import TwoViews, transform
-from lindyn.bridge.training.trainer import train
 from tests.bridge.training.helpers import differing, weights
 
 

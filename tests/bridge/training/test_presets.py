@@ -7,7 +7,7 @@ import pytest
 
 from lindyn import papers
 from lindyn.bridge.studies import table_presets
-from lindyn.bridge.training.networks import predictor
+from lindyn.bridge.training import predictor
 
 TABLES = [(paper, name) for paper in papers.PAPERS for name in table_presets.tables(paper)]
 ROWS = list(table_presets.every_row())
@@ -126,7 +126,7 @@ def test_rows_mean_what_the_table_says(where, scale, expected):
 
 
 def test_equal_rows_of_two_tables_are_one_run():
-    from lindyn.bridge.studies.training_study import Job
+    from lindyn.bridge.studies import Job
 
     rows = [table_presets.row("tian2021", *where) for where in (
         ("table2", "table-2/EMA no bias"), ("table5", "table-5-none/EMA regular"))]  # fmt: skip

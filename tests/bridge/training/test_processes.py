@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from lindyn.bridge.training import Run
 from lindyn.bridge.training.callbacks import Ends
-from lindyn.bridge.training.run_folder import NAME, Run
+from lindyn.bridge.training.run_folder import NAME
 from tests.bridge.training.helpers import LINEAR, TINY, run, weights
 
 BARE = TINY | {"model.norm": "none", "model.projector": "linear", "run.precision": "64-true"}  # no BatchNorm

@@ -8,9 +8,7 @@ import torch
 
 from lindyn.bridge.run import start, training_theory
 from lindyn.bridge.studies import table_presets, training_study
-from lindyn.bridge.training.callbacks import LossError, TrainingStopped
-from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.module import build
+from lindyn.bridge.training import LossError, TrainingStopped, build, open_source
 from lindyn.moments import Moments
 from lindyn.papers import study_files
 

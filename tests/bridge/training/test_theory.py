@@ -5,12 +5,9 @@ import pytest
 
 import lindyn as ld
 from lindyn.bridge.layers import stacks
-from lindyn.bridge.run import start, training_theory
-from lindyn.bridge.run.rates import hyperparameters, step_time
-from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_batches import CHUNK, open_source
-from lindyn.bridge.training.method import SIDES_OVER_J
-from lindyn.bridge.training.networks import PredictorKind
+from lindyn.bridge.run import hyperparameters, start, step_time, training_theory
+from lindyn.bridge.training import SIDES_OVER_J, PredictorKind, TrainConfig, open_source
+from lindyn.bridge.training.image_batches import CHUNK
 from tests.bridge.training.helpers import LINEAR, TINY, run
 
 CASES = {

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from lindyn.bridge.training import callbacks, run_folder
-from lindyn.bridge.training.callbacks import LossError, TrainingStopped
-from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.module import SelfSupervised
-from lindyn.bridge.training.run_folder import Run
-from lindyn.bridge.training.trainer import train
+from lindyn.bridge.training import (
+    LossError,
+    Run,
+    SelfSupervised,
+    TrainConfig,
+    TrainingStopped,
+    callbacks,
+    run_folder,
+    train,
+)
 from tests.bridge.training.helpers import TINY, differing, run, weights
 
 

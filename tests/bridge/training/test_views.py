@@ -6,10 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.training import batch_augmentation
-from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.image_order import Batches, Order, generator
+from lindyn.bridge.training import Order, TrainConfig, batch_augmentation, open_source
+from lindyn.bridge.training.image_order import Batches, generator
 
 DIGITS = TrainConfig.of({"data.name": "digits"})
 

@@ -147,7 +147,7 @@ def own_code_of_lightly(run):
     import pytorch_lightning as pl
     from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 
-    from lindyn.bridge.training.networks import SmallNet
+    from lindyn.bridge.training import SmallNet
 
     class BYOL(pl.LightningModule):
         def __init__(self):

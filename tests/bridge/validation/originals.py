@@ -17,9 +17,7 @@ RUN_FOLDERS = {NARROW: "deepmind/run"}
 @functools.cache
 def original(name, checkpoint=-1):
     """Return the run's module, built by the training code from the configuration inside, in eval mode."""
-    from lindyn.bridge.training import run_folder
-    from lindyn.bridge.training.image_batches import open_source
-    from lindyn.bridge.training.module import build
+    from lindyn.bridge.training import build, open_source, run_folder
 
     path = run_folder.every(FIXTURES / RUN_FOLDERS.get(name, f"lindyn/{name}"))[checkpoint]
     config = run_folder.config_of(path)

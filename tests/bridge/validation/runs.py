@@ -9,9 +9,8 @@ from torch import nn
 
 from lindyn.bridge.records import Pieces, PredictorMap
 from lindyn.bridge.settings import Settings
-from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.run_folder import Run, step_of
-from lindyn.bridge.training.trainer import train
+from lindyn.bridge.training import Run, TrainConfig, train
+from lindyn.bridge.training.run_folder import step_of
 from tests.bridge.training.helpers import TINY
 
 QUIET = {

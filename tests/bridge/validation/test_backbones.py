@@ -7,7 +7,7 @@ from torch import nn
 from torchvision import models
 
 from lindyn.bridge.checkpoints import Form, backbones
-from lindyn.bridge.training.networks import LinearNet, SmallNet
+from lindyn.bridge.training import LinearNet, SmallNet
 
 
 def lived(net, size=32, channels=3):

@@ -6,7 +6,7 @@ from torch import nn
 
 from lindyn import bridge
 from lindyn.bridge.checkpoints import read_checkpoint
-from lindyn.bridge.training.networks import SmallNet
+from lindyn.bridge.training import SmallNet
 from tests.bridge.validation.originals import CASES
 
 

@@ -11,9 +11,7 @@ from torch import nn
 from lindyn.bridge.features import FAR, from_images
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
-from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.image_order import Order
-from lindyn.bridge.training.networks import LinearNet
+from lindyn.bridge.training import LinearNet, Order, open_source
 from tests.bridge.validation.runs import DIGITS, measured, pieces_of, settings_of, trained
 
 

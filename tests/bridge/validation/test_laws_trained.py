@@ -8,11 +8,9 @@ from lindyn.bridge import laws
 from lindyn.bridge.laws import KnownRun
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
-from lindyn.bridge.run import start
-from lindyn.bridge.run.rates import hyperparameters, step_time
+from lindyn.bridge.run import hyperparameters, start, step_time
 from lindyn.bridge.settings import Rates
-from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.trainer import train
+from lindyn.bridge.training import TrainConfig, train
 from lindyn.theory import fixed_points
 from tests.bridge.validation.synthetic import Arrays, linear, of
 

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from lindyn.bridge.features import from_images
-from lindyn.bridge.run.curves import PER_MODE, SCALARS, from_checkpoints, from_trace, relative_errors
-from lindyn.bridge.run.description import describe
+from lindyn.bridge.run import describe, from_checkpoints, from_trace
+from lindyn.bridge.run.curves import PER_MODE, SCALARS, relative_errors
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.training.trainer import train
+from lindyn.bridge.training import train
 from lindyn.bridge.watch.diagnosis import diagnose
 from lindyn.bridge.watch.trace import read_trace
 from tests.bridge.validation.runs import DIGITS, measured, pieces_of, settings_of, trained

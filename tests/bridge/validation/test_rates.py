@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lindyn.bridge.run import training_theory
-from lindyn.bridge.run.rates import hyperparameters, rates_of, step_time
+from lindyn.bridge.run import hyperparameters, rates_of, step_time, training_theory
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.training.config import TrainConfig
+from lindyn.bridge.training import TrainConfig
 
 BYOL = {
     "optim.name": "sgd",

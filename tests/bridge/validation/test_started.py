@@ -8,11 +8,9 @@ from torch import nn
 import lindyn as ld
 from lindyn import observables
 from lindyn.bridge.layers.stacks import last_layer
-from lindyn.bridge.run import flow
-from lindyn.bridge.run.clock import FlowClock, clock
-from lindyn.bridge.run.flow import Motion, decoupled
-from lindyn.bridge.run.rates import rates_of
-from lindyn.bridge.run.start import Projections
+from lindyn.bridge.run import FlowClock, Motion, Projections, flow, rates_of
+from lindyn.bridge.run.clock import clock
+from lindyn.bridge.run.flow import decoupled
 from lindyn.bridge.settings import Settings
 
 HP = ld.Hyperparameters(1.7, 0.3, eta_p=0.02, eta_s=0.01)

@@ -13,8 +13,7 @@ from lindyn.bridge.checkpoints import inputs, read_checkpoint
 from lindyn.bridge.features import WEIGHTS_ONLY, calibrated, from_images
 from lindyn.bridge.laws import KnownRun, findings
 from lindyn.bridge.report import terminal
-from lindyn.bridge.run import counterfactuals
-from lindyn.bridge.run.description import describe
+from lindyn.bridge.run import counterfactuals, describe
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import run_folder
 from lindyn.bridge.validation import validate

@@ -148,9 +148,7 @@ CHOICES = {
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_every_choice_of_lindyn_train_is_read_back(tmp_path, name):
-    from lindyn.bridge.training.config import TrainConfig
-    from lindyn.bridge.training.image_batches import open_source
-    from lindyn.bridge.training.module import build
+    from lindyn.bridge.training import TrainConfig, build, open_source
 
     config = TrainConfig.of(TINY | CHOICES[name])
     module = build(config, open_source(config))
