@@ -9,7 +9,7 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
 from lindyn.commands.flags import add_command, add_flags
-from lindyn.commands.simulate_options import TABLE, configuration
+from lindyn.commands.simulate_options import IMAGES, TABLE, configuration
 
 DESCRIPTION = """\
 Integrate one system of Tian, Chen, Ganguli 2021 and look at it. Without flags: the full flow of (W, W_p, W_a),
@@ -137,17 +137,8 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
         images[0] if len(images) == 1 else tuple(images),
         hyperparameters(settings),
         settings["n2"] if "n2" in given else N2,
-        crop=settings["crop"],
-        flip=settings["flip"],
-        noise=settings["noise"],
-        blur=settings["blur"],
-        views=settings["views"],
-        size=settings["size"],
-        patches=settings["patches"],
-        remove_grey=settings["remove_grey"],
-        seed=settings["seed"],
+        **{name: settings[name] for name in (*IMAGES - {"images"}, "seed", "target")},
         t1=settings["t1"] if "t1" in given else None,
-        target=settings["target"],
         engine="scipy" if settings["engine"] == "auto" else settings["engine"],
     )
     figure = Figure(figsize=(13.5, 4.2), layout="constrained")

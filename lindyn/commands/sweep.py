@@ -1,6 +1,7 @@
 """`lindyn sweep`: a map of what becomes of a mode over its parameters, with a picture and a reading of it."""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out)
     picture = out.with_suffix(".png") if args.picture is None else Path(args.picture)
     for file in (out, picture):
-        _parent(file)
+        _files.writable_folder(file.parent)
     try:
         ds = _sweep(_parameters(args), settings, out, args.scheduler)
     except SweepInterrupted as error:
@@ -96,26 +97,15 @@ def _parameters(args: argparse.Namespace) -> dict[str, Any]:
 
 def _sweep(given: dict[str, Any], settings: dict[str, Any], out: Path, scheduler: str | None) -> Any:
     import lindyn
+    from lindyn.sweeps.execution import connect
 
     store = None if out.suffix == ".nc" else out
-    if scheduler is None:
-        ds = lindyn.sweep(**given, **settings, store=store)
-    else:
-        from lindyn.sweeps.execution import connect
-
-        with connect(scheduler) as client:
-            ds = lindyn.sweep(**given, **settings, store=store, client=client)
+    with contextlib.nullcontext() if scheduler is None else connect(scheduler) as client:
+        ds = lindyn.sweep(**given, **settings, store=store, client=client)
     if store is None:
         with _files.draft(out) as file:
             ds.to_netcdf(file, engine="scipy")
     return ds
-
-
-def _parent(file: Path) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"Cannot make the folder {file.parent}: {error.strerror}. Choose another with --out.") from error
 
 
 def report(ds: Any, out: Path, picture: Path) -> int:
