@@ -1,6 +1,7 @@
 """Files and folders that are whole or not there: a failure in the middle leaves what was, and no draft."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,32 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
             _files.writable_folder(place)
     assert _files.writable_folder(tmp_path / "a" / "b").is_dir()
     assert everything(tmp_path) == {"taken": b"mine"}
+
+
+def test_a_report_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
+    out = tmp_path / "report"
+    _files.write_folder(out, {"report.html": "old", "figures/a.png": b"old", "other.txt": "mine"})
+    real = Path.rename
+
+    def refuse(self, target):
+        if Path(target) == out / "report.html" and self.parent.name == "new":
+            raise OSError(28, "No space left on device")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match=r"No space left on device\. Nothing was changed"):
+        _files.write_folder(out, {"report.html": "new", "figures/b.png": b"new"})
+    monkeypatch.undo()
+    found = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert found == {"report.html": b"old", "figures/a.png": b"old", "other.txt": b"mine"}
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_new_report_replaces_the_old_one_and_nothing_else(tmp_path):
+    _files.write_folder(tmp_path / "r", {"report.html": "old", "figures/a.png": b"old", "mine.txt": "mine"})
+    _files.write_folder(tmp_path / "r", {"report.html": "new", "figures/b.png": b"new"})
+    found = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
+    assert found == {"report.html", "figures/b.png", "mine.txt"}
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"is a file\. Choose another"):
+        _files.write_folder(tmp_path / "file", {"report.html": "new"})

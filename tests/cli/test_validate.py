@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from lindyn import _files
 from lindyn.cli import parser
 from lindyn.commands.validate import split_words
 from tests.bridge.validation.test_page import read
@@ -107,35 +106,6 @@ def test_wrong_calls_are_one_sentence_and_write_nothing(command, tmp_path, words
     assert code == 2
     assert message in error and error.count("\n") == 1 and error.startswith("lindyn: error: ")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_report_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
-    out = tmp_path / "report"
-    _files.write_folder(out, {"report.html": "old", "figures/a.png": b"old", "other.txt": "mine"})
-    real = Path.rename
-
-    def refuse(self, target):
-        if Path(target) == out / "report.html" and self.parent.name == "new":
-            raise OSError(28, "No space left on device")
-        return real(self, target)
-
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(OSError, match=r"No space left on device\. Nothing was changed"):
-        _files.write_folder(out, {"report.html": "new", "figures/b.png": b"new"})
-    monkeypatch.undo()
-    found = {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    assert found == {"report.html": b"old", "figures/a.png": b"old", "other.txt": b"mine"}
-    assert [path.name for path in tmp_path.iterdir()] == ["report"]
-
-
-def test_a_new_report_replaces_the_old_one_and_nothing_else(tmp_path):
-    _files.write_folder(tmp_path / "r", {"report.html": "old", "figures/a.png": b"old", "mine.txt": "mine"})
-    _files.write_folder(tmp_path / "r", {"report.html": "new", "figures/b.png": b"new"})
-    found = {path.relative_to(tmp_path / "r").as_posix() for path in (tmp_path / "r").rglob("*") if path.is_file()}
-    assert found == {"report.html", "figures/b.png", "mine.txt"}
-    (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"is a file\. Choose another"):
-        _files.write_folder(tmp_path / "file", {"report.html": "new"})
 
 
 def test_flags_stand_anywhere_with_their_values():
