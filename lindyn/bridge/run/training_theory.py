@@ -31,7 +31,7 @@ from lindyn.bridge.training.method import OVER_J
 from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.networks import PredictorKind
 from lindyn.bridge.training.run_folder import Run
-from lindyn.flows import WeightFlow
+from lindyn.flows import WeightFlow, rules
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.states import CorrelationState, WeightState
@@ -102,9 +102,10 @@ def beside(run: Run | str | Path, data: Moments | None = None, checkpoint: int =
         hyperparameters(config), clock, method.target, kind.of_flow, stop_gradient=method.stop_gradient, rtol=1e-9
     )
     W_a = None if method.target == "online" else states.W_a[0]
-    begin = WeightStart(WeightState(states.W[0], states.W_p[0], W_a), data)
-    theory = flow.lemma_1(begin, motion)
-    return Comparison(config, flow.flow_of(data, motion), clock.ts, steps, states, theory, approximations(config))
+    moves = flow.flow_of(data, motion)
+    begin = rules.complete(moves, WeightState(states.W[0], states.W_p[0], W_a))  # a rule sets W_p from the start
+    theory = flow.lemma_1(WeightStart(begin, data), motion)
+    return Comparison(config, moves, clock.ts, steps, states, theory, approximations(config))
 
 
 def approximations(config: TrainConfig) -> str:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge.training import TrainConfig, build, method, networks, open_source, predictor
+from lindyn.bridge.training import PredictorKind, TrainConfig, build, method, networks, open_source, predictor
 
 Q, Z = torch.randn(2, 6, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 DIGITS = TrainConfig.of(
@@ -157,3 +157,27 @@ def test_the_gradient_reaches_what_it_should():
         aim = module._aim(v1)
         assert aim.requires_grad == (not stopped)
         assert z.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("name", "moves", "rule"),
+    [
+        ("mlp", "trained", ""),
+        ("mlp_symmetric", "symmetrised", ""),
+        ("linear", "trained", ""),
+        ("linear_symmetric", "symmetrised", ""),
+        ("identity", "identity", ""),
+        ("linear_regression", "rule", "linear_regression"),  # a rule, although its name begins as a trained one's
+        ("direct_pred", "rule", "direct_pred"),
+        (None, "", ""),
+    ],
+)
+def test_what_a_predictors_name_means(name, moves, rule):
+    kind = PredictorKind.of(name, {"views": 2})
+    assert (kind.moves, kind.rule) == (moves, rule)
+    assert getattr(kind.of_flow, "rule", kind.of_flow) == (kind.recipe.rule if rule else moves or "trained")
+
+
+def test_a_predictors_name_that_nothing_is_known_of_is_refused():
+    with pytest.raises(ValueError, match="Did you mean 'direct_pred'"):
+        _ = PredictorKind.of("direct_predd").of_flow

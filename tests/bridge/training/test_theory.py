@@ -215,3 +215,11 @@ def test_the_distance_to_population_descent_falls_as_the_root_of_the_batch(tmp_p
         errors.append(np.sqrt(np.mean(squares)))
     slope = np.polyfit(np.log(batches), np.log(errors), 1)[0]
     assert -0.6 < slope < -0.4, (slope, errors)
+
+
+def test_a_rule_sets_the_theorys_W_p_from_the_start(tmp_path):
+    found = gaussian(tmp_path, lr=0.05, batch=64, time=1.0, model__predictor="direct_pred")
+    for W, W_p in zip(found.theory.W, found.theory.W_p, strict=True):
+        F = W @ found.flow.data.Sigma_s @ W.T
+        np.testing.assert_allclose(W_p, ld.predictors.direct_pred(F), atol=1e-10)
+    assert np.linalg.norm(found.theory.W_p[0] - found.measured.W_p[0]) > 1e-3  # before training it is not set
