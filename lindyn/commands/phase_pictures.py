@@ -70,10 +70,9 @@ def portrait(given: dict[str, Any], args: dict[str, Any]) -> Picture:
     system = _system(given, moving=False)
     data = solve_portrait(system, _window(given, system))
 
-    def draw(axes: Any) -> list[Any]:
-        return phase_portrait.draw_portrait(axes, data)
-
-    figure = _one_panel(draw, r"One mode at held $\tau$ (Eqs. 11-12)", _values(system))
+    figure = _one_panel(
+        lambda axes: phase_portrait.draw_portrait(axes, data), r"One mode at held $\tau$ (Eqs. 11-12)", _values(system)
+    )
     return figure, _read_portrait(data)
 
 
@@ -86,10 +85,11 @@ def bifurcation(given: dict[str, Any], args: dict[str, Any]) -> Picture:
     off = _off_closed_form(system, data)
     closed_eta, closed_p = np.tile(eta, 2), np.concatenate([closed.p_minus, closed.p_plus])
 
-    def draw(axes: Any) -> list[Any]:
-        return phase_portrait.draw_bifurcation(axes, data, closed_eta, closed_p)
-
-    figure = _one_panel(draw, r"Fixed points over the weight decay $\eta$", _values(system, "eta"))
+    figure = _one_panel(
+        lambda axes: phase_portrait.draw_bifurcation(axes, data, closed_eta, closed_p),
+        r"Fixed points over the weight decay $\eta$",
+        _values(system, "eta"),
+    )
     return figure, _read_bifurcation(system, data, off)
 
 
@@ -112,10 +112,11 @@ def two_parameter(given: dict[str, Any], args: dict[str, Any]) -> Picture:
     system = _system(given, moving, leave=("eta", name))
     data = phase.fold_curve(system, name, values)
 
-    def draw(axes: Any) -> list[Any]:
-        return phase_portrait.draw_two_parameter(axes, data)
-
-    figure = _one_panel(draw, "Where the alive fixed point ends", _values(system, "eta", name))
+    figure = _one_panel(
+        lambda axes: phase_portrait.draw_two_parameter(axes, data),
+        "Where the alive fixed point ends",
+        _values(system, "eta", name),
+    )
     return figure, _read_two_parameter(system, data)
 
 
@@ -139,11 +140,8 @@ def basin(given: dict[str, Any], args: dict[str, Any]) -> Picture:
     share = _share(system, data, args)
     edge = _edge(system, data)
 
-    def draw(panel: Any) -> list[Any]:
-        return phase_portrait.draw_basin(panel, data, edge)
-
     kept = ", ".join(f"{phase_portrait.SYMBOLS[k]} = {v:g}" for k, v in data.fixed.items() if not (k == "x" and v == 1))
-    figure = _one_panel(draw, "What becomes of the mode", kept)
+    figure = _one_panel(lambda panel: phase_portrait.draw_basin(panel, data, edge), "What becomes of the mode", kept)
     return figure, _read_basin(system, data, share)
 
 

@@ -5,7 +5,6 @@ A printed form holds them (`Printed.statements`), a check of `lindyn verify` and
 stand above). The equations are seen while the proof's steps are made. `unresolved` says which names lead nowhere.
 """
 
-import difflib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import lindyn
 from lindyn import _checks
+from lindyn._options import did_you_mean
 from lindyn.papers.ledger import PAPERS, load
 from lindyn.proofs import STATEMENTS, entries, equations_of
 from lindyn.verification.applicable import CHECKS
@@ -109,9 +109,8 @@ def unresolved(found: Iterable[Join]) -> tuple[str, ...]:
     for join in found:
         for name in join.statements:
             if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                sentences.append(f"{join.kind} {join.name!r} names the statement {name!r}, which is not there.{hint}")
+                lost = f"{join.kind} {join.name!r} names the statement {name!r}, which is not there."
+                sentences.append(lost + did_you_mean(name, known))
     return tuple(sentences)
 
 
