@@ -5,10 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import _checks
+from lindyn import _checks, statistics
 from lindyn._linalg import nested_eigh, ratio
 from lindyn._records import Record
-from lindyn.equations import matrices
 from lindyn.moments import Moments
 from lindyn.states import CorrelationState, GramState, ModeState, ModeWeightState, WeightState
 
@@ -94,10 +93,9 @@ def correlation_to_modes(state: CorrelationState) -> Conversion:
     F, W_p = _checks.to_numpy(state.F), _checks.to_numpy(state.W_p)
     s, U = nested_eigh(F, (W_p + W_p.T) / 2)
     p = np.einsum("ij,ik,kj->j", U, W_p, U)
-    size = _norm(W_p)
     defects = {
-        "commutator": ratio(_norm(matrices.commutator(F, W_p)), _norm(F) * size),
-        "asymmetry": ratio(_norm(W_p - W_p.T) / 2, size),
+        "commutator": float(np.nan_to_num(statistics.commutator_share(F, W_p))),
+        "asymmetry": float(np.nan_to_num(statistics.asymmetry(W_p))) / 2,
     }
     tau = np.broadcast_to(float(state.tau), s.shape).copy()
     return Conversion(ModeState(p, np.maximum(s, 0.0), tau), defects, U=U)

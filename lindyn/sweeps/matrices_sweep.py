@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import _checks, observables
+from lindyn import _checks, observables, statistics
 from lindyn.flows import choices
 from lindyn.states import CorrelationState, WeightState
 from lindyn.sweeps import axes as ax
@@ -110,12 +110,11 @@ class MatrixPlan:
         F = (F + np.swapaxes(F, 1, 2)) / 2
         trace, trace0 = np.trace(F, axis1=1, axis2=2), np.trace(F0, axis1=1, axis2=2)
         state = CorrelationState._unchecked(W_p=W_p, F=F, tau=np.ones(len(F)))
-        size = np.linalg.norm(F, axis=(1, 2)) * np.linalg.norm(W_p, axis=(1, 2))
         with np.errstate(all="ignore"):
             tau = np.trace(end[:, 2 * m : 3 * m].reshape(-1, n, n), axis1=1, axis2=2) / trace if gram else end[:, 2 * m]
             told = {
                 "asymmetry": observables.asymmetry(state),
-                "commutator": observables.commutator_norm(state) / size,
+                "commutator": statistics.commutator_share(F, W_p),
                 "collapse": trace / trace0,
                 "p_max": observables.spectrum_W_p(state)[:, 0],
                 "s_max": observables.spectrum_F(state)[:, 0],

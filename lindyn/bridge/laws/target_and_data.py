@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lindyn import statistics
 from lindyn.bridge.laws.law_definition import FEWEST_MODES, TIAN, Judgement, KnownRun, by_limit, law, untestable
 from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import fixed
@@ -59,9 +60,10 @@ def target_layers(measured: MeasuredNetwork, run: KnownRun) -> str:
 def target_weights(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     V, V_a = measured.last, measured.last_target
     assert V is not None and V_a is not None
-    tiny = np.finfo(float).tiny
-    cosine = float(np.sum(V * V_a) / max(np.linalg.norm(V) * np.linalg.norm(V_a), tiny))
-    tau = float(np.sum(V * V_a) / max(np.sum(V * V), tiny))
+    product, size, other = (statistics.inner(A, B) for A, B in ((V, V_a), (V, V), (V_a, V_a)))
+    cosine, tau = (
+        float(np.nan_to_num(x)) for x in (statistics.cosine(product, size, other), statistics.ratio(product, size))
+    )
     return by_limit(fixed(cosine), f"tau = {tau:.3g}", tau=tau)
 
 

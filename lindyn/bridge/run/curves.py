@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import observables
+from lindyn import statistics
 from lindyn.bridge.records import Curves, Pieces
 from lindyn.bridge.run import flow, start, training_theory
 from lindyn.bridge.run.description import RunDescription, settings_of
@@ -254,7 +254,7 @@ def _row(measured: Reading) -> dict[str, Any]:
         reading = measured.diagnosis or diagnose(F, measured.maps[0].W_p, samples=measured.samples)
         return {"s": reading.s, "p": reading.p, "tau": tau} | {name: getattr(reading, name) for name in SCALARS}
     s = np.linalg.eigvalsh(F)[::-1]
-    known = {"trace_F": float(s.sum()), "effective_rank": float(observables.entropy_rank(np.maximum(s, 0.0)))}
+    known = {"trace_F": float(s.sum()), "effective_rank": float(statistics.entropy_rank(np.maximum(s, 0.0)))}
     return {"s": s, "p": np.full(d, np.nan), "tau": tau} | dict.fromkeys(SCALARS, np.nan) | known
 
 

@@ -22,14 +22,14 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from lindyn import observables
+from lindyn import observables, statistics
 from lindyn.bridge.run.clock import FlowClock, clock
 from lindyn.bridge.run.description import RunDescription
 from lindyn.flows import ModeWeightFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.predictors.recipe import Recipe
-from lindyn.states import CorrelationState, ModeWeightState, WeightState
+from lindyn.states import ModeWeightState, WeightState
 
 Y = TypeVar("Y", WeightState, ModeWeightState)
 FAINT = 1e-9
@@ -226,10 +226,9 @@ def modes_along(states: WeightState, Sigma: np.ndarray, target: str) -> dict[str
 def modes_in(state: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np.ndarray]:
     """Return s, p, tau of F = W (X + X') W^T; tau_j = u_j^T W_a (X + X') W^T u_j / s_j."""
     W, W_a = np.asarray(state.W), np.asarray(state.W_a)
-    correlation = CorrelationState._unchecked(W_p=np.asarray(state.W_p), F=_symmetric(W @ Sigma @ W.T), tau=1.0)
-    s, U = observables.eigen_F(correlation)
-    p, _ = observables.mode_values(correlation, (s, U))
-    cross = np.sum(U * ((W if target == "online" else W_a) @ Sigma @ W.T @ U), axis=0)
+    s, U = statistics.eigen(_symmetric(W @ Sigma @ W.T))
+    p = statistics.along(np.asarray(state.W_p), U)
+    cross = statistics.along((W if target == "online" else W_a) @ Sigma @ W.T, U)
     good = s > FAINT * s[0]  # eigenvectors of the others are arbitrary
     tau = np.divide(cross, s, out=np.full_like(s, np.nan), where=good)
     return {"s": np.maximum(s, 0.0), "p": np.where(good, p, np.nan), "tau": tau}

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lindyn import _checks, observables
+from lindyn import _checks, statistics
 from lindyn._linalg import clip_negative
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.records import Pieces, PredictorMap
@@ -28,7 +28,7 @@ from lindyn.bridge.training.run_folder import Run
 from lindyn.bridge.watch.diagnosis import Diagnosis
 from lindyn.bridge.watch.find_predictor import map_kind, weight_map
 from lindyn.moments import Moments, ViewSums
-from lindyn.states import CorrelationState, WeightState
+from lindyn.states import WeightState
 
 IMAGES = 5000  # at most so many images for the moments of features
 SAMPLES = 2048  # images that the moments of an untrained network's projections are estimated from
@@ -243,11 +243,9 @@ class Projections:
 
     def modes(self) -> ModeStart:
         """Return the measured modes, and the constants r_j and k_j; NaN in r and k where s_j is round-off."""
-        state = CorrelationState._unchecked(W_p=self.W_p, F=self.F, tau=1.0)
-        s, U = observables.eigen_F(state)
-        p, _ = observables.mode_values(state, (s, U))
+        s, U = statistics.eigen(self.F)
+        p, seen, noise = (statistics.along(M, U) for M in (self.W_p, self.X, self.X_aug))
         s = np.maximum(s, 0.0)
-        seen, noise = (np.sum(U * (M @ U), axis=0) for M in (self.X, self.X_aug))
         w2 = np.sum((self.W.T @ U) ** 2, axis=0)
         good = (s > FAINT * s[0]) & (seen + noise > 0) & (w2 > 0)
         r, k = np.full_like(s, np.nan), np.full_like(s, np.nan)
@@ -270,7 +268,7 @@ class Projections:
         X, X_aug = (_moment(inverse @ M @ inverse.T) for M in (self.X, self.X_aug))
         data = Moments(X, X_aug)
         if self.W_a is None:
-            modes = observables.eigen_F(CorrelationState._unchecked(W_p=self.W_p, F=self.F, tau=1.0))[1]
+            modes = statistics.eigen(self.F)[1]
             W_a = (modes * self.tau) @ modes.T @ L
         else:
             W_a = self.W_a @ Qt[kept].T

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import observables
+from lindyn import statistics
 from lindyn.bridge.run import flow
 from lindyn.bridge.run.clock import FlowClock, at_the_peak
 from lindyn.bridge.run.flow import Motion, WeightStart
@@ -34,7 +34,7 @@ from lindyn.bridge.training.run_folder import Run
 from lindyn.flows import WeightFlow, rules
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
-from lindyn.states import CorrelationState, WeightState
+from lindyn.states import WeightState
 
 METHOD = 1  # to be raised when the prediction changes: it is then made again for runs that are finished
 LEADING = 0.99  # share of tr(X + X') whose directions are counted
@@ -131,10 +131,9 @@ def _readings(states: WeightState, Sigma: np.ndarray) -> dict[str, np.ndarray]:
     """Return s_j, p_j = u_j^T W_p u_j and cosines, of F = W Sigma W^T, largest first."""
     W, W_p = np.asarray(states.W), np.asarray(states.W_p)
     F = W @ Sigma @ W.swapaxes(-1, -2)
-    state = CorrelationState._unchecked(W_p=W_p, F=(F + F.swapaxes(-1, -2)) / 2, tau=1.0)
-    eigen = observables.eigen_F(state)
-    p, s = observables.mode_values(state, eigen)
-    return {"s": s, "p": p, "alignment": observables.alignment(state, eigen)}
+    s, U = statistics.eigen((F + F.swapaxes(-1, -2)) / 2)
+    p, alignment = statistics.alignment(W_p @ U, U)
+    return {"s": s, "p": p, "alignment": alignment}
 
 
 def train(
@@ -231,7 +230,7 @@ def prediction(config: TrainConfig, module: SelfSupervised, source: Source) -> d
     x_aug = np.einsum("ij,ij->j", V[:, counted], data.X_aug @ V[:, counted])
     found = {
         "alive": share, "modes": int(counted.sum()), "scale": float(np.trace(W @ F0 @ W.T) / np.trace(F0)),
-        "rank": observables.entropy_rank(np.clip(np.linalg.eigvalsh(W @ F0 @ W.T), 0, None)),
+        "rank": statistics.entropy_rank(np.clip(np.linalg.eigvalsh(W @ F0 @ W.T), 0, None)),
         "alpha_p": float(hp.alpha_p), "beta": float(hp.beta), "eta_p": float(hp.eta_p), "eta_s": float(hp.eta_s),
         "flow_time": duration, "x": float(x.mean()), "x_aug": float(x_aug.mean()),
     }  # fmt: skip
