@@ -45,7 +45,7 @@ FLOORS = (
     ("cli",),
 )
 BRIDGE_FLOORS = (
-    ("records", "settings", "sections"),
+    ("records", "readings", "settings", "sections"),
     ("layers",),
     ("watch",),
     ("training",),
@@ -63,7 +63,6 @@ CROWDED = {"proofs": 25}  # folders that are still above MOST_FILES
 NOT_COUNTED = ("__main__.py", "claims.py", "reproduction.py")  # how python starts; former rooms that warn and go next
 CIRCLES: set = set()
 UPWARD = {
-    ("bridge.records", "bridge.watch.diagnosis"),
     ("bridge.report.compare", "bridge.validation"),
 }
 

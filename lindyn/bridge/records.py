@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from lindyn import _checks
+from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch.diagnosis import Diagnosis
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable"
 VERDICTS = (HOLDS, FAILS, NOT_TESTABLE)

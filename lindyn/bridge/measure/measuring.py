@@ -14,8 +14,9 @@ from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.measure import predictor_maps
 from lindyn.bridge.measure.bootstrap import FEWEST, BlockSums, Frame, Means, all_readings, chunks, readings
 from lindyn.bridge.measure.sampled import Sampled
+from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import ABOVE_NOISE, FeatureSource, PredictorMap
-from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, Diagnosis, diagnose
+from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, diagnose
 from lindyn.moments import ViewSums
 from lindyn.statistics import shape_of
 

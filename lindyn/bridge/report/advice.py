@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Curves, Finding, ModeReading, PredictorMap
 from lindyn.bridge.report.confidence import (
     DESCRIBED,
@@ -29,7 +30,6 @@ from lindyn.bridge.report.wording import listed
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.counterfactuals import Counterfactual
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch.diagnosis import Diagnosis
 
 _SENTENCE = {
     "healthy": "It is not collapsing",

@@ -9,10 +9,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding, PredictorMap
 from lindyn.bridge.report.wording import law
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch.diagnosis import Diagnosis
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
 DESCRIBED = 0.9

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import NOT_TESTABLE, Curves, Finding
 from lindyn.bridge.report.confidence import theory_state
 from lindyn.bridge.report.wording import listed
 from lindyn.bridge.watch import diagnosis as alarms
-from lindyn.bridge.watch.diagnosis import Diagnosis
 
 FOLLOWS = 0.1
 """Relative error of s and of p up to which the simulator is said to follow a run."""

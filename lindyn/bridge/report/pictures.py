@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from lindyn.bridge.readings import SlopeFit
 from lindyn.bridge.records import Finding, Validation
-from lindyn.bridge.watch.diagnosis import SlopeFit
 from lindyn.plotting import network_pictures as plots
 from lindyn.plotting import style
 

@@ -16,9 +16,9 @@ import numpy as np
 
 import lindyn
 from lindyn.bridge.laws import LAWS
+from lindyn.bridge.readings import Diagnosis, SlopeFit
 from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch.diagnosis import Diagnosis, SlopeFit
 from lindyn.bridge.watch.trace import balance_of_schema_1
 
 SCHEMA = 2

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import statistics
+from lindyn.bridge.readings import Diagnosis, SlopeFit
 from lindyn.bridge.records import Curves, Pieces
 from lindyn.bridge.run import flow, start, training_theory
 from lindyn.bridge.run.description import RunDescription, settings_of
@@ -19,7 +20,7 @@ from lindyn.bridge.run.start import Projections, Reading
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.run_folder import Run
-from lindyn.bridge.watch.diagnosis import WINDOW, Diagnosis, SlopeFit, diagnose
+from lindyn.bridge.watch.diagnosis import WINDOW, diagnose
 from lindyn.bridge.watch.trace import read_trace
 
 PER_MODE = ("s", "p", "tau")

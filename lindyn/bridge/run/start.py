@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from lindyn import _checks, statistics
 from lindyn._linalg import clip_negative
 from lindyn.bridge.layers import stacks
+from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import Pieces, PredictorMap
 from lindyn.bridge.run.description import RunDescription
 from lindyn.bridge.run.flow import FAINT, ModeStart, Motion, NotPossible, WeightStart, refuse_dear
@@ -25,7 +26,6 @@ from lindyn.bridge.training.image_order import Order, generator
 from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.networks import PredictorKind
 from lindyn.bridge.training.run_folder import Run
-from lindyn.bridge.watch.diagnosis import Diagnosis
 from lindyn.bridge.watch.find_predictor import map_kind, weight_map
 from lindyn.moments import Moments, ViewSums
 from lindyn.states import WeightState

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from lindyn import _checks
 from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.layers.predictor_base import whole_number
-from lindyn.bridge.watch.diagnosis import UNKNOWN, WORDS, Diagnosis, diagnose
+from lindyn.bridge.readings import Diagnosis
+from lindyn.bridge.watch.diagnosis import UNKNOWN, WORDS, diagnose
 from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map
 from lindyn.bridge.watch.trace import QUANTITIES, TraceWriter
 
