@@ -122,8 +122,6 @@ class FeatureSums:
 
     def add_other_ranks(self) -> None:
         """Add the sums of all ranks; every rank must call it."""
-        import torch.distributed as dist
-
         count = torch.tensor([float(self.samples)], device=self._sums["zz"].device)
         for value in [count, *self._sums.values()]:
             dist.all_reduce(value)
@@ -144,13 +142,13 @@ class FeatureSums:
 
     def std(self) -> float:
         """Return the mean over dimensions of the standard deviation of l2-normalised z (`statistics.std_of_unit`)."""
-        return float(statistics.std_of_unit(_host(self._mean("u")), _host(self._mean("uu")), self.samples))
+        return float(statistics.std_of_unit(to_numpy(self._mean("u")), to_numpy(self._mean("uu")), self.samples))
 
     def nearest_map(self) -> tuple[np.ndarray, float]:
         """Return the W_p of the affine map W_p z + b nearest to q, and the share of q's variance that it explains."""
         C_zz, C_qz, _ = self._covariances()
         exact = torch.finfo(self._sums["zz"].dtype).eps
-        size = _host(self._mean("zz").trace()) / self.dim
+        size = to_numpy(self._mean("zz").trace()) / self.dim
         W_p = statistics.nearest_map(C_zz, C_qz, size, exact if exact > 1e-10 else statistics.ROUND_OFF)
         return W_p, self.explained_by(W_p)
 
@@ -162,12 +160,12 @@ class FeatureSums:
         """Return (Cov z, Cov(q, z), tr Cov q)."""
         z, q = self._mean("z"), self._mean("q")
         C_zz, C_qz = self._mean("zz") - torch.outer(z, z), self._mean("qz") - torch.outer(q, z)
-        return _host(C_zz), _host(C_qz), float(self._mean("qq") - q @ q)
+        return to_numpy(C_zz), to_numpy(C_qz), float(self._mean("qq") - q @ q)
 
     def _mean(self, name: str) -> Tensor:
         return self._sums[name] / self.samples
 
 
-def _host(value: Tensor) -> np.ndarray:
-    """Return a tensor as numpy in double precision."""
-    return value.detach().double().cpu().numpy()
+def to_numpy(value: Tensor) -> np.ndarray:
+    """Return a copy of a tensor as numpy, in double precision."""
+    return value.detach().double().cpu().numpy().copy()

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lindyn import statistics
 from lindyn._progress import Progress
 from lindyn.bridge.layers import stacks
-from lindyn.bridge.layers.batch_sums import FeatureSums
+from lindyn.bridge.layers.batch_sums import FeatureSums, to_numpy
 from lindyn.bridge.measure import predictor_maps
 from lindyn.bridge.measure.bootstrap import FEWEST, BlockSums, Frame, Means, all_readings, chunks, readings
 from lindyn.bridge.measure.sampled import Sampled
@@ -120,7 +120,8 @@ def measure(
     dim = width_of(source, F, predictor, last)
     check_widths(dim, predictor, projector, target_projector)
     first = stacks.first_weight(predictor)
-    weights = {"last": _numpy(last), "last_target": _numpy(last_target), "first": _numpy(first)}
+    given = {"last": last, "last_target": last_target, "first": first}
+    weights = {name: None if weight is None else to_numpy(weight) for name, weight in given.items()}
     if source is None:
         found = predictor_maps.predictor_maps(predictor, None)
         return _without_samples(dim, F, found, weights)
@@ -142,7 +143,7 @@ def measure(
     drawn = all_readings(blocks.arrays(), frame, seed=seed)
     tell("bootstrap", 1.0)
     return MeasuredNetwork(
-        samples=n, dim=dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
+        samples=n, dim=dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
         X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
         tau=_padded(drawn["tau"].full, dim) if gathered.target else None, shape=_shape(found),
         leading=whole[0], window=whole[1], shape_modes=whole[2],
@@ -195,9 +196,9 @@ def _outputs(predictor: nn.Module | None, z: Tensor) -> Tensor:
 
 def _eigen(F: Tensor, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
     tell("spectrum", 0.0)
-    s, U = np.linalg.eigh(F.double().cpu().numpy())
+    s, U = statistics.eigen(to_numpy(F))
     tell("spectrum", 1.0)
-    return s[::-1].copy(), U[:, ::-1]
+    return s.copy(), U
 
 
 def _known(s: np.ndarray, samples: int) -> tuple[int, int, int]:
@@ -217,10 +218,7 @@ def _frame(
     W_p, outside = None, np.zeros((m, m))
     if found:
         W_p, outside = _in_basis(found[0].W_p, basis)
-    VV = None
-    if last is not None:
-        UV = basis.T @ last
-        VV = UV @ UV.T
+    VV = None if last is None else statistics.gram(last.T @ basis)
     estimated = bool(found) and found[0].kind == predictor_maps.LEAST_SQUARES
     return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2])
 
@@ -238,7 +236,8 @@ def _shape(found: tuple[PredictorMap, ...]) -> dict[str, float]:
 def _in_basis(W_p: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     WU = W_p @ basis
     inside = basis.T @ WU
-    return inside, WU.T @ WU - inside.T @ inside if basis.shape[1] < len(basis) else np.zeros_like(inside)
+    outside = statistics.gram(WU) - statistics.gram(inside) if basis.shape[1] < len(basis) else np.zeros_like(inside)
+    return inside, outside
 
 
 def _by_map(
@@ -269,11 +268,11 @@ def _without_samples(
         return MeasuredNetwork(0, dim, maps=found, shape=_shape(found), **weights)  # type: ignore[arg-type]
     s, U = _eigen(F, lambda *_: None)
     known = _known(s, 0)
-    means = {"zz": F.double().cpu().numpy()[None], "size": np.array([float(F.trace())])}
+    means = {"zz": to_numpy(F)[None], "size": np.array([float(F.trace())])}
     one = readings(means, _frame(found, np.eye(dim), s, weights["last"], known))
     read = {name: Sampled(value[0], np.empty((0, *value[0].shape)), 0) for name, value in one.items()}
     return MeasuredNetwork(
-        0, dim, F=_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=read, leading=known[0], window=known[1],
+        0, dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=read, leading=known[0], window=known[1],
         shape_modes=known[2],
         diagnosis=diagnose(F, found[0].W_p) if found else None, shape=_shape(found), **weights,  # type: ignore[arg-type]
     )  # fmt: skip
@@ -291,10 +290,6 @@ def _line(source: FeatureSource) -> Tell:
             lines.pop(stage).close()
 
     return tell
-
-
-def _numpy(M: Tensor | None) -> np.ndarray | None:
-    return None if M is None else M.detach().double().cpu().numpy().copy()
 
 
 def width_of(source: FeatureSource | None, F: Tensor | None, predictor: nn.Module | None, last: Tensor | None) -> int:

@@ -10,14 +10,13 @@ product of weights the ReLUs taken as the identity. It needs no features and is 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lindyn.bridge.layers import stacks
-from lindyn.bridge.layers.batch_sums import FeatureSums
+from lindyn.bridge.layers.batch_sums import FeatureSums, to_numpy
 from lindyn.bridge.records import PredictorMap
 from lindyn.bridge.watch import find_predictor
 
@@ -73,7 +72,7 @@ class JacobianSums:
 def exact_map(predictor: nn.Module) -> np.ndarray | None:
     """Return W_p of a predictor that is linear up to an offset, or None."""
     if find_predictor.map_kind(predictor) == "W_p":
-        return _numpy(find_predictor.weight_map(predictor))
+        return to_numpy(find_predictor.weight_map(predictor))
     maps = stacks.folded(predictor)
     return maps[0].A.numpy() if maps is not None and len(maps) == 1 else None
 
@@ -122,7 +121,7 @@ def predictor_maps(predictor: nn.Module | None, outputs: Outputs | None) -> tupl
         nearest, explained = outputs.sums.nearest_map()
         found.append(PredictorMap(nearest, LEAST_SQUARES, explained))
         if outputs.jacobian is not None:
-            found.append(_with_share(_numpy(outputs.jacobian.mean()), JACOBIAN, outputs.sums))
+            found.append(_with_share(to_numpy(outputs.jacobian.mean()), JACOBIAN, outputs.sums))
     product = product_map(predictor)
     if product is not None and product.shape[0] == product.shape[1]:
         found.append(_with_share(product, PRODUCT, None if outputs is None else outputs.sums))
@@ -132,7 +131,3 @@ def predictor_maps(predictor: nn.Module | None, outputs: Outputs | None) -> tupl
 def _with_share(W_p: np.ndarray, kind: str, sums: FeatureSums | None) -> PredictorMap:
     share = float("nan") if sums is None else sums.explained_by(W_p)
     return PredictorMap(W_p, kind, share)
-
-
-def _numpy(M: Any) -> np.ndarray:
-    return M.detach().double().cpu().numpy().copy()
