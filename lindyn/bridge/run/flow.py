@@ -217,19 +217,18 @@ def refuse_dear(start: WeightStart, motion: Motion) -> None:
 
 
 def modes_along(states: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np.ndarray]:
-    """Return s, p, tau (K x modes) of stacked weights, see `modes_in`."""
-    rows = [modes_in(WeightState._unchecked(W=W, W_p=W_p, W_a=W_a), Sigma, target)
-            for W, W_p, W_a in zip(states.W, states.W_p, states.W_a, strict=True)]  # fmt: skip
-    return {name: np.stack([row[name] for row in rows]) for name in ("s", "p", "tau")}
+    """Return s, p, tau of F = W (X + X') W^T (..., modes) of weights; tau_j = u_j^T W_a (X + X') W^T u_j / s_j.
 
-
-def modes_in(state: WeightState, Sigma: np.ndarray, target: str) -> dict[str, np.ndarray]:
-    """Return s, p, tau of F = W (X + X') W^T; tau_j = u_j^T W_a (X + X') W^T u_j / s_j."""
-    W, W_a = np.asarray(state.W), np.asarray(state.W_a)
-    s, U = statistics.eigen(_symmetric(W @ Sigma @ W.T))
-    p = statistics.along(np.asarray(state.W_p), U)
-    cross = statistics.along((W if target == "online" else W_a) @ Sigma @ W.T, U)
-    good = s > FAINT * s[0]  # eigenvectors of the others are arbitrary
+    Args:
+        states: one state, or stacked ones.
+        Sigma: X + X'.
+        target: "ema", "online" (W_a is W) or "frozen".
+    """
+    seen = Sigma @ states.W.swapaxes(-1, -2)
+    s, U = statistics.eigen(_symmetric(states.W @ seen))
+    p = statistics.along(states.W_p, U)
+    cross = statistics.along((states.W if target == "online" else states.W_a) @ seen, U)
+    good = s > FAINT * s[..., :1]  # eigenvectors of the others are arbitrary
     tau = np.divide(cross, s, out=np.full_like(s, np.nan), where=good)
     return {"s": np.maximum(s, 0.0), "p": np.where(good, p, np.nan), "tau": tau}
 
@@ -291,4 +290,4 @@ def _wide(rows: np.ndarray, d: int) -> np.ndarray:
 
 
 def _symmetric(M: np.ndarray) -> np.ndarray:
-    return np.asarray((M + M.T) / 2)
+    return np.asarray((M + M.swapaxes(-1, -2)) / 2)
