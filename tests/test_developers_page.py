@@ -91,7 +91,7 @@ def test_its_layout_is_listed_and_read_and_its_law_is_told_everywhere(package, t
         assert "no direction carries half" in (out / "report.html").read_text(encoding="utf-8")
     both = [str(tmp_path / name / "report.json") for name in ("out0", "out2")]
     assert main(["validate", "--compare", *both, "--out", str(tmp_path / "compared")]) == 0
-    assert "first_share" in (tmp_path / "compared" / "comparison.json").read_text(encoding="utf-8")
+    assert "first_share" in (tmp_path / "compared" / "report.json").read_text(encoding="utf-8")
 
 
 def test_what_is_wrong_with_a_package_costs_one_sentence(tmp_path, capsys):
