@@ -1,0 +1,121 @@
+"""Two golden answers side by side: texts line by line, numbers in them to a tolerance."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tests.golden.record import Section
+
+REL = 1e-12
+FLOOR = 1e-14
+"""Two numbers that differ by less than this are the same: what is left of 1 - 1 is no answer."""
+MOST = 10
+_NUMBER = re.compile(r"(?<![\w.<])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan\b|inf\b|NaN\b|Infinity\b)")
+_SCALE = re.compile(r"\brms=(\S+)")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where two answers part.
+
+    Args:
+        where: section, and the line or key in it.
+        old: what was kept; "" for nothing.
+        new: what is there now; "" for nothing.
+    """
+
+    where: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.where}\n    old: {_short(self.old)}\n    new: {_short(self.new)}"
+
+
+def differences(old: Sequence[Section], new: Sequence[Section], rel: float = REL) -> list[Difference]:
+    """Return where two answers differ.
+
+    Args:
+        old: what was kept.
+        new: what is there now.
+        rel: relative tolerance of numbers that are not whole.
+    """
+    before, after = ({section.name: section for section in sections if section.lines} for sections in (old, new))
+    found: list[Difference] = []
+    for name in dict.fromkeys([*before, *after]):
+        if name not in after or name not in before:
+            sides = ["the section" if name in side else "" for side in (before, after)]
+            found.append(Difference(name, *sides))
+        else:
+            by = _by_key if before[name].kind == "values" else _by_line
+            found += by(before[name], after[name], rel)
+    return found
+
+
+def _by_key(old: Section, new: Section, rel: float) -> Iterator[Difference]:
+    before, after = old.values, new.values
+    for key in dict.fromkeys([*before, *after]):
+        sides = before.get(key, ""), after.get(key, "")
+        if (key in before) != (key in after) or not same(*sides, rel):
+            yield Difference(f"{old.name}: {key}", *sides)
+
+
+def _by_line(before: Section, after: Section, rel: float) -> Iterator[Difference]:
+    """Lines that match by their words are held against each other; what stands on one side only is told too."""
+    old, new = before.lines, after.lines
+    matcher = difflib.SequenceMatcher(None, *(list(map(skeleton, lines)) for lines in (old, new)), autojunk=False)
+    for word, i1, i2, j1, j2 in matcher.get_opcodes():
+        for k in range(max(i2 - i1, j2 - j1)):
+            sides = old[i1 + k] if i1 + k < i2 else "", new[j1 + k] if j1 + k < j2 else ""
+            if word != "equal" or not same(*sides, rel):
+                yield Difference(f"{before.name}, line {min(i1 + k, i2) + 1}", *sides)
+
+
+def skeleton(line: str) -> str:
+    """Return a line with its numbers taken out."""
+    return _NUMBER.sub("#", line)
+
+
+def same(old: str, new: str, rel: float = REL) -> bool:
+    """Return whether two lines have the same words and the same numbers.
+
+    Whole numbers must be equal. Where a line holds an array (`rms=`), its means are measured by that size: an average
+    of numbers that cancel is known to the precision of the numbers, not to its own.
+
+    Args:
+        old: a line.
+        new: a line.
+        rel: relative tolerance.
+    """
+    if old == new:
+        return True
+    if skeleton(old) != skeleton(new):
+        return False
+    scales = [float(found[1]) for found in map(_SCALE.search, (old, new)) if found]
+    pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
+    return all(_near(a, b, rel, max(scales, default=0.0)) for a, b in pairs)
+
+
+def _near(a: str, b: str, rel: float, scale: float) -> bool:
+    if a == b:
+        return True
+    if not ("." in a + b or "e" in (a + b).lower()):
+        return False
+    x, y = float(a), float(b)
+    return abs(x - y) <= max(FLOOR, rel * max(abs(x), abs(y), scale))
+
+
+def told(case: str, found: Sequence[Difference]) -> str:
+    """Return the differences in words, at most ten of them.
+
+    Args:
+        case: name of the case.
+        found: of `differences`.
+    """
+    more = [f"... and {len(found) - MOST} more"] if len(found) > MOST else []
+    return "\n".join([f"{case}: {len(found)} differences", *map(str, found[:MOST]), *more])
+
+
+def _short(text: str, most: int = 400) -> str:
+    return "(nothing)" if not text else text if len(text) <= most else text[:most] + " ..."

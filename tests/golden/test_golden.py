@@ -1,0 +1,20 @@
+"""Every command answers as it did: texts by line, numbers to 1e-12. `regenerate.py` beside this writes them anew."""
+
+import pytest
+
+from tests.golden import record
+from tests.golden.cases import CASES
+from tests.golden.compare import differences, told
+from tests.golden.run import run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_the_answer_is_the_golden_one(name):
+    case = CASES[name]
+    found = differences(record.kept(name, case.like), run(case), case.rel)
+    assert not found, told(name, found)
+
+
+def test_every_golden_file_has_its_case():
+    assert {path.stem for path in record.ANSWERS.glob("*.txt")} == set(CASES)
