@@ -131,9 +131,11 @@ def _dataset(path: Path, name: str, here: Path) -> Section:
 
 
 def _weights(path: Path, name: str, here: Path) -> Section:
+    """Every tensor by its shape, size and weighted mean only: there are many."""
     import torch
 
-    return _values(name, flat(torch.load(path, map_location="cpu", weights_only=True)), here)
+    pairs = flat(torch.load(path, map_location="cpu", weights_only=True))
+    return _values(name, [(key, re.sub(r" (finite|mean|first|last)=\S+", "", text)) for key, text in pairs], here)
 
 
 def _picture(path: Path, name: str, here: Path) -> Section:

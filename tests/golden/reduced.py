@@ -15,8 +15,8 @@ LONGEST = 8
 def line_of(array: Any) -> str:
     """Return an array as one line: type, shape, finite numbers, and means that every element enters.
 
-    The means are without weights, squared (as rms) and under two sets of fixed pseudo-random weights, so that
-    exchanged and changed elements both show; first and last elements tell the reader where to look.
+    The means are of the squares (as rms), plain, and under fixed pseudo-random weights (as w), so that exchanged and
+    changed elements both show; first and last elements are for the reader.
 
     Args:
         array: anything numpy makes an array of.
@@ -38,9 +38,9 @@ def _means(values: np.ndarray) -> str:
     with np.errstate(over="ignore"):
         largest = float(np.max(np.abs(values), initial=0.0)) or 1.0
         rms = largest * math.sqrt(math.fsum((values / largest) ** 2) / len(values))
-        weights = np.random.default_rng(values.size).uniform(0.5, 1.5, (2, values.size))
-        means = [largest * math.fsum(w * values / largest) / len(values) for w in (1.0, *weights)]
-    named = zip(("mean", "w1", "w2", "first", "last"), [*means, values[0], values[-1]], strict=True)
+        weights = np.random.default_rng(values.size).uniform(0.5, 1.5, values.size)
+        means = [largest * math.fsum(w * values / largest) / len(values) for w in (1.0, weights)]
+    named = zip(("mean", "w", "first", "last"), [*means, values[0], values[-1]], strict=True)
     return " ".join([f"rms={rms!r}", *(f"{name}={float(value)!r}" for name, value in named)])
 
 

@@ -69,6 +69,8 @@ def _command(number: int, line: str, here: Path) -> list[Section]:
             code = main(shlex.split(line))
         except SystemExit as stop:
             code = stop.code
+        except Exception as error:  # the command line lets none through; where it does, that is its answer
+            code = f"raised {type(error).__name__}: {error}"
     said = [(f"{number} {name}", tuple(normalised(text.getvalue(), here)))
             for name, text in (("stdout", out), ("stderr", err))]  # fmt: skip
     head = Section(f"{number}", "words", (f"lindyn {line}", f"exit {code}"))

@@ -17,6 +17,7 @@ _PATTERNS = (
     (re.compile(r"\b\d+(\.\d+)? ?(s|ms|min|h|seconds|minutes|hours)\b(?! ?[=*^])"), r"<time> \2"),
     (re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)? (images|samples|steps|runs|it)/s\b"), r"<speed> \3/s"),
     (re.compile(r"\bcuda:\d\b|\bhost \S+|\bpid \d+"), "<machine>"),
+    (re.compile(r"\blindyn(\.[a-z_]\w*)+\.([A-Z]\w+)"), r"lindyn.<module>.\2"),  # of a class that a trace names
     (re.compile(rf"https?://{_HOSTS}[^\s)>\"']*"), "<url>"),
 )
 
