@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.golden.record import Section
+from tests.golden.shorter import Section
 
 REL = 1e-12
 FLOOR = 1e-14

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.golden.record import Section
 from tests.golden.reduced import digest, flat, line_of
+from tests.golden.shorter import Section
 from tests.golden.words import normalised, words_of_page
 
 TEXTS = (".txt", ".toml", ".md", ".csv", ".tex", ".yaml")
@@ -28,7 +28,10 @@ def sections(here: Path, given: frozenset[str], pages: bool, leave: tuple[str, .
     """
     names = list(written(here, given))
     found = [Section("files", "words", tuple(sorted(_COUNTED.sub(r"\1.<host>", name) for name in names)))]
-    for name in (name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in leave)):
+    names = [name for name in names if not any(fnmatch.fnmatchcase(name, pattern) for pattern in leave)]
+    pictures = [f"{name} = {_picture(here / name)}" for name in names if name.endswith(".png")]
+    found.append(Section("pictures", "values", tuple(pictures)))
+    for name in names:
         read = READERS.get(Path(name).suffix)
         if read is not None and not _COUNTED.search(name):
             found.append(read(here / name, name, here))
@@ -125,27 +128,28 @@ def _dataset(path: Path, name: str, here: Path) -> Section:
         pairs += [
             (f"{where}@{key}", text)
             for where, attrs in [("", data.attrs), *((str(k), v.attrs) for k, v in data.variables.items())]
+            if attrs
             for key, text in flat({key: "<sha256>" if key == "sha256" else value for key, value in attrs.items()})
         ]
     return _values(name, sorted(pairs), here)
 
 
 def _weights(path: Path, name: str, here: Path) -> Section:
-    """Every tensor by its shape, size and weighted mean only: there are many."""
+    """Every tensor by its shape, size and weighted mean only: there are many. Lightning's own counters are left out."""
     import torch
 
-    pairs = flat(torch.load(path, map_location="cpu", weights_only=True))
-    return _values(name, [(key, re.sub(r" (finite|mean|first|last)=\S+", "", text)) for key, text in pairs], here)
+    tree = torch.load(path, map_location="cpu", weights_only=True)
+    pairs = flat({key: value for key, value in tree.items() if key != "loops"}, longest=1)
+    return _values(name, [(key, re.sub(r" (finite|first|last)=\S+", "", text)) for key, text in pairs], here)
 
 
-def _picture(path: Path, name: str, here: Path) -> Section:
-    """Size, mean darkness, and the darkness of the nine parts of the picture, as numbers."""
+def _picture(path: Path) -> str:
+    """Return the size of a picture, its mean darkness, and the centre of what is dark."""
     from matplotlib.image import imread
 
     ink = 1 - imread(path)[..., :3].mean(axis=2).astype(float)
-    parts = [float(part.mean()) for row in np.array_split(ink, 3) for part in np.array_split(row, 3, axis=1)]
-    shown = " ".join(f"{part:.6f}" for part in [float(ink.mean()), *parts])
-    return Section(name, "values", (f"picture = {ink.shape[1]}x{ink.shape[0]} ink {shown}",))
+    across, down = (float(np.linspace(0, 1, len(sums)) @ sums / ink.sum()) for sums in (ink.sum(0), ink.sum(1)))
+    return f"{ink.shape[1]}x{ink.shape[0]} ink {float(ink.mean()):.8f} at {across:.6f} {down:.6f}"
 
 
 READERS: dict[str, Callable[[Path, str, Path], Section]] = {
@@ -156,6 +160,5 @@ READERS: dict[str, Callable[[Path, str, Path], Section]] = {
     ".nc": _dataset,
     ".zarr": _dataset,
     ".ckpt": _weights,
-    ".png": _picture,
     **dict.fromkeys(TEXTS, _text),
 }

@@ -1,39 +1,17 @@
-"""A golden answer as a text file: sections of lines, each under a heading.
+"""A golden answer as a text file: sections of lines, each under a heading."""
 
-An answer may be kept beside another one that is much like it: of its values then only those stand in the file that are
-not the other's, and the names of those that it lacks. A key that begins like the one above it, up to its last dot, is
-written from that dot on: ".high = 3.0" under "findings[13].value = 2.0".
-"""
-
+import importlib.metadata
+import platform
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.golden.shorter import Section, long, short
+
 ANSWERS = Path(__file__).parent / "answers"
+MADE_WITH = Path(__file__).parent / "made_with.txt"
+PACKAGES = ("numpy", "scipy", "sympy", "numba", "jax", "diffrax", "xarray", "matplotlib", "torch", "lightly")
 _HEADING = re.compile(r"^==> (.*) \((words|values)\) <==$")
-_ABSENT = "- "
-_BETWEEN = " = "
-
-
-@dataclass(frozen=True)
-class Section:
-    """Lines of one kind.
-
-    Args:
-        name: what they are: "1 stdout", "out/report.json".
-        kind: "words", compared in their order, or "values", compared key by key ("key = value").
-        lines: without line ends.
-    """
-
-    name: str
-    kind: str
-    lines: tuple[str, ...]
-
-    @property
-    def values(self) -> dict[str, str]:
-        """Value by key."""
-        return dict(line.partition(_BETWEEN)[::2] for line in self.lines)
 
 
 def as_text(sections: Iterable[Section], base: Sequence[Section] = ()) -> str:
@@ -41,11 +19,10 @@ def as_text(sections: Iterable[Section], base: Sequence[Section] = ()) -> str:
 
     Args:
         sections: in their order.
-        base: the answer that this one is much like.
+        base: the answer that this one is much like; what is the same is not written again.
     """
-    shown = [_shortened(_beside(section, base)) for section in sections if section.lines]
-    blocks = ("\n".join([f"==> {s.name} ({s.kind}) <==", *s.lines]) for s in shown)
-    return "\n".join(blocks) + "\n"
+    shown = [short(section, _of(section, base)) for section in sections if section.lines]
+    return "\n".join(line for s in shown for line in (f"==> {s.name} ({s.kind}) <==", *s.lines)) + "\n"
 
 
 def from_text(text: str, base: Sequence[Section] = ()) -> list[Section]:
@@ -62,69 +39,28 @@ def from_text(text: str, base: Sequence[Section] = ()) -> list[Section]:
             found.append((heading[1], heading[2], []))
         else:
             found[-1][2].append(line)
-    return [_whole(_lengthened(Section(name, kind, tuple(lines))), base) for name, kind, lines in found]
+    read = (Section(name, kind, tuple(lines)) for name, kind, lines in found)
+    return [long(section, _of(section, base)) for section in read]
 
 
-def _of(section: Section, base: Sequence[Section]) -> dict[str, str]:
-    return next((other.values for other in base if (other.name, other.kind) == (section.name, "values")), {})
+def made_with() -> str:
+    """Return the versions that decide the last digits and the pixels, a line each."""
+    versions = [f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in PACKAGES]
+    return "\n".join([f"python {platform.python_version()} on {platform.machine()}", *versions]) + "\n"
 
 
-def _beside(section: Section, base: Sequence[Section]) -> Section:
-    """Return a section of values without those of the base."""
-    others = _of(section, base)
-    if section.kind != "values" or not others:
-        return section
-    own = section.values
-    absent = [f"{_ABSENT}{key}" for key in others if key not in own]
-    return replace(section, lines=(*absent, *(_line(key, own[key]) for key in own if others.get(key) != own[key])))
+def other_versions() -> str:
+    """Return in words where this machine has other versions than the one that made the answers; "" if nowhere."""
+    kept_lines = MADE_WITH.read_text(encoding="utf-8").splitlines()
+    pairs = zip(kept_lines, made_with().splitlines(), strict=True)
+    other = [f"{old} there, {new} here" for old, new in pairs if old != new]
+    return f"The golden answers were made with other versions: {'; '.join(other)}." if other else ""
 
 
-def _whole(section: Section, base: Sequence[Section]) -> Section:
-    """Undo `_beside`."""
-    others = _of(section, base)
-    if section.kind != "values" or not others:
-        return section
-    absent = {line.removeprefix(_ABSENT) for line in section.lines if line.startswith(_ABSENT)}
-    own = replace(section, lines=tuple(line for line in section.lines if not line.startswith(_ABSENT))).values
-    values = {key: value for key, value in others.items() if key not in absent} | own
-    return replace(section, lines=tuple(_line(key, value) for key, value in values.items()))
-
-
-def _shortened(section: Section) -> Section:
-    """Return a section of values with the beginnings of keys left out that stand above."""
-    if section.kind != "values":
-        return section
-    lines, above = [], None
-    for line in section.lines:
-        sign, key, value = _parts(line)
-        start, dot, end = key.rpartition(".")
-        lines.append(f"{sign}{dot}{end}{value}" if dot and start == above else line)
-        above = start if dot else None
-    return replace(section, lines=tuple(lines))
-
-
-def _lengthened(section: Section) -> Section:
-    """Undo `_shortened`."""
-    if section.kind != "values":
-        return section
-    lines, above = [], ""
-    for line in section.lines:
-        sign, key, value = _parts(line)
-        key = above + key if key.startswith(".") else key
-        lines.append(f"{sign}{key}{value}")
-        above = key.rpartition(".")[0]
-    return replace(section, lines=tuple(lines))
-
-
-def _parts(line: str) -> tuple[str, str, str]:
-    """Return (the sign of an absent key, key, the rest) of a line."""
-    sign = _ABSENT if line.startswith(_ABSENT) else ""
-    key, between, value = line[len(sign) :].partition(_BETWEEN)
-    return sign, key, between + value
-
-
-def _line(key: str, value: str) -> str:
-    return f"{key}{_BETWEEN}{value}"
+def _of(section: Section, base: Sequence[Section]) -> Section:
+    """Return the section of the same name of another answer; an empty one where it has none."""
+    same = (other for other in base if (other.name, other.kind) == (section.name, section.kind))
+    return next(same, Section(section.name, section.kind, ()))
 
 
 def path_of(name: str) -> Path:
@@ -136,12 +72,14 @@ def path_of(name: str) -> Path:
     return ANSWERS / f"{name}.txt"
 
 
-def kept(name: str, like: str = "") -> list[Section]:
+def kept(name: str, likes: Mapping[str, str]) -> list[Section]:
     """Return the golden answer of a case; nothing where there is none yet.
 
     Args:
-        name: of the case.
-        like: name of the case that it was written beside.
+        name: of the case; "": none.
+        likes: by case, the name of the one that it was written beside.
     """
     path = path_of(name)
-    return from_text(path.read_text(encoding="utf-8"), kept(like) if like else ()) if path.exists() else []
+    if not name or not path.exists():
+        return []
+    return from_text(path.read_text(encoding="utf-8"), kept(likes.get(name, ""), likes))

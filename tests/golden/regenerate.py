@@ -17,10 +17,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 sys.path[0] = str(Path(__file__).parents[2])  # the tree, not this folder: its files would stand in for packages
 
 from tests.golden import record  # noqa: E402
-from tests.golden.cases import CASES  # noqa: E402
+from tests.golden.cases import CASES, LIKES  # noqa: E402
 from tests.golden.compare import differences, told  # noqa: E402
-from tests.golden.record import Section  # noqa: E402
 from tests.golden.run import Case, run  # noqa: E402
+from tests.golden.shorter import Section  # noqa: E402
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,17 +39,20 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{len(changed)} of {len(chosen)} answers differ{'' if args.check else ' and were written'}.")
     if not args.patterns and not args.check:
         _remove_others()
+        record.MADE_WITH.write_text(record.made_with(), encoding="utf-8")
+    if changed and record.other_versions():
+        print(record.other_versions())
     return 1 if changed and args.check else 0
 
 
 def _one(case: Case, args: argparse.Namespace) -> bool:
-    start = time.monotonic()
-    before, after = record.kept(case.name, case.like), run(case)
+    start, cpu = time.monotonic(), time.process_time()
+    before, after = record.kept(case.name, LIKES), run(case)
     found = differences(before, after, case.rel if args.check else 0.0)
     if not args.check:
         _write(case, after)
     if args.times:
-        print(f"{time.monotonic() - start:6.1f} s  {case.name}", flush=True)
+        print(f"{time.monotonic() - start:6.1f} s, {time.process_time() - cpu:6.1f} s of CPU  {case.name}", flush=True)
     if found:
         print(told(case.name, found) if before else f"{case.name}: new", flush=True)
     return bool(found)
@@ -57,9 +60,9 @@ def _one(case: Case, args: argparse.Namespace) -> bool:
 
 def _write(case: Case, answer: list[Section]) -> None:
     """Write an answer, and those beside it anew: they hold only what differs from it."""
-    beside = [(other, record.kept(other.name, case.name)) for other in CASES.values() if other.like == case.name]
-    base = record.kept(case.like) if case.like else []
-    record.path_of(case.name).write_text(record.as_text(answer, base), encoding="utf-8")
+    beside = [(other, record.kept(other.name, LIKES)) for other in CASES.values() if other.like == case.name]
+    text = record.as_text(answer, record.kept(case.like, LIKES))
+    record.path_of(case.name).write_text(text, encoding="utf-8")
     for other, whole in beside:
         if whole:
             record.path_of(other.name).write_text(record.as_text(whole, answer), encoding="utf-8")

@@ -9,10 +9,12 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.golden.compare import REL
 from tests.golden.files import sections, written
-from tests.golden.record import Section
+from tests.golden.reduced import flat
+from tests.golden.shorter import Section
 from tests.golden.words import TREE, normalised
 
 FIXTURES = TREE / "tests" / "bridge" / "validation" / "fixtures"
@@ -26,6 +28,7 @@ class Case:
     Args:
         name: of the case and of its file.
         commands: what follows `lindyn`, as one would type it; `fixtures/` is the folder of checkpoints.
+        call: instead of commands, a function whose answer is a tree of values.
         given: writes the files that the commands need into the folder.
         pages: keep the words of HTML pages, not only a fingerprint.
         like: name of a case whose answer is much like this one; only what differs from it is kept.
@@ -35,7 +38,8 @@ class Case:
     """
 
     name: str
-    commands: tuple[str, ...]
+    commands: tuple[str, ...] = ()
+    call: Callable[[], Any] | None = None
     given: Callable[[Path], None] | None = None
     pages: bool = False
     like: str = ""
@@ -55,6 +59,8 @@ def run(case: Case) -> list[Section]:
         if case.given is not None:
             case.given(here)
         before = frozenset([LINK, *written(here, frozenset([LINK]))])
+        if case.call is not None:
+            return [Section("returned", "values", tuple(f"{key} = {value}" for key, value in flat(case.call())))]
         found = [section for k, line in enumerate(case.commands, 1) for section in _command(k, line, here)]
         return found + sections(here, before, case.pages, case.leave)
 

@@ -32,9 +32,10 @@ TRAIN = (
     _case("train-keys", "train --keys"),
     _case("train-linear", f"train {TINY} run.evaluation=none", leave=(FIRST,)),
     _case("train-direct-pred", f"train {TINY} model.predictor=direct_pred method.target=online run.seed=3",
-          leave=(FIRST,)),
-    _case("train-mlp-lars", f"train {TINY} model.predictor=mlp optim.name=lars model.projector=simsiam"
-          " run.evaluation=none", leave=(FIRST,)),
+          leave=(FIRST,), like="train-linear"),
+    _case("train-mlp-lars", f"train {TINY} model.predictor=mlp model.predictor_options.hidden_dim=16"
+          " optim.name=lars model.projector=simsiam"
+          " run.evaluation=none", leave=(FIRST,), like="train-linear"),
     _case("train-gaussian", f"train {GAUSSIAN}", f"train {GAUSSIAN}", f"train {GAUSSIAN} --resume",
           "validate o --out v", leave=("v/*", "o/checkpoints/*")),
 )  # fmt: skip
@@ -43,7 +44,7 @@ STUDIES = (
                                for paper in ("tian2021", "richemond2023", "grill2020")),
           "reproduce richemond2023 --training --list --table 100 --rows '*/ridge .3'"),
     _case("reproduce-study", "reproduce tian2021 --training --figure 6 --scale smoke --seeds 1 --workers 1"
-          " --rows alpha_p=1 --out o"),
+          " --rows alpha_p=1 --out o", leave=("*.ckpt", "*/run.toml")),
 )  # fmt: skip
 FIGURES = (
     _case("reproduce-tian-4", "reproduce tian2021 --figure 4 --workers 1 --out o"),

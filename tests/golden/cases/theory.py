@@ -1,5 +1,6 @@
 """simulate, sweep, phase, prove and verify: small runs of every system and every kind of picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,11 @@ SMALL = f"--n1 5 --n2 3 {OUT}"
 
 def _case(name: str, *commands: str, **more) -> Case:
     return Case(name, commands, **more)
+
+
+def _like(name: str, case: Case) -> Case:
+    """Return a case that is written beside another one."""
+    return case if case.name == name else replace(case, like=name)
 
 
 def matrices(here: Path) -> None:
@@ -109,4 +115,10 @@ VERIFY = (
     _case("verify-arrays-of-other-rates", "verify run.npz --alpha-p 1 --beta 0.4 --eta 0.1 --eta-p 0.2 --target online"
           " --picture p.png", given=arrays),
 )  # fmt: skip
-CASES = (*SIMULATE, *SWEEP, *PHASE, *PROVE, *VERIFY)
+CASES = (
+    *(_like("simulate-weights", case) for case in SIMULATE),
+    *(_like("sweep-eta-beta", case) for case in SWEEP),
+    *PHASE,
+    *PROVE,
+    *(_like("verify-trajectory", case) for case in VERIFY),
+)

@@ -27,7 +27,7 @@ FILES = {
 """Checkpoints that are told by their weights alone; the others need images or --unsafe-pickle."""
 OWN = ("direct_pred", "implicit_var_reg", "mlp", "mlp_without_bias", "simsiam")
 """Runs of lindyn train of one checkpoint, which are shown their own images."""
-SEEN = ("lightly-teacher", "luckmatters-linear", "mmpretrain", "simsiam", "solo-learn", "solo-simsiam", "sthalles")
+SEEN = ("lightly-teacher", "luckmatters-linear", "mmpretrain", "simsiam", "solo-learn", "sthalles")
 """Checkpoints that are shown digits too."""
 RUN, OTHER, SOLO = "fixtures/lindyn/linear", "fixtures/lindyn/direct_pred", f"fixtures/{FILES['solo-learn']}"
 DIGITS = "--images digits --samples 300 --out o"
@@ -63,27 +63,26 @@ def _case(name: str, *commands: str, like: str = "", **more) -> Case:
 
 def _alone(name: str, path: str) -> Case:
     """By its weights alone; all of them are much like one."""
-    first = name == "solo-learn"
-    return _case(name, f"fixtures/{path} --out o", pages=first, like="" if first else "solo-learn")
+    return _case(name, f"fixtures/{path} --out o", like="" if name == "solo-learn" else "solo-learn")
 
 
 ALONE = tuple(_alone(name, path) for name, path in FILES.items())
 SHOWN = "solo-learn-digits"
 ON_IMAGES = (
-    *(_case(f"{name}-digits", f"fixtures/{FILES[name]} {DIGITS}", like="" if f"{name}-digits" == SHOWN else SHOWN)
-      for name in SEEN),
+    *(_case(f"{name}-digits", f"fixtures/{FILES[name]} {DIGITS}",
+            like="solo-learn" if f"{name}-digits" == SHOWN else SHOWN) for name in SEEN),
     _case("byol-pytorch-backbone-digits", f"fixtures/byol_pytorch/checkpoint.0.pt {DIGITS}", like=SHOWN),
     _case("keras-digits", f"fixtures/miszkur/pre_trained_encoder.h5 {DIGITS}", like=SHOWN),
     _case("deepmind", "fixtures/deepmind/pretrain.pkl --unsafe-pickle --out o", like="solo-learn"),
     _case("deepmind-digits", f"fixtures/deepmind/pretrain.pkl --unsafe-pickle {DIGITS}", like=SHOWN),
-    *(_case(f"lindyn-{name}", f"fixtures/lindyn/{name}/step=00000030.ckpt --samples 300 --out o", like="run")
-      for name in OWN),
+    *(_case(f"lindyn-{name}", f"fixtures/lindyn/{name}/step=00000030.ckpt --samples 300 --out o",
+            like="run" if name == "mlp" else "lindyn-mlp") for name in OWN),
 )  # fmt: skip
 RUNS = (
-    _case("run", f"{RUN} --samples 600 --seed 1 --out o", pages=True),
+    _case("run", f"{RUN} --samples 600 --seed 1 --out o", pages=True, like=SHOWN),
     _case("checkpoints", f"{RUN}/step=00000030.ckpt {RUN}/step=00000010.ckpt --samples 300 --out o", like="run"),
     _case("run-with-trace", "run --samples 300 --out o", given=folder_of_two, like="run"),
-    _case("trace", f"{RUN}/trace.jsonl --out o"),
+    _case("trace", f"{RUN}/trace.jsonl --out o", like="run"),
     _case("settings", f"{SOLO} optim.alpha_p=7 method.ema=0.5 optim.lr=0.05 --out o", like="solo-learn"),
 )
 FEATURES = (
@@ -96,8 +95,8 @@ FEATURES = (
 COMPARED = (
     _case("compare", f"--compare {RUN} {OTHER} --samples 300 --out o", pages=True),
     _case("compare-reports", f"{SOLO} --out a", f"fixtures/{FILES['solo-simsiam']} --out b",
-          "--compare a/report.json b/report.json --out c",
-          leave=("a/*", "b/*")),
+          "--compare a/report.json b/report.json --out o",
+          leave=("a/*", "b/*"), like="compare"),
     _case("layouts", "--layouts"),
 )  # fmt: skip
 CASES = (*ALONE, *ON_IMAGES, *RUNS, *FEATURES, *COMPARED)
