@@ -112,9 +112,9 @@ def commutator_norm(F: Array, W_p: Array) -> Array:
     return norm(F @ W_p - W_p @ F)
 
 
-def commutator_share(F: Array, W_p: Array) -> Array:
-    """Return ||[F, W_p]|| / (||F|| ||W_p||), free of scale, 0 to 2."""
-    return ratio(commutator_norm(F, W_p), norm(F) * norm(W_p))
+def commutator_share(F: Array, W_p: Array, commutator: Array | None = None) -> Array:
+    """Return ||[F, W_p]|| / (||F|| ||W_p||), free of scale, 0 to 2; `commutator` is its numerator where it is known."""
+    return ratio(commutator_norm(F, W_p) if commutator is None else commutator, norm(F) * norm(W_p))
 
 
 def commutator_sq(s: Array, W_p: Array) -> Array:

@@ -142,10 +142,12 @@ def measure(
     tell("bootstrap", 0.0)
     drawn = all_readings(blocks.arrays(), frame, seed=seed)
     tell("bootstrap", 1.0)
+    tau = np.full(dim, np.nan)
+    tau[: len(s[:MODES])] = drawn["tau"].full if gathered.target else np.nan
     return MeasuredNetwork(
         samples=n, dim=dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
         X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
-        tau=_padded(drawn["tau"].full, dim) if gathered.target else None, shape=_shape(found),
+        tau=tau if gathered.target else None, shape=_shape(found),
         leading=whole[0], window=whole[1], shape_modes=whole[2],
         by_map=_by_map(found, basis, whole[0], frame, blocks.arrays()), **weights,
     )  # fmt: skip
@@ -221,10 +223,6 @@ def _frame(
     VV = None if last is None else statistics.gram(last.T @ basis)
     estimated = bool(found) and found[0].kind == predictor_maps.LEAST_SQUARES
     return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2])
-
-
-def _padded(values: np.ndarray, length: int) -> np.ndarray:
-    return np.concatenate([values, np.full(length - len(values), np.nan)])
 
 
 def _shape(found: tuple[PredictorMap, ...]) -> dict[str, float]:

@@ -78,13 +78,7 @@ def _not_testable(s: np.ndarray, alive: np.ndarray) -> str:
 
 
 def diagnose(
-    F: Any,
-    W_p: Any,
-    W: Any = None,
-    *,
-    std: float | None = None,
-    samples: int | None = None,
-    start: float | None = None,
+    F: Any, W_p: Any, W: Any = None, *, std: float | None = None, samples: int | None = None, start: float | None = None
 ) -> Diagnosis:
     """Return what F and W_p say about alignment, balance, rank and collapse.
 
@@ -110,6 +104,7 @@ def diagnose(
     s, U = statistics.eigen(F)
     _refuse_negative(s, round_off)
     p, alignment = statistics.alignment(W_p @ U, U)
+    commutator = statistics.commutator_norm(F, W_p)
     residual, c = statistics.balance_residual_fitted(F if W is None else _gram(W, len(F)), statistics.gram(W_p))
     return Diagnosis(
         s=s,
@@ -118,8 +113,8 @@ def diagnose(
         spectrum_W_p=statistics.symmetric_spectrum(W_p),
         alignment_top=float(np.mean(alignment[:LEADING])),
         asymmetry=float(statistics.asymmetry(W_p)),
-        commutator_norm=float(statistics.commutator_norm(F, W_p)),
-        commutator_share=float(statistics.commutator_share(F, W_p)),
+        commutator_norm=float(commutator),
+        commutator_share=float(statistics.commutator_share(F, W_p, commutator)),
         balance_c=float(c),
         balance_residual_fitted=float(residual),
         slope=fit_slope(p, s, limit=known),

@@ -181,7 +181,8 @@ def _read(path: Path) -> tuple[list[dict], list[dict]]:
         if entry is None:
             continue
         if _KEY in entry:
-            _check_schema(entry, path)
+            if entry[_KEY] not in range(1, SCHEMA + 1):
+                raise ValueError(f"{path} has trace schema {entry[_KEY]}, this lindyn reads {SCHEMA}; update lindyn.")
             headers.append(entry)
         elif not headers:
             raise ValueError(f"path must be a trace that Diagnostics wrote; {path} is no trace: it has no header.")
@@ -192,11 +193,6 @@ def _read(path: Path) -> tuple[list[dict], list[dict]]:
     if not headers:
         raise ValueError(f"path must be a trace that Diagnostics wrote; {path} is no trace: it has no header.")
     return headers, records
-
-
-def _check_schema(header: dict, path: Path) -> None:
-    if header[_KEY] not in range(1, SCHEMA + 1):
-        raise ValueError(f"{path} has trace schema {header[_KEY]}, this lindyn reads {SCHEMA}; update lindyn.")
 
 
 def balance_of_schema_1(residual: Any, c: Any) -> tuple[np.ndarray, np.ndarray]:
