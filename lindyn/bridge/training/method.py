@@ -85,13 +85,6 @@ def follow(online: nn.Module, target: nn.Module, rate: float) -> None:
         update_momentum(online, target, rate)
 
 
-def rates(config: TrainConfig, steps: int) -> dict[str, Any]:
-    """Return what the target does, in words and numbers, for the summary."""
-    if config.method.target != "ema":
-        return {"target": config.method.target}
-    return {"target": "ema", "first": ema_rate(config, 0, steps), "last": ema_rate(config, steps - 1, steps)}
-
-
 def groups(
     config: TrainConfig, online: nn.Module, projector: nn.Module, predictor: nn.Module, probe: nn.Module | None
 ) -> list[dict[str, Any]]:

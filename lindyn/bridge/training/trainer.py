@@ -198,7 +198,7 @@ def _finish(folder: Path, config: TrainConfig, module: SelfSupervised, source: S
         result["untrained"] = evaluation.evaluate(fresh, source, config, untrained=True)
         if config.run.evaluation == "images":
             result |= evaluation.on_images(module, source, config)
-    _files.write_json(folder / "result.json", result)
+    _files.write_json(folder / RESULT, result)
     run = Run(folder, config)
     run_folder.write_report(folder, config, run.trace, run.metrics, result)
 
