@@ -12,6 +12,7 @@ from lindyn._options import did_you_mean
 from lindyn.bridge.checkpoints import backbones, heads
 from lindyn.bridge.checkpoints.backbones import TORCHVISION, Form
 from lindyn.bridge.checkpoints.content import Content, stripped
+from lindyn.bridge.layers.stacks import widths
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -69,36 +70,31 @@ def assemble(
     """
     same_names(content, names.backbone, names.target_backbone)
     same_names(content, names.projector, names.target_projector)
-    built: dict[str, Any] = {name: heads.head(_under(content, prefix), prefix, name == "predictor") for name, prefix in
-             (("projector", names.projector), ("predictor", names.predictor),
-              ("target_projector", names.target_projector))}  # fmt: skip
-    nets: dict[str, Any] = {name: _backbone(content, prefix, form) for name, prefix in
-            (("backbone", names.backbone), ("target_backbone", names.target_backbone))}  # fmt: skip
+    parts: dict[str, Any] = {piece: _part(content, piece, getattr(names, piece), form) for piece in PIECES}
     said = list(notes)
-    if built["predictor"] is None:
+    if parts["predictor"] is None:
         why = "This file holds no predictor" if predictor_saved else f"The layout of {title} never saves the predictor"
         said.append(f"{why}: {WITHOUT_PREDICTOR}")
-    said += _said_of_backbone(content, names, nets["backbone"])
-    if built["target_projector"] is None and nets["target_backbone"] is None and target_expected:
+    said += _said_of_backbone(content, names, parts["backbone"])
+    if parts["target_projector"] is None and parts["target_backbone"] is None and target_expected:
         said.append("This file holds no target network: tau and Assumption 1 (W_a = tau W) cannot be tested.")
     return Pieces(
-        content.path, layout, title, **built, **nets, F=second_moment(_under(content, names.predictor)),
+        content.path, layout, title, **parts, F=second_moment(content.under(names.predictor)),
         step=content.number("global_step", "step"), epoch=content.number("epoch", "ep"),
         settings=settings or Settings(), notes=tuple(said),
     )  # fmt: skip
 
 
-def _under(content: Content, prefix: str) -> dict[str, Tensor]:
-    return content.under(prefix) if prefix else {}
-
-
-def _backbone(content: Content, prefix: str, form: Form) -> nn.Module | None:
-    found = _under(content, prefix)
-    return backbones.backbone(found, prefix, form) if found else None
+def _part(content: Content, piece: str, prefix: str, form: Form = TORCHVISION) -> nn.Module | None:
+    """Return the network or head that lies under a prefix, or None."""
+    found = content.under(prefix)
+    if "backbone" in piece:
+        return backbones.backbone(found, prefix, form) if found else None
+    return heads.head(found, prefix, piece == "predictor")
 
 
 def _said_of_backbone(content: Content, names: Names, net: nn.Module | None) -> list[str]:
-    found = _under(content, names.backbone)
+    found = content.under(names.backbone)
     if net is not None:
         return [backbones.said(net)]
     if not found:
@@ -113,7 +109,7 @@ def same_names(content: Content, online: str, target: str) -> None:
 
     So a missing bias is found, which the network itself could do without.
     """
-    mine, its = set(_under(content, online)), set(_under(content, target))
+    mine, its = set(content.under(online)), set(content.under(target))
     if not mine or not its:
         return
     counters = {key for key in mine ^ its if key.endswith("num_batches_tracked") or key.startswith("fc.")}
@@ -130,51 +126,42 @@ def second_moment(found: Mapping[str, Tensor]) -> Tensor | None:
 
 def check_fit(pieces: Pieces) -> None:
     """Raise ValueError, in one sentence, where one piece does not take what the one before it gives."""
+    gives: dict[str, int | None] = {}
     for side in ("", "target_"):
         net, projector = getattr(pieces, f"{side}backbone"), getattr(pieces, f"{side}projector")
+        takes, gives[side] = (None, None) if projector is None else widths(projector)
         if net is not None and projector is not None:
-            _fits(pieces, f"{side}backbone", net.features, f"{side}projector", heads.width_in(projector))
-    features: Any = None if pieces.backbone is None else pieces.backbone.features
-    d = features if pieces.projector is not None and not len(pieces.projector) else None
-    d = heads.width_out(pieces.projector) if pieces.projector is not None and len(pieces.projector) else d
+            _fits(pieces, f"{side}backbone", net.features, f"{side}projector", takes)
+            gives[side] = gives[side] if len(projector) else net.features
+    d = gives[""]
     if pieces.predictor is not None:
-        _fits(pieces, "projector", d, "predictor", heads.width_in(pieces.predictor))
-        _square(pieces)
-    if pieces.target_projector is not None and pieces.projector is not None:
-        mine, its = heads.width_out(pieces.projector), heads.width_out(pieces.target_projector)
-        if mine != its:
-            raise ValueError(f"The pieces of {pieces.path} do not fit: the projector gives {mine} numbers, the "
-                             f"target's projector {its}.")  # fmt: skip
+        takes, given = widths(pieces.predictor)
+        _fits(pieces, "projector", d, "predictor", takes)
+        if takes != given:
+            raise ValueError(
+                f"The predictor of {pieces.path} takes {takes} numbers and gives {given}, but it must give as many; "
+                "name the right one with --predictor KEY."
+            )
+    its = gives["target_"]
+    if d is not None and its is not None and d != its:
+        raise ValueError(f"The pieces of {pieces.path} do not fit: the projector gives {d} numbers, the target's "
+                         f"projector {its}.")  # fmt: skip
     if pieces.F is not None and d is not None and tuple(pieces.F.shape) != (d, d):
         raise ValueError(f"F of {pieces.path} must be {d} x {d}, as the projector gives {d} numbers; got shape "
                          f"{tuple(pieces.F.shape)}.")  # fmt: skip
 
 
-def _fits(pieces: Pieces, first: str, gives: Any, second: str, takes: Any) -> None:
+def _fits(pieces: Pieces, first: str, gives: int | None, second: str, takes: int | None) -> None:
     if gives is not None and takes is not None and gives != takes:
+        words = [name.replace("target_", "target's ") for name in (first, second)]
         raise ValueError(
-            f"The pieces of {pieces.path} do not fit: the {_words(first)} gives {gives} numbers, the {_words(second)} "
-            f"takes {takes}; name the right ones with --{_option(first)} KEY and --{_option(second)} KEY."
+            f"The pieces of {pieces.path} do not fit: the {words[0]} gives {gives} numbers, the {words[1]} "
+            f"takes {takes}; name the right ones with {_option(first)} KEY and {_option(second)} KEY."
         )
 
 
-def _words(name: str) -> str:
-    return name.replace("target_", "target's ")
-
-
-def _option(name: str) -> str:
-    return name.replace("_", "-")
-
-
-def _square(pieces: Pieces) -> None:
-    """Raise ValueError where the predictor's output has another width than its input."""
-    predictor: Any = pieces.predictor
-    takes, gives = heads.width_in(predictor), heads.width_out(predictor)
-    if takes != gives:
-        raise ValueError(
-            f"The predictor of {pieces.path} takes {takes} numbers and gives {gives}, but it must give as many; name "
-            "the right one with --predictor KEY."
-        )
+def _option(piece: str) -> str:
+    return f"--{piece.replace('_', '-')}"
 
 
 def with_notes(pieces: Pieces, *notes: str) -> Pieces:
@@ -222,7 +209,7 @@ def _tensors(content: Content, piece: str, prefix: str) -> dict[str, Tensor]:
     if not found:
         groups = sorted({name.rsplit(".", k)[0] for name in content.weights for k in (1, 2, 3)})
         hint = did_you_mean(short, groups) or f" There are {', '.join(groups[:6])}, ..."
-        raise ValueError(f"No tensor of {content.path} lies under {prefix!r} (--{piece.replace('_', '-')}).{hint}")
+        raise ValueError(f"No tensor of {content.path} lies under {prefix!r} ({_option(piece)}).{hint}")
     return found
 
 

@@ -6,6 +6,7 @@ Here the names of tensors lose what wrappers put around them (containers, `modul
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +48,11 @@ class Content:
         return cls(Path(path), tree, weights_of(tree))
 
     def under(self, prefix: str) -> dict[str, Tensor]:
-        """Return the tensors under a prefix, without it."""
-        return below(self.weights, prefix)
+        """Return the tensors under a prefix, which is taken off; a tensor of just this name is called "weight"."""
+        if prefix in self.weights:
+            return {"weight": self.weights[prefix]}
+        start = prefix.rstrip(".") + "."
+        return {name.removeprefix(start): value for name, value in self.weights.items() if name.startswith(start)}
 
     def has(self, pattern: str) -> bool:
         """Return whether a tensor's name starts with this pattern."""
@@ -161,9 +165,7 @@ def unwrapped(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Where two names would become one, the longer one stays as it is.
     """
     short = {name: stripped(name) for name in found}
-    count: dict[str, int] = {}
-    for new in short.values():
-        count[new] = count.get(new, 0) + 1
+    count = Counter(short.values())
     return {new if count[new] == 1 else name: found[name] for name, new in short.items()}
 
 
@@ -173,14 +175,6 @@ def stripped(name: str) -> str:
     while len(parts) > 1 and parts[0] in LEADING:
         parts = parts[1:]
     return ".".join(parts) or name
-
-
-def below(found: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors under a prefix, which is taken off; a tensor of just this name is called "weight"."""
-    if prefix in found:
-        return {"weight": found[prefix]}
-    start = prefix.rstrip(".") + "."
-    return {name.removeprefix(start): tensor for name, tensor in found.items() if name.startswith(start)}
 
 
 def group_settings(groups: Sequence[dict[str, Any]], has_predictor: bool = True) -> dict[str, Any]:

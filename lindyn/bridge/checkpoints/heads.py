@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from lindyn.bridge.layers.stacks import widths
+
 Made = TypeVar("Made", bound=nn.Module)
 WRAPPERS = ("layers.", "net.", "mlp.")
-FIRST = {"Linear": "in_features", "BatchNorm1d": "num_features"}
-LAST = {"Linear": "out_features", "BatchNorm1d": "num_features"}
 
 
 def head(found: Mapping[str, Tensor], name: str, square: bool = False) -> nn.Sequential | None:
@@ -56,16 +56,6 @@ def head(found: Mapping[str, Tensor], name: str, square: bool = False) -> nn.Seq
 def stack(modules: list[nn.Module]) -> nn.Sequential:
     """Return modules as a stack in eval mode without gradients."""
     return nn.Sequential(*modules).eval().requires_grad_(False)
-
-
-def width_in(built: nn.Sequential) -> int | None:
-    """Return what a stack takes; None for an empty one."""
-    return next((getattr(m, FIRST[type(m).__name__]) for m in built if type(m).__name__ in FIRST), None)
-
-
-def width_out(built: nn.Sequential) -> int | None:
-    """Return what a stack gives; None for an empty one."""
-    return next((getattr(m, LAST[type(m).__name__]) for m in reversed(built) if type(m).__name__ in LAST), None)
 
 
 def symmetric_linear(built: nn.Sequential) -> nn.Sequential:
@@ -125,7 +115,7 @@ def _named(found: Mapping[str, Tensor], name: str, square: bool) -> nn.Sequentia
 
 def _check_end(built: nn.Sequential, after: str) -> None:
     """Raise ValueError where a predictor ends at the BatchNorm of its hidden layer."""
-    takes, gives = width_in(built), width_out(built)
+    takes, gives = widths(built)
     if takes != gives and isinstance(built[-1], nn.BatchNorm1d):
         raise ValueError(f"{after} is missing: the predictor takes {takes} numbers and ends at a BatchNorm of {gives}.")
 
@@ -203,9 +193,9 @@ def filled(made: Made, found: Mapping[str, Tensor], name: str) -> Made:
 
 def _chained(modules: list[nn.Module], name: str) -> nn.Sequential:
     """Return the stack, or raise ValueError where a layer does not take what the one before gives."""
-    wide = [(place, module) for place, module in enumerate(modules) if type(module).__name__ in FIRST]
+    wide = [(place, module) for place, module in enumerate(modules) if not isinstance(module, nn.ReLU)]
     for (_, first), (place, second) in pairwise(wide):
-        gives, takes = getattr(first, LAST[type(first).__name__]), getattr(second, FIRST[type(second).__name__])
+        gives, takes = widths(first)[1], widths(second)[0]
         if gives != takes and isinstance(second, nn.BatchNorm1d) and isinstance(modules[place - 1], nn.ReLU):
             raise ValueError(f"{name}.{place - 1}.weight is missing: a BatchNorm of {takes} follows {gives} numbers.")
         if gives != takes:

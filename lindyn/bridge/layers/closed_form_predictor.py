@@ -112,7 +112,7 @@ class ClosedFormPredictor(Gathering):
         self.recipe = self._recipe(rule, changes)
         self.cross_from = _checks.one_of("cross_from", cross_from, base.CROSS_FROM)
         self.views = int(_checks.one_of("views", str(views), ("1", "2")))
-        self.accumulate = base.whole_number("accumulate", accumulate)
+        self.accumulate = _checks.as_whole("accumulate", accumulate)
         base.check_practice(self.recipe, self.input_dim, cross_from, self.views, trainable)
         self.reads_cross = self.recipe.rule.reads_cross and cross_from != "none"
         self._make_state(self.input_dim, self.recipe, self.reads_cross, trainable)

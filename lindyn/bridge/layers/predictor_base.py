@@ -122,16 +122,9 @@ def parameter_groups(
     return ([first] if params else []) + last
 
 
-def whole_number(name: str, value: Any) -> int:
-    """Return a whole number >= 1, such as a layer's width, or raise ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name} must be a whole number >= 1; got {value!r}.")
-    return value
-
-
 def square_width(input_dim: Any, output_dim: Any) -> int:
     """Return the side of a square predictor, or raise ValueError."""
-    d = whole_number("input_dim", input_dim)
+    d = _checks.as_whole("input_dim", input_dim)
     if output_dim is not None and output_dim != d:
         raise ValueError(
             f"output_dim must equal input_dim = {d}, as W_p is square; got {output_dim!r}. "

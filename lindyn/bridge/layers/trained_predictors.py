@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lindyn.bridge.layers.predictor_base import Predictor, check_batch, square_width, whole_number
+from lindyn import _checks
+from lindyn.bridge.layers.predictor_base import Predictor, check_batch, square_width
 from lindyn.equations import weights
 
 
@@ -31,8 +32,8 @@ class LinearPredictor(Predictor):
         self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = False
     ) -> None:
         super().__init__()
-        self.input_dim = whole_number("input_dim", input_dim)
-        self.output_dim = self.input_dim if output_dim is None else whole_number("output_dim", output_dim)
+        self.input_dim = _checks.as_whole("input_dim", input_dim)
+        self.output_dim = self.input_dim if output_dim is None else _checks.as_whole("output_dim", output_dim)
         self.layers = nn.Sequential(nn.Linear(self.input_dim, self.output_dim, bias=bias))
 
     @property
@@ -103,9 +104,9 @@ class MLPPredictor(Predictor):
         self, input_dim: int, hidden_dim: int | None = None, output_dim: int | None = None, bias: bool = True
     ) -> None:
         super().__init__()
-        self.input_dim = whole_number("input_dim", input_dim)
-        self.hidden_dim = 4096 if hidden_dim is None else whole_number("hidden_dim", hidden_dim)
-        self.output_dim = self.input_dim if output_dim is None else whole_number("output_dim", output_dim)
+        self.input_dim = _checks.as_whole("input_dim", input_dim)
+        self.hidden_dim = 4096 if hidden_dim is None else _checks.as_whole("hidden_dim", hidden_dim)
+        self.output_dim = self.input_dim if output_dim is None else _checks.as_whole("output_dim", output_dim)
         self.layers = nn.Sequential(
             nn.Linear(self.input_dim, self.hidden_dim, bias=False),
             nn.BatchNorm1d(self.hidden_dim),

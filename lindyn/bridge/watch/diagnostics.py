@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from lindyn import _checks
 from lindyn.bridge.layers.batch_sums import FeatureSums
-from lindyn.bridge.layers.predictor_base import whole_number
 from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.watch.diagnosis import UNKNOWN, WORDS, diagnose
 from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map
@@ -70,9 +69,9 @@ class Diagnostics:
         resume: bool = True,
         world: bool = False,
     ):
-        self.every = whole_number("every", every)
-        self.window = None if window is None else min(whole_number("window", window), self.every)
-        self.modes, self.writer, self.tell, self.world = whole_number("modes", modes), writer, tell, world
+        self.every = _checks.as_whole("every", every)
+        self.window = None if window is None else min(_checks.as_whole("window", window), self.every)
+        self.modes, self.writer, self.tell, self.world = _checks.as_whole("modes", modes), writer, tell, world
         self.name, self.predictor = find_predictor(module, predictor)
         self.map = map_kind(self.predictor)
         self._trace = TraceWriter(path, self._configuration(), resume) if _rank() == 0 else None

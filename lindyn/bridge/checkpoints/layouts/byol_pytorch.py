@@ -3,10 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from lindyn.bridge.checkpoints import backbones, heads
+from lindyn.bridge.checkpoints import backbones
 from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.backbones import Form
 from lindyn.bridge.checkpoints.content import Content, Layout
+from lindyn.bridge.layers.stacks import widths
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -39,7 +40,7 @@ def read(content: Content) -> Pieces:
 
 def _with_fc(content: Content, pieces: Pieces) -> Pieces:
     """Return the pieces with the backbone's `fc` in place where the projector stands behind it (hidden_layer=-1)."""
-    takes = None if pieces.projector is None else heads.width_in(pieces.projector)
+    takes = None if pieces.projector is None else widths(pieces.projector)[0]
     net: Any = pieces.backbone
     if net is None or takes in (None, net.features):
         return pieces

@@ -10,6 +10,7 @@ from torch import nn
 from lindyn.bridge.checkpoints import heads
 from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.content import Content, Layout
+from lindyn.bridge.layers.stacks import widths
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.run.description import settings_of
 from lindyn.bridge.training.config import TrainConfig
@@ -57,7 +58,7 @@ def _predictor(content: Content, config: TrainConfig, pieces: Pieces) -> nn.Sequ
     """Return the predictor's map as the configuration has it acting."""
     name, built = config.model.predictor, pieces.predictor
     if name == "identity":
-        width = heads.width_out(pieces.projector) if pieces.projector is not None and len(pieces.projector) else (
+        width = widths(pieces.projector)[1] if pieces.projector is not None and len(pieces.projector) else (
             pieces.backbone.features if pieces.backbone is not None else config.model.dim)  # type: ignore[union-attr]  # fmt: skip
         made = nn.Linear(width, width, bias=False)  # type: ignore[arg-type]
         nn.init.eye_(made.weight)
