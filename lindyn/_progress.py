@@ -58,3 +58,37 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:4.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+class Stages:
+    """Shows "what: stage, share done" in one line that is rewritten, a stage at a time.
+
+    Args:
+        shown: False keeps it silent; it is silent too where standard error is no terminal.
+    """
+
+    def __init__(self, shown: bool = True) -> None:
+        self.shown = shown and sys.stderr.isatty()
+        self.what = ""
+        self.line: Progress | None = None
+        self.stage = ""
+
+    def begin(self, what: str) -> None:
+        """Say what is being done from now on."""
+        self.close()
+        self.what = what
+
+    def tell(self, stage: str, share: float) -> None:
+        """Show that a share of a stage is done; NaN where it is not known."""
+        if not self.shown or share != share:
+            return
+        if self.line is None or stage != self.stage:
+            self.close()
+            self.line, self.stage = Progress(f"{self.what}: {stage}", 1.0), stage
+        self.line(share)
+
+    def close(self) -> None:
+        """Wipe the line."""
+        if self.line is not None:
+            self.line.close()
+            self.line = None

@@ -54,7 +54,7 @@ BRIDGE_FLOORS = (
     ("measure",),
     ("laws",),
     ("report",),
-    ("validation", "validation_request", "validation_stages", "studies"),
+    ("validation", "studies"),
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 BRIDGE_LEVEL = {room: level for level, rooms in enumerate(BRIDGE_FLOORS) for room in rooms}
@@ -62,9 +62,7 @@ MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
 CROWDED = {"proofs": 25}  # folders that are still above MOST_FILES
 NOT_COUNTED = ("__main__.py", "claims.py", "reproduction.py")  # how python starts; former rooms that warn and go next
 CIRCLES: set = set()
-UPWARD = {
-    ("bridge.report.compare", "bridge.validation"),
-}
+UPWARD: set = set()
 
 
 FROM_OWN_CONTENTS: set[tuple[str, str]] = set()

@@ -25,7 +25,7 @@ if importlib.util.find_spec("torch") is None:
 _HOME = {
     "validate": "lindyn.bridge.validation",
     "read_report": "lindyn.bridge.report.schema",
-    "compare": "lindyn.bridge.report.compare",
+    "compare": "lindyn.bridge.validation",
     "train": "lindyn.bridge.run.training_theory",
     "Run": "lindyn.bridge.training.run_folder",
     "TrainConfig": "lindyn.bridge.training.config",

@@ -1,7 +1,7 @@
 """What passes between the stages of a validation: pieces of a checkpoint, features, findings, the whole answer."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +13,8 @@ from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.settings import Rates, Settings
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable"
+FEWEST = 80
+"""Fewer samples than this are not measured: the bootstrap takes two in each of its blocks."""
 VERDICTS = (HOLDS, FAILS, NOT_TESTABLE)
 ABOVE_NOISE = 10.0
 """A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
@@ -54,6 +56,18 @@ class Pieces:
     epoch: int | None = None
     settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """Where in training it stands, in words."""
+        if self.step is not None:
+            return f"step {self.step}"
+        return f"epoch {self.epoch}" if self.epoch is not None else "the first checkpoint"
+
+    def without_networks(self) -> "Pieces":
+        """Return what is known of the checkpoint, its networks and F forgotten."""
+        gone = dict.fromkeys(("backbone", "projector", "predictor", "target_backbone", "target_projector", "F"))
+        return replace(self, **gone)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """What is known of how a network was trained: keys of `lindyn train` with their values and where each was read."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -44,6 +44,12 @@ class Settings:
     def over(self, other: "Settings") -> "Settings":
         """Return these settings on top of others."""
         return replace(self, values={**other.values, **self.values}, sources={**other.sources, **self.sources})
+
+    def in_place_of(self, read: "Settings") -> Iterator[str]:
+        """Yield a note for every setting of these that was given in place of another that was read."""
+        for key, value in self.values.items():
+            if key in read.values and read.values[key] != value:
+                yield f"{key} = {value!r} was given in place of {read.values[key]!r}, which {read.sources[key]} says."
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return the value of a key, or the default where it is not known."""

@@ -133,7 +133,7 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
     if len(features) != 2:
         raise ValueError(f"--compare with --features takes two of them, for A and for B; got {len(features)}.")
     from lindyn.bridge.report import report_files
-    from lindyn.bridge.report.compare import compare
+    from lindyn.bridge.report.compare import compared
     from lindyn.bridge.report.compare_text import summary
     from lindyn.bridge.report.schema import read_report
 
@@ -141,7 +141,7 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
     for path, given in zip(paths, features, strict=True):
         is_report = path.endswith(".json")
         answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
-    found = compare(*answers)
+    found = compared(*answers)
     folder = _files.write_folder(
         args.out or f"{DEFAULT_OUT}-compare", report_files.files_of_comparison(found), "the report"
     )

@@ -3,11 +3,12 @@
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lindyn.bridge.checkpoints.layouts import known_layouts
+from lindyn.bridge.records import Pieces
 from lindyn.bridge.training import run_folder as kept
 
 ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin", ".h5")
@@ -34,6 +35,14 @@ class Inputs:
     run: Path | None
     title: Path
     notes: tuple[str, ...] = ()
+
+
+def unfinished(pieces: Pieces, run: Path | None) -> Pieces:
+    """Return the pieces, marked where the folder of `lindyn train` holds no result: the run did not reach its end."""
+    if run is None or (run.parent / kept.RESULT).is_file():
+        return pieces
+    note = "The run has no result.json: it is still training, was interrupted, or stopped at a loss that is no number."
+    return replace(pieces, title=f"{pieces.title} (unfinished run)", notes=(*pieces.notes, note))
 
 
 def find(given: str | os.PathLike | Iterable[str | os.PathLike], most: int = MOST) -> Inputs:

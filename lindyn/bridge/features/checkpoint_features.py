@@ -7,7 +7,7 @@ every layer, features then are all but constant, and a healthy network looks col
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import torch
 from lindyn.bridge.features.feature_arrays import given
 from lindyn.bridge.features.image_features import BY_RUNNING, ImageFeatures, batchnorms, from_images
 from lindyn.bridge.features.image_views import AUTO
-from lindyn.bridge.records import FeatureSource, Pieces
+from lindyn.bridge.records import FEWEST, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.networks import has_batchnorm
 
@@ -33,16 +33,48 @@ WEIGHTS_ONLY = "No features: what weights alone permit was tested; give features
 
 @dataclass(frozen=True)
 class Request:
-    """How to read and measure."""
+    """How to read and measure, as a call of `validate` has it; what no checkpoint can do is refused at once.
 
-    images: str | Path
-    settings: Settings
-    names: Mapping[str, str] | None
-    layout: str | None
-    unsafe: bool
-    samples: int | None
-    device: str | None
-    seed: int
+    Raises:
+        ValueError: features and images, samples, seed or device that cannot be meant.
+    """
+
+    features: Any = None
+    images: str | Path = AUTO
+    settings: Settings = field(default_factory=Settings)
+    names: Mapping[str, str] | None = None
+    layout: str | None = None
+    unsafe: bool = False
+    samples: int | None = None
+    device: str | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.features is not None and self.images != AUTO:
+            raise ValueError(f"features and images={str(self.images)!r} were both given; give one of them.")
+        for name, value, least in (("samples", self.samples, FEWEST), ("seed", self.seed, 0)):
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if value is not None and (not whole or value < least):
+                raise ValueError(f"{name} must be a whole number of {least} or more; got {value!r}.")
+        try:
+            torch.empty(1, device="cpu" if self.device is None else self.device)
+        except (RuntimeError, AssertionError, ValueError, NotImplementedError) as error:  # as each backend has it
+            reason = str(error).splitlines()[0].split(". ")[0][:120]
+            raise ValueError(
+                f"device must name one that this machine has, cpu or cuda; got {self.device!r} ({reason})."
+            ) from error
+
+    def of_each(self, count: int) -> list[Any]:
+        """Return the features of every checkpoint, None where there are none."""
+        if self.features is None:
+            return [None] * count
+        found = list(self.features) if isinstance(self.features, list) else [self.features]
+        if len(found) != count:
+            raise ValueError(
+                "features must be one of each checkpoint, since they are a network's own; "
+                f"got {len(found)} for {count}."
+            )
+        return found
 
 
 def of_checkpoint(pieces: Pieces, features: Any, request: Request) -> tuple[Pieces, FeatureSource | None, str]:

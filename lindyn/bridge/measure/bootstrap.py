@@ -16,11 +16,10 @@ from torch import Tensor
 from lindyn import statistics
 from lindyn.bridge.layers import batch_sums
 from lindyn.bridge.measure.sampled import Sampled
-from lindyn.bridge.records import FeatureBatch, FeatureSource
+from lindyn.bridge.records import FEWEST, FeatureBatch, FeatureSource
 
-BLOCKS = 40
-"""They leave 39 degrees of freedom: an interval of 99 % is 2.71 standard errors, beside 2.58 with all that exist."""
-FEWEST = 2 * BLOCKS
+BLOCKS = FEWEST // 2
+"""40: of 39 degrees of freedom an interval of 99 % is 2.71 standard errors, beside 2.58 with all that exist."""
 CHUNK = 1024
 """Rows that are summed at once, whatever the source's batches: results do not depend on these."""
 PARTS = ("z1", "z2", "target1")

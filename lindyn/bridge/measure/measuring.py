@@ -1,7 +1,7 @@
 """Measure a network: one pass over its features (two above `MODES` dimensions), then every statistic with its draws."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -72,6 +72,10 @@ class MeasuredNetwork:
     last_target: np.ndarray | None = None
     first: np.ndarray | None = None
     shape: dict[str, float] = field(default_factory=dict)
+
+    def lightened(self) -> "MeasuredNetwork":
+        """Return what curves need, without draws, moments and layers."""
+        return replace(self, X=None, X_aug=None, readings={}, last=None, last_target=None)
 
     @property
     def main(self) -> PredictorMap | None:

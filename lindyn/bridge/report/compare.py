@@ -1,7 +1,6 @@
 """Two answers side by side: laws, settings, and what the theory says of the difference."""
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,35 +61,19 @@ class Compared:
     theory: tuple[Advice, ...]
 
 
-def compare(first: Validation | str | os.PathLike, second: Validation | str | os.PathLike) -> Compared:
+def compared(first: Validation, second: Validation) -> Compared:
     """Return two answers side by side.
 
     Args:
-        first: run A: an answer, a report.json or the folder that holds it, or what `validate` takes.
+        first: run A.
         second: run B.
 
     Returns:
         The comparison.
-
-    Raises:
-        ValueError: a path that can be neither read nor validated.
     """
-    first, second = _answer(first), _answer(second)
     rows, settings, rates = _rows(first, second), _settings(first, second), _rates(first.rates, second.rates)
     theory = tuple(_theory(first, second, rates))
     return Compared(first, second, _headline(rows, settings, rates), rows, settings, rates, theory)
-
-
-def _answer(given: Validation | str | os.PathLike) -> Validation:
-    if isinstance(given, Validation):
-        return given
-    from lindyn.bridge.checkpoints.inputs import paths_of
-    from lindyn.bridge.report.schema import read_report
-    from lindyn.bridge.validation import validate
-
-    path = paths_of(given)[0]
-    written = path.suffix == ".json" or (path / "report.json").is_file()
-    return read_report(path) if written else validate(path)
 
 
 def _rows(first: Validation, second: Validation) -> tuple[ComparedRow, ...]:

@@ -1,17 +1,14 @@
 """Curves along a run from its checkpoints or its trace, and the theory started from the first reading beside them."""
 
-import dataclasses
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from lindyn import statistics
-from lindyn.bridge.readings import Diagnosis, SlopeFit
 from lindyn.bridge.records import Curves, Pieces
 from lindyn.bridge.run import flow, start, training_theory
 from lindyn.bridge.run.description import RunDescription, settings_of
@@ -21,13 +18,41 @@ from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.run_folder import Run
 from lindyn.bridge.watch.diagnosis import WINDOW, diagnose
-from lindyn.bridge.watch.trace import read_trace
+from lindyn.bridge.watch.trace import length, read_trace
 
 PER_MODE = ("s", "p", "tau")
 SCALARS = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual_fitted")
 STEPS = "optimiser steps"
+FEW = 4
+"""Fewer checkpoints than this give no curve where there is a trace."""
+R = TypeVar("R")
 Theory = tuple[dict[str, np.ndarray], str]
 """(s, p, tau and s_modes, p_modes, tau_modes at every reading; what it is and what is only approximate)."""
+
+
+def of_run(
+    readings: Sequence[tuple[Pieces, Reading]], run: RunDescription, trace: Path | None, folder: Path | None,
+    notes: list[str],
+) -> Curves | None:  # fmt: skip
+    """Return the curves: by checkpoints where there are enough with features, else by a trace that has more.
+
+    Args:
+        readings: (pieces, measured) in the order of training.
+        run: what is known of the run.
+        trace: beside the checkpoints, or None.
+        folder: of a run of `lindyn train`, or None.
+        notes: gets a sentence where the trace was left out.
+    """
+    whole = [(pieces, measured) for pieces, measured in readings if measured.F is not None]
+    if trace is not None and len(whole) < FEW and length(trace) > len(whole):
+        try:
+            return from_trace(trace, run, whole[0] if whole and whole[0][0].step == 0 else None)
+        except ValueError as error:
+            notes.append(f"The trace beside the checkpoints was left out: {error}")
+    if len(whole) < 2:
+        return None
+    over = from_checkpoints(whole, run)
+    return over if folder is None else with_own_theory(over, folder)
 
 
 def from_checkpoints(readings: Sequence[tuple[Pieces, Reading]], run: RunDescription) -> Curves:
@@ -222,20 +247,28 @@ def _from_first(first: tuple[Pieces, Reading], run: RunDescription, steps: np.nd
     return placed, f"{reason}; the trace was read in training mode, on single batches"
 
 
+def in_order(readings: Sequence[tuple[Pieces, R]]) -> list[tuple[Pieces, R]]:
+    """Return the readings of checkpoints by step, else by epoch, else as given."""
+    for name in ("step", "epoch"):
+        if all(getattr(pieces, name) is not None for pieces, _ in readings):
+            return sorted(readings, key=lambda reading: getattr(reading[0], name))
+    return list(readings)
+
+
 def _sorted(readings: Sequence[tuple[Pieces, Reading]]) -> tuple[list[tuple[Pieces, Reading]], np.ndarray, str]:
     """Return the readings in the order of training, where they stand, and in which unit."""
-    for name, unit in (("step", "optimiser steps"), ("epoch", "epochs")):
-        places = [getattr(pieces, name) for pieces, _ in readings]
+    found = in_order(readings)
+    for name, unit in (("step", STEPS), ("epoch", "epochs")):
+        places = [getattr(pieces, name) for pieces, _ in found]
         if any(place is None for place in places):
             continue
-        order = sorted(range(len(places)), key=places.__getitem__)
-        steps = np.array([places[k] for k in order])
+        steps = np.array(places)
         if (np.diff(steps) == 0).any():
             twice = steps[:-1][np.diff(steps) == 0][0]
-            files = " and ".join(p.path.name for p, _ in readings if getattr(p, name) == twice)
+            files = " and ".join(p.path.name for p, _ in found if getattr(p, name) == twice)
             raise ValueError(f"Every checkpoint counts once; got {files}, both of {name} {twice}. Give one of them.")
-        return [readings[k] for k in order], steps, unit
-    return list(readings), np.arange(len(readings)), "checkpoints"
+        return found, steps, unit
+    return found, np.arange(len(found)), "checkpoints"
 
 
 def _per_epoch(readings: list[tuple[Pieces, Reading]]) -> float | None:
@@ -284,48 +317,6 @@ def _relative(here: np.ndarray, there: np.ndarray, counted: np.ndarray) -> np.nd
 
 
 # A trace without checkpoints
-
-
-def length(path: str | Path) -> int:
-    """Return how many readings a trace has; 0 where it cannot be read."""
-    try:
-        return int(read_trace(path).sizes["step"])
-    except ValueError:
-        return 0
-
-
-def last_reading(path: str | Path) -> tuple[Diagnosis | None, int, int | None]:
-    """Return (the last diagnosis, its samples, its step) of a trace; (None, 0, None) of one without readings.
-
-    Args:
-        path: of the trace.
-
-    Raises:
-        ValueError: no trace, or a damaged one.
-    """
-    trace = read_trace(path)
-    if not trace.sizes["step"]:
-        return None, 0, None
-    last = trace.isel(step=-1)
-    step = int(last["step"])
-    names = [field.name for field in dataclasses.fields(Diagnosis) if field.name != "slope"]
-    slope = {f.name: _value(last, "slope" if f.name == "slope" else f"slope_{f.name}")
-             for f in dataclasses.fields(SlopeFit)}  # fmt: skip
-    values = {name: _value(last, name) for name in names}
-    if np.ndim(values["s"]) != 1 or not np.isfinite(values["s"]).any():
-        return None, 0, step
-    samples = _value(last, "samples")
-    return Diagnosis(**{**values, "slope": SlopeFit(**slope)}), 0 if math.isnan(samples) else int(samples), step
-
-
-def _value(record: Any, name: str) -> Any:
-    """Return a variable of one reading: a word, a number or an array; NaN where the trace lacks it."""
-    if name not in record:
-        return math.nan
-    value = record[name].values
-    if value.ndim:
-        return value[np.isfinite(value)] if name in ("s", "p", "spectrum_W_p") else value
-    return str(value) if value.dtype.kind == "U" else float(value)
 
 
 def pieces_of(path: Path, step: int | None, settings: Settings) -> Pieces:

@@ -5,6 +5,7 @@ goes on writes a header again and then appends; where it was set back to an earl
 old run no longer count. A last line that was cut off is dropped.
 """
 
+import dataclasses
 import json
 import math
 import os
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import lindyn
-from lindyn.bridge.watch.diagnosis import OTHER_WINDOWS
+from lindyn.bridge.watch.diagnosis import OTHER_WINDOWS, Diagnosis, SlopeFit
 from lindyn.statistics import ratio
 
 SCHEMA = 2
@@ -252,3 +253,45 @@ def _plain(value: Any) -> Any:
         return [_plain(entry) for entry in np.asarray(value)]
     number = float(value)
     return float(f"{number:.{_DIGITS}g}") if math.isfinite(number) else None
+
+
+def length(path: str | Path) -> int:
+    """Return how many readings a trace has; 0 where it cannot be read."""
+    try:
+        return int(read_trace(path).sizes["step"])
+    except ValueError:
+        return 0
+
+
+def last_reading(path: str | Path) -> tuple[Diagnosis | None, int, int | None]:
+    """Return (the last diagnosis, its samples, its step) of a trace; (None, 0, None) of one without readings.
+
+    Args:
+        path: of the trace.
+
+    Raises:
+        ValueError: no trace, or a damaged one.
+    """
+    trace = read_trace(path)
+    if not trace.sizes["step"]:
+        return None, 0, None
+    last = trace.isel(step=-1)
+    step = int(last["step"])
+    names = [field.name for field in dataclasses.fields(Diagnosis) if field.name != "slope"]
+    slope = {f.name: _value(last, "slope" if f.name == "slope" else f"slope_{f.name}")
+             for f in dataclasses.fields(SlopeFit)}  # fmt: skip
+    values = {name: _value(last, name) for name in names}
+    if np.ndim(values["s"]) != 1 or not np.isfinite(values["s"]).any():
+        return None, 0, step
+    samples = _value(last, "samples")
+    return Diagnosis(**{**values, "slope": SlopeFit(**slope)}), 0 if math.isnan(samples) else int(samples), step
+
+
+def _value(record: Any, name: str) -> Any:
+    """Return a variable of one reading: a word, a number or an array; NaN where the trace lacks it."""
+    if name not in record:
+        return math.nan
+    value = record[name].values
+    if value.ndim:
+        return value[np.isfinite(value)] if name in ("s", "p", "spectrum_W_p") else value
+    return str(value) if value.dtype.kind == "U" else float(value)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lindyn.bridge import compare, read_report, validate, validation_request
+from lindyn.bridge import compare, read_report, validate
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.report import report_files, terminal
 from lindyn.bridge.settings import Settings
@@ -49,7 +49,7 @@ def test_a_setting_given_in_place_of_another_is_told():
     read = Settings.of({"optim.alpha_p": 2.0, "optim.lr": 0.1}, "the checkpoint")
     given = Settings.of({"optim.alpha_p": 3.0, "optim.lr": 0.1, "method.ema": 0.9}, "the call")
     told = ["optim.alpha_p = 3.0 was given in place of 2.0, which the checkpoint says."]
-    assert list(validation_request.overridden(given, read)) == told
+    assert list(given.in_place_of(read)) == told
     answer = validate(LINEAR, settings={"optim.alpha_p": 3.0}, samples=200)
     assert told[0] in answer.pieces.notes and answer.rates.alpha_p == 3.0
 
