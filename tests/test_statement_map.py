@@ -59,7 +59,7 @@ def test_the_place_of_theorem_1():
     found = statement_map.place(statement_named("tian.theorem_1"), statement_map.joins(LAWS.values()))
     line = inspect.getsourcelines(weights.dW)[1]
     assert ("weights.dW", f"lindyn/equations/weights.py:{line}") in found.equations
-    assert found.proof[1].startswith("lindyn/proofs/tian_weights.py:")
+    assert found.proof[1].startswith("lindyn/proofs/sheets/tian_weights.py:")
     assert {kind: [join.name for join in found.of(kind)] for kind in statement_map.KINDS} == {
         "print": ["Theorem 1"],
         "check": ["tian.theorem_1"],

@@ -169,7 +169,7 @@ def place_table(found: Sequence[StatementPlace], everything: Iterable[Join], tor
         joined = ["; ".join(join.name.split(" (")[0] for join in one.of(kind)) or "-" for kind in KINDS]
         joined[1] = str(len(one.of("check"))) if one.of("check") else "-"  # their names are the statement's
         joined[2] = joined[2] if torch else NEEDS_TORCH
-        cells.append((one.name, rooms, one.proof[1].removeprefix("lindyn/proofs/"), *joined))
+        cells.append((one.name, rooms, one.proof[1].removeprefix("lindyn/proofs/sheets/"), *joined))
     widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
     for kind in KINDS:

@@ -3,7 +3,7 @@
 algebra, letters    matrices of symbolic size as words, reduced under assumptions; the letters, the flows read on them
 steps, lemmas       identities, signs, positivity, limits: what a proof is made of
 statement           a statement, its assumptions, its steps, the damaged versions its proof must reject; text and LaTeX
-tian_* richemond grill rule_* beyond    the statements, a sheet for each subject
+sheets/             the statements, a sheet for each subject
 printed, print_*    what is printed, held against what is derived
 rows_*, theorem_table    theorem x set of assumptions
 catalogue           all of them

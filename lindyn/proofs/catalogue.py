@@ -8,7 +8,8 @@ from types import CodeType, FrameType
 from typing import Any
 
 from lindyn import equations
-from lindyn.proofs import (
+from lindyn.proofs.printed import Difference, Printed, compare
+from lindyn.proofs.sheets import (
     beyond,
     grill,
     richemond,
@@ -20,7 +21,6 @@ from lindyn.proofs import (
     tian_observations,
     tian_weights,
 )
-from lindyn.proofs.printed import Difference, Printed, compare
 from lindyn.proofs.statement import Proof, Statement, find
 
 _SHEETS: tuple[Any, ...] = (

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import sympy
 
-from lindyn.proofs import grill
-from lindyn.proofs.grill import alpha, c, e, k, r
 from lindyn.proofs.lemmas import counted, limit
 from lindyn.proofs.letters import alpha_p, eta_p
 from lindyn.proofs.printed import Printed, first_steps
-from lindyn.proofs.richemond import REGRESSION, Z2, R, Z
+from lindyn.proofs.sheets import grill
+from lindyn.proofs.sheets.grill import alpha, c, e, k, r
+from lindyn.proofs.sheets.richemond import REGRESSION, Z2, R, Z
 from lindyn.proofs.steps import Identity, ScalarIdentity, Step
 
 FEATURES = 4

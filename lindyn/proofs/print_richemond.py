@@ -3,10 +3,10 @@
 import numpy as np
 import sympy
 
-from lindyn.proofs import richemond, rule_modes
 from lindyn.proofs.algebra import Algebra
 from lindyn.proofs.lemmas import counted
 from lindyn.proofs.printed import Printed, first_steps, small
+from lindyn.proofs.sheets import richemond, rule_modes
 from lindyn.proofs.steps import Identity, ScalarIdentity, Step
 
 Sigma, Root_inv = (

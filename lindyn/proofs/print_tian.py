@@ -3,8 +3,11 @@
 import sympy
 
 from lindyn.proofs import print_tian_steps as of
-from lindyn.proofs import (
-    printed,
+from lindyn.proofs import printed
+from lindyn.proofs.letters import *
+from lindyn.proofs.printed import Printed, first_steps
+from lindyn.proofs.rows_matrices import LOWEST
+from lindyn.proofs.sheets import (
     rule_modes,
     tian_appendix_d,
     tian_correlation,
@@ -12,9 +15,6 @@ from lindyn.proofs import (
     tian_observations,
     tian_weights,
 )
-from lindyn.proofs.letters import *
-from lindyn.proofs.printed import Printed, first_steps
-from lindyn.proofs.rows_matrices import LOWEST
 from lindyn.proofs.steps import ScalarIdentity
 
 ENTRIES: tuple[Printed, ...] = (

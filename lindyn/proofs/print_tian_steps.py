@@ -10,10 +10,11 @@ from lindyn.equations import closed_form, correlation, descent, matrices, modes,
 from lindyn.flows import CorrelationFlow, ParabolaFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
-from lindyn.proofs import printed, tian_appendix_d, tian_modes, tian_observations
+from lindyn.proofs import printed
 from lindyn.proofs.algebra import Algebra, Along
 from lindyn.proofs.lemmas import counted
 from lindyn.proofs.letters import *
+from lindyn.proofs.sheets import tian_appendix_d, tian_modes, tian_observations
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.solve.ode import simulate
 from lindyn.states import CorrelationState, ParabolaState, WeightState

@@ -11,8 +11,8 @@ from lindyn.equations import matrices
 from lindyn.flows import choices
 from lindyn.proofs.algebra import Algebra, Along, WordRates
 from lindyn.proofs.letters import *
+from lindyn.proofs.sheets.tian_appendix_d import P, R, S, Sx
 from lindyn.proofs.steps import Identity, ScalarSign, Step
-from lindyn.proofs.tian_appendix_d import P, R, S, Sx
 
 
 @dataclass(frozen=True)

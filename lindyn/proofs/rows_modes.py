@@ -8,10 +8,10 @@ import sympy
 from lindyn.equations import modes
 from lindyn.proofs.letters import *
 from lindyn.proofs.rows_matrices import EXCESS, ISOTROPIC_V, POSITIVE_ETA, Setting, theorem_3
+from lindyn.proofs.sheets.tian_correlation import eigenvalue_of_K, tilt_rate
+from lindyn.proofs.sheets.tian_modes import gap, low, p_branch, scale
+from lindyn.proofs.sheets.tian_observations import critical_decay_ema, critical_decay_full
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.tian_correlation import eigenvalue_of_K, tilt_rate
-from lindyn.proofs.tian_modes import gap, low, p_branch, scale
-from lindyn.proofs.tian_observations import critical_decay_ema, critical_decay_full
 
 
 def integral(at: Setting) -> list[Step]:

@@ -10,7 +10,7 @@ from lindyn.equations import loss, target
 from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra, Along, WordRates
 from lindyn.proofs.letters import *
-from lindyn.proofs.richemond import REGRESSION, Z2, If, P, R, Z, b, f
+from lindyn.proofs.sheets.richemond import REGRESSION, Z2, If, P, R, Z, b, f
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, Step
 

@@ -10,10 +10,10 @@ from lindyn.equations import modes, target
 from lindyn.proofs import lemmas
 from lindyn.proofs.algebra import Algebra, Along
 from lindyn.proofs.letters import *
+from lindyn.proofs.sheets.tian_correlation import eigenvalue_of_K
+from lindyn.proofs.sheets.tian_modes import at_roots, gap, low, p_branch, scale, v
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.tian_correlation import eigenvalue_of_K
-from lindyn.proofs.tian_modes import at_roots, gap, low, p_branch, scale, v
 
 Q = sympy.MatrixSymbol("Q", n2, n2)
 

@@ -8,9 +8,9 @@ import sympy
 from lindyn.equations import closed_form, modes, target, view_correlations
 from lindyn.predictors.arrays import Modes
 from lindyn.proofs.letters import *
+from lindyn.proofs.sheets.tian_modes import gap, low, p_branch, scale
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
-from lindyn.proofs.tian_modes import gap, low, p_branch, scale
 
 q, f, ridge = sympy.symbols("q f a", positive=True)
 size = sympy.Symbol("s", positive=True)  # s of a mode that has not collapsed
