@@ -22,7 +22,7 @@ def test_a_run_gives_one_screen_and_the_whole_report(command, tmp_path):
     assert len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) <= 100
     assert "4 checkpoints" in text and "Laws of the theory" in text and "alpha_p 2" in text
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    assert report["lindyn_validation"] == 1 and report["read"]["step"] == 30
+    assert report["lindyn_validation"] == 2 and report["read"]["step"] == 30
     page = (out / "report.html").read_text(encoding="utf-8")
     assert report["headline"] in " ".join("".join(read(page).text).split())
     figures = {path.name for path in (out / "figures").iterdir()}
