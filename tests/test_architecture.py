@@ -59,7 +59,6 @@ BRIDGE_FLOORS = (
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 BRIDGE_LEVEL = {room: level for level, rooms in enumerate(BRIDGE_FLOORS) for room in rooms}
 MOST_FILES, MOST_LINES, MOST_LINES_OF_A_FUNCTION = 20, 350, 100
-CROWDED: dict[str, int] = {}  # folders that are still above MOST_FILES
 NOT_COUNTED = ("__main__.py", "claims.py", "reproduction.py")  # how python starts; former rooms that warn and go next
 CIRCLES: set = set()
 UPWARD: set = set()
@@ -166,11 +165,18 @@ def test_no_base_name_and_no_public_class_stands_twice():
     assert {name: where for name, where in classes.items() if len(where) > 1} == {}
 
 
+def beside_families(stems):
+    """Return the names that belong to no family: three or more files with the same first word (tian_, print_)."""
+    first = collections.Counter(stem.partition("_")[0] for stem in stems if "_" in stem.strip("_"))
+    return [stem for stem in stems if "_" not in stem.strip("_") or first[stem.partition("_")[0]] < 3]
+
+
 def test_folders_files_and_functions_are_small():
-    folders = collections.Counter(str(path.parent) for path in modules() if str(path) not in NOT_COUNTED)
-    crowded = {name: count for name, count in folders.items() if count > max(MOST_FILES, CROWDED.get(name, 0))}
-    assert crowded == {}
-    assert all(folders[name] > MOST_FILES for name in CROWDED), "mended: take it out of CROWDED"
+    folders = collections.defaultdict(list)
+    for path in modules():
+        if str(path) not in NOT_COUNTED:
+            folders[str(path.parent)].append(path.stem)
+    assert {name: stems for name, stems in folders.items() if len(beside_families(stems)) > MOST_FILES} == {}
     for path in modules():
         assert len((ROOT / path).read_text(encoding="utf-8").splitlines()) <= MOST_LINES, path
         for node in ast.walk(tree_of(path)):

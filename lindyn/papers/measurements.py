@@ -8,7 +8,7 @@ from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.solve.ode import simulate
 from lindyn.states import CorrelationState, ModeState, ModeWeightState, ParabolaState, WeightState
-from lindyn.theory import basin, fixed_points, transit
+from lindyn.theory import fixed_points, stationary_points, transit
 
 __all__ = [
     "alignment_can_be_lost",
@@ -105,7 +105,7 @@ def basin_disagreements() -> float:
     """How many of 300 random modes at eta = 0 end otherwise than the exact basin says."""
     rng = np.random.default_rng(0)
     p, s = rng.uniform(-1.5, 2.5, 300), rng.uniform(0.01, 2.0, 300)
-    says = basin.collapses_without_decay(p, s, alpha_p=1.7, tau=0.9)
+    says = stationary_points.collapses_without_decay(p, s, alpha_p=1.7, tau=0.9)
     flow = ModeFlow(Hyperparameters(1.7, 0.4, 0.0), tau="constant")
     end = simulate(flow, ModeState(p, s, 0.9), t1=2000.0, engine="scipy", max_steps=1_000_000).final
     q2 = p**2 - 1.7 * s
@@ -118,7 +118,7 @@ def smaller_basin_with_alpha_p() -> float:
     """Obs. #1 at eta = 0: share of random (p, s) that collapse at alpha_p = 4 over the share at alpha_p = 1."""
     rng = np.random.default_rng(0)
     p, s = rng.uniform(-1.5, 1.5, 4000), rng.uniform(0.01, 1.0, 4000)
-    shares = [np.mean(basin.collapses_without_decay(p, s, alpha_p=alpha_p)) for alpha_p in (1.0, 4.0)]
+    shares = [np.mean(stationary_points.collapses_without_decay(p, s, alpha_p=alpha_p)) for alpha_p in (1.0, 4.0)]
     return float(shares[1] / shares[0])
 
 

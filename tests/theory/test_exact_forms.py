@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from lindyn.theory import basin, critical_decay, fixed_points, jacobians, transit
+from lindyn.theory import critical_decay, fixed_points, jacobians, stationary_points, transit
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_bottleneck_grows_as_the_inverse_square_root():
 def test_basin_without_decay_agrees_with_runs():
     rng = np.random.default_rng(5)
     p, s = rng.uniform(-1.2, 2.2, 60), rng.uniform(0.05, 1.5, 60)
-    says = basin.collapses_without_decay(p, s)
+    says = stationary_points.collapses_without_decay(p, s)
     off = np.minimum(np.abs(p**2 - s), np.abs(p**2 - s - 0.64)) > 0.05
     flow = ld.ModeFlow(ld.Hyperparameters(1.0, 0.4, 0.0), tau="constant")
     end = ld.simulate(flow, ld.ModeState(p, s, 1.0), t1=500.0, engine="scipy").final
@@ -53,7 +53,7 @@ def test_basin_without_decay_agrees_with_runs():
 
 def test_basin_says_what_is_out_of_range():
     with pytest.raises(ValueError, match="s must be >= 0"):
-        basin.collapses_without_decay(0.1, -1.0)
+        stationary_points.collapses_without_decay(0.1, -1.0)
 
 
 def _numeric_jacobian(flow, names, state):
