@@ -32,7 +32,7 @@ examples:
   lindyn reproduce tian2021 --out pictures  another folder
   lindyn reproduce gallery                  the sweeps: collapse maps, basins, observations, BYOL's tables
   lindyn reproduce tian2021 --training --list                     tables and figures that can be trained
-  lindyn reproduce tian2021 --training --table 3 --seeds 3        OptionTable 3, small: minutes on a laptop
+  lindyn reproduce tian2021 --training --table 3 --seeds 3        Table 3, small: minutes on a laptop
   lindyn reproduce tian2021 --training --figure 6                 alpha_p without EMA, small
   lindyn reproduce tian2021 --training --table 9 --scale paper --data /data/imagenet
 

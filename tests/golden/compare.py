@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.golden.shorter import Section
 
@@ -70,6 +70,30 @@ def _by_line(before: Section, after: Section, rel: float) -> Iterator[Difference
             sides = old[i1 + k] if i1 + k < i2 else "", new[j1 + k] if j1 + k < j2 else ""
             if word != "equal" or not same(*sides, rel):
                 yield Difference(f"{before.name}, line {min(i1 + k, i2) + 1}", *sides)
+
+
+def merged(old: Sequence[Section], new: Sequence[Section], rel: float = REL) -> list[Section]:
+    """Return a new answer with the old digits wherever they are the same to the tolerance: a file keeps its lines.
+
+    Args:
+        old: what was kept.
+        new: what is there now.
+        rel: relative tolerance.
+    """
+    before = {(section.name, section.kind): section for section in old}
+    none = Section("", "words", ())
+    return [_merged(before.get((section.name, section.kind), none), section, rel) for section in new]
+
+
+def _merged(old: Section, new: Section, rel: float) -> Section:
+    if new.kind == "values":
+        values = old.values
+        held = ((key, values.get(key, value), value) for key, value in new.values.items())
+        return replace(new, lines=tuple(f"{key} = {was if same(was, now, rel) else now}" for key, was, now in held))
+    if len(old.lines) != len(new.lines):
+        return new
+    pairs = zip(old.lines, new.lines, strict=True)
+    return replace(new, lines=tuple(was if same(was, now, rel) else now for was, now in pairs))
 
 
 def skeleton(line: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.golden import record
-from tests.golden.compare import differences, same, told
+from tests.golden.compare import differences, merged, same, told
 from tests.golden.reduced import flat, line_of
 from tests.golden.shorter import Section, long, short
 from tests.golden.words import TREE, normalised, words_of_page
@@ -84,9 +84,23 @@ def test_differences_say_where():
     assert text.startswith("a case: ") and "old: 2\n    new: 7" in text and " more" in text
 
 
+def test_a_new_answer_keeps_the_old_digits_where_they_are_the_same():
+    old = [Section("a", "values", ("x = 0.1234567890123", "y = 2.0")), Section("b", "words", ("s = 0.5", "fails"))]
+    new = [Section("a", "values", ("x = 0.1234567890124", "y = 3.0")), Section("b", "words", ("s = 0.5", "holds"))]
+    kept = merged(old, new, 1e-11)
+    assert kept[0].lines == ("x = 0.1234567890123", "y = 3.0") and kept[1] == new[1]
+    assert merged(old, new, 1e-13)[0] == new[0] and merged([], new) == new
+
+
 def test_what_differs_from_run_to_run_is_a_placeholder(tmp_path):
     text = f"3 runs in 12.3 s into {tmp_path}/o\nof {TREE / 'tests'}, t = 5\n2026-01-02 03:04:05  \n\n"
     assert normalised(text, tmp_path) == ["3 runs in <time> s into <here>/o", "of <tree>/tests, t = 5", "<date>"]
+    for line in ("--beta log:0.01:10:80 --p 0.3", "P = I/(2h)", "p = 0.3 s = 0.2"):
+        assert normalised(line, Path(tmp_path)) == [line]
+    assert normalised("Fig. 1    10.0 s", tmp_path) == normalised("Fig. 1     9.9 s", tmp_path)
+    import torch
+
+    assert normalised(f"torch {torch.__version__}, lindyn", tmp_path) == ["torch <version>, lindyn"]
     line = '"class": "lindyn.some.where.Thing", s = 3 and p = 4'
     assert normalised(line, Path(tmp_path)) == ['"class": "lindyn.<module>.Thing", s = 3 and p = 4']
 

@@ -13,8 +13,9 @@ _HOSTS = r"[a-z0-9.-]+\.(?:org|com|io|net|dev|ai)"
 _PATTERNS = (
     (re.compile(r"\x1b\[[0-9;]*[A-Za-z]"), ""),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?"), "<date>"),
-    (re.compile(r"\b\d+:\d\d:\d\d\b"), "<time>"),
-    (re.compile(r"\b\d+(\.\d+)? ?(s|ms|min|h|seconds|minutes|hours)\b(?! ?[=*^])"), r"<time> \2"),
+    (re.compile(r"(?<![\w.:])\d+:\d\d:\d\d\b(?!:)"), "<time>"),
+    (re.compile(r"\b\d+(\.\d+)? ?(s|ms|min|seconds|minutes|hours)\b(?! ?[=*^])"), r"<time> \2"),
+    (re.compile(r" +<time>"), " <time>"),  # numbers are aligned to the right
     (re.compile(r"\b\d+(\.\d+)?(e[+-]?\d+)? (images|samples|steps|runs|it)/s\b"), r"<speed> \3/s"),
     (re.compile(r"\bcuda:\d\b|\bhost \S+|\bpid \d+"), "<machine>"),
     (re.compile(r"\blindyn(\.[a-z_]\w*)+\.([A-Z]\w+)"), r"lindyn.<module>.\2"),  # of a class that a trace names
@@ -37,7 +38,7 @@ def normalised(text: str, here: Path) -> list[str]:
             text = text.replace(str(path), word)
     text = text.replace(sys.prefix, "<python>")
     for number in _versions():
-        text = re.sub(rf"(?<![\d.]){re.escape(number)}(?![\d.]*\d)", "<version>", text)
+        text = re.sub(rf"(?<![\d.]){re.escape(number)}(\+\w+)?(?![\d.]*\d)", "<version>", text)
     for pattern, word in _PATTERNS:
         text = pattern.sub(word, text)
     return [line.rstrip() for line in text.rstrip().splitlines()]

@@ -21,16 +21,18 @@ def readme() -> dict[str, Any]:
     hp = ld.Hyperparameters(alpha_p=1.7, beta=0.3, eta=0.01)
     data = ld.Moments.isotropic(n1=8, sigma2=0.1)
     y0 = ld.WeightState.random(n2=4, n1=8, seed=0, target="independent")
-    trajectory = ld.simulate(ld.WeightFlow(hp, data), y0, ts=[0.0, 5.0, 10.0])
-    simsiam = ld.simulate(ld.WeightFlow(hp, data, target="online"), ld.WeightState(y0.W, y0.W_p), t1=10.0)
-    sgd = ld.descend(ld.WeightFlow(hp, data), y0, learning_rate=0.01, steps=200, batch=32)
+    trajectory = ld.simulate(ld.WeightFlow(hp, data), y0, ts=[0.0, 5.0, 10.0], engine="scipy")
+    simsiam = ld.simulate(
+        ld.WeightFlow(hp, data, target="online"), ld.WeightState(y0.W, y0.W_p), t1=10.0, engine="scipy"
+    )
+    sgd = ld.descend(ld.WeightFlow(hp, data), y0, learning_rate=0.01, steps=50, batch=32)
     points = ld.theory.fixed_points(eta=0.05, tau=1.0, x=1.0, x_aug=0.5)
     return {
         "status": trajectory.status,
         "spectrum_F": ld.observables.spectrum_F(trajectory),
         "alignment": ld.observables.alignment(trajectory),
         "tau_per_mode": ld.observables.tau_per_mode(trajectory),
-        "simsiam": ld.observables.balance_residual(simsiam),
+        "simsiam": ld.observables.spectrum_F(simsiam),
         "sgd": ld.observables.spectrum_W_p(sgd),
         "fixed points": {name: getattr(points, name) for name in ("p_minus", "p_plus", "eta_critical")},
     }

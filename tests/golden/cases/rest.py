@@ -48,7 +48,6 @@ STUDIES = (
 )  # fmt: skip
 FIGURES = (
     _case("reproduce-tian-4", "reproduce tian2021 --figure 4 --workers 1 --out o"),
-    _case("reproduce-tian-5", "reproduce tian2021 --figure 5 --workers 1 --out o"),
     _case("reproduce-richemond-1", "reproduce richemond2023 --figure 1 --workers 1 --out o"),
     _case("reproduce-gallery-1", "reproduce gallery --figure 1 --workers 1 --out o"),
     _case("reproduce-grill", "reproduce grill2020 --out o"),
