@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from lindyn.bridge.records import Finding
 from lindyn.bridge.report import schema
-from lindyn.bridge.report.compare import SAME, compare
+from lindyn.bridge.report.compare import SAME
+from lindyn.bridge.validation import compare
 from tests.bridge.validation import answers
 
 STORED = Path(__file__).parent / "stored" / "report_schema_1.json"
