@@ -8,6 +8,7 @@ Importing lindyn loads neither jax, torch nor pyplot; each name is loaded when i
 """
 
 from lindyn._faces import lazy
+from lindyn._systems import CLASSES
 
 __version__ = "0.1.0"
 
@@ -24,12 +25,7 @@ _HOME = {
     "ModeState": "lindyn.states",
     "ModeWeightState": "lindyn.states",
     "ParabolaState": "lindyn.states",
-    "WeightFlow": "lindyn.flows",
-    "CorrelationFlow": "lindyn.flows",
-    "GramFlow": "lindyn.flows",
-    "ModeFlow": "lindyn.flows",
-    "ModeWeightFlow": "lindyn.flows",
-    "ParabolaFlow": "lindyn.flows",
+    **CLASSES,
     "simulate": "lindyn.solve.ode",
     "descend": "lindyn.solve.finite_step",
     "Trajectory": "lindyn.solve.trajectory",

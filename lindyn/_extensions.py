@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, TypeVar
 
+FAULT = " is at fault:"
 GROUPS = ("lindyn.layouts", "lindyn.laws", "lindyn.rules", "lindyn.flows")
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ def extensions(group: str) -> tuple[tuple[Extension, ...], tuple[str, ...]]:
             why = str(error).strip().splitlines()
             told = f"{type(error).__name__}: {why[0]}" if why else type(error).__name__
             notes.append(
-                f"{_fault(_package(point))} its entry point {point.name} = {point.value!r} in {group} "
+                f"{at_fault(_package(point))} its entry point {point.name} = {point.value!r} in {group} "
                 f"cannot be imported and is left out ({told})."
             )
             continue
@@ -89,23 +90,24 @@ def collected(
         try:
             values = list(read(extension))
         except ValueError as error:
-            told.append(f"{_fault(package)} its entry point {extension.name} in {group}: {error}")
+            told.append(f"{at_fault(package)} its entry point {extension.name} in {group}: {error}")
             continue
         if not values:
-            told.append(f"{_fault(package)} its entry point {extension.name} in {group} holds no {what}.")
+            told.append(f"{at_fault(package)} its entry point {extension.name} in {group} holds no {what}.")
         for value in values:
             if name(value) not in table:
                 table[name(value)], owners[name(value)] = value, package
             elif table[name(value)] is not value:
                 told.append(
-                    f"{_fault(package)} its {what} {name(value)!r} has the name of one of "
+                    f"{at_fault(package)} its {what} {name(value)!r} has the name of one of "
                     f"{owners[name(value)]} and is left out."
                 )
     return table, tuple(told)
 
 
-def _fault(package: str) -> str:
-    return f"The package {package} is at fault:"
+def at_fault(package: str) -> str:
+    """Return how a sentence on a package that does something wrong begins."""
+    return f"The package {package}{FAULT}"
 
 
 def _load(point: metadata.EntryPoint) -> Any:

@@ -19,7 +19,10 @@ ROOT = Path(lindyn.__file__).parent
 # A room may import those to its left and itself.
 FLOORS = (
     ("equations", "statistics"),
-    ("_faces",),
+    (
+        "_faces",
+        "_systems",
+    ),
     (
         "_extensions",
         "_records",

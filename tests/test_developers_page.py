@@ -41,6 +41,24 @@ def test_its_flow_is_run_drawn_saved_and_loaded(package, tmp_path):
         assert main(["simulate", "--config", str(out / "run.toml"), "--out", str(tmp_path / "again")]) == 0
 
 
+def test_a_picture_of_one_curve_has_one_panel_with_its_axes(package):
+    from lindyn.flows import registry
+    from lindyn.plotting.trajectory_picture import draw
+
+    flow = registry.flow_class("no_predictor")
+    run = ld.simulate(flow(ld.Hyperparameters()), flow.state_type([0.5, 0.3]), t1=2.0, engine="scipy")
+    figure = draw(run)
+    (panel,) = figure.axes
+    assert "flow time" in panel.get_xlabel() and panel.get_ylabel() == "$w_j$" and len(panel.lines) == 2
+    assert any(label.get_visible() for label in panel.get_xticklabels())
+    assert "target" not in figure._suptitle.get_text()  # it has none
+
+
+def test_a_system_that_is_not_there_leaves_no_folder(tmp_path):
+    assert main(["simulate", "--system", "nosuch", "--out", str(tmp_path / "run")]) == 2
+    assert not (tmp_path / "run").exists()
+
+
 def test_its_flow_and_its_rule_are_offered(package, capsys):
     with pytest.raises(SystemExit):
         main(["simulate", "--help"])
@@ -106,11 +124,15 @@ def test_what_is_wrong_with_a_package_costs_one_sentence(tmp_path, capsys):
             @law(title="mine", statistic="mine", source="me")
             def balance(measured, run):
                 return by_limit(1.0)
+
+            @law(title="stops", statistic="mine", source="me")
+            def stops(measured, run):
+                raise KeyError("nope")
         """,
         "broken_theory.py": "import not_there_at_all",
     }
     points = {
-        "lindyn.laws": {"taken": "bad_theory:balance", "broken": "broken_theory"},
+        "lindyn.laws": {"taken": "bad_theory", "broken": "broken_theory"},
         "lindyn.flows": {"broken": "broken_theory"},
         "lindyn.rules": {"broken": "broken_theory"},
         "lindyn.layouts": {"broken": "broken_theory"},
@@ -118,7 +140,7 @@ def test_what_is_wrong_with_a_package_costs_one_sentence(tmp_path, capsys):
     with installed(tmp_path / "site", files, points, "bad-theory"):
         assert main(["validate", "--features", str(networks(tmp_path)[1]), "--out", str(tmp_path / "out")]) == 0
         page = re.sub(r"\s+", " ", (tmp_path / "out" / "report.html").read_text(encoding="utf-8"))
-        assert page.count("The package bad-theory is at fault") >= 2
+        assert page.count("The package bad-theory is at fault") >= 2 and "its law stopped (KeyError" in page
         assert main(["simulate", "--t1", "1", "--out", str(tmp_path / "run")]) == 0
         capsys.readouterr()
         assert main(["simulate", "--system", "broken", "--t1", "1", "--out", str(tmp_path / "run2")]) == 2

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from lindyn._extensions import FAULT
 from lindyn._progress import Stages
 from lindyn.bridge.checkpoints import inputs
 from lindyn.bridge.checkpoints.layouts import read_checkpoint
@@ -185,7 +186,8 @@ def _answer(
     over: Curves | None = None, modes: ModeReading | None = None,
 ) -> Validation:  # fmt: skip
     """Return the whole answer: what was found, what would have helped, and the headline."""
-    pieces = replace(pieces, notes=(*pieces.notes, *known_laws()[1]))
+    faults = (each.reason for each in found if FAULT in each.reason)
+    pieces = replace(pieces, notes=(*pieces.notes, *known_laws()[1], *faults))
     rates, maps, diagnosis, samples = (
         describe(pieces.settings).rates,
         measured.maps,

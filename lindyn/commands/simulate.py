@@ -63,15 +63,15 @@ def run(args: argparse.Namespace) -> int:
     settings, given = configuration(args)
     if "list" in (settings["system"], settings["predictor"]):
         return _list(settings)
-    out = _files.writable_folder(args.out)
     if settings["images"] is not None:
-        return run_images(settings, given, out)
+        return run_images(settings, given, _files.writable_folder(args.out))
     from lindyn._progress import Progress
     from lindyn.commands import flow_settings
 
     flow_settings.check_relevant(settings, given)
     settings = flow_settings.relevant(settings)
     flow, y0 = flow_settings.build(settings)
+    out = _files.writable_folder(args.out)
     progress = Progress("simulate", settings["t1"])
     try:
         trajectory = flow_settings.solve(flow, y0, settings, progress)

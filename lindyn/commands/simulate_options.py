@@ -7,8 +7,8 @@ from typing import Any
 from lindyn import _options
 from lindyn._option_table import OptionTable
 from lindyn._options import ABLATIONS, QUANTITIES, Option
+from lindyn._systems import SYSTEMS
 
-SYSTEMS = ("weights", "gram", "correlation", "modes", "mode_weights", "parabola")
 SAME = ("x_aug", "sigma2")  # two spellings of one quantity; a list of eigenvalues goes before one variance
 
 

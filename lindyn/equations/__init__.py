@@ -10,7 +10,7 @@ gradient (torch).
     correlation   (W_p, F, tau): Assumptions 1 + 2, with and without symmetrisation (Eq. 7)
     modes         (p, s, tau) and (p, w, a), one eigen-direction at a time (Eqs. 11-13, Appendix D)
     parabola      (p, tau) on s = p^2 / alpha_p (Eqs. 15-16)
-    statistics    what a closed-form predictor sees of the outputs
+    view_correlations  what a closed-form predictor sees of the outputs
     target        tau under Assumption 1 (Eq. 13)
     matrices      H of Theorem 2, K of Theorem 3, the conserved matrix C of Theorem 1
     descent       one finite step: momentum and EMA as in training

@@ -7,24 +7,19 @@ The entry point names a module with one flow class (a subclass of `lindyn.flows.
 name is what `lindyn simulate --system` and `flow_class` take.
 """
 
+import importlib
 import inspect
 from collections.abc import Iterable
 from types import ModuleType
 
 from lindyn import _checks
 from lindyn._extensions import Extension, collected, declared
-from lindyn.flows.correlations import CorrelationFlow, GramFlow
+from lindyn._systems import SYSTEMS
 from lindyn.flows.from_settings import Flow
-from lindyn.flows.full import WeightFlow
-from lindyn.flows.per_mode import ModeFlow, ModeWeightFlow, ParabolaFlow
 
 OWN: dict[str, type[Flow]] = {
-    "weights": WeightFlow,
-    "gram": GramFlow,
-    "correlation": CorrelationFlow,
-    "modes": ModeFlow,
-    "mode_weights": ModeWeightFlow,
-    "parabola": ParabolaFlow,
+    name: getattr(importlib.import_module(module), own)
+    for name, (module, _, own) in ((name, place.partition(":")) for name, place in SYSTEMS.items())
 }
 _Named = tuple[str, type[Flow] | None]
 

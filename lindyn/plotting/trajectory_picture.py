@@ -1,5 +1,6 @@
 """The picture of one run: spectra, alignment, target, invariants over time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lindyn import _files, observables
-from lindyn.flows import choices
 from lindyn.solve.trajectory import Trajectory
-from lindyn.states import GramState, MatrixState, WeightState
+from lindyn.states import GramState, MatrixState, Panel, WeightState
 
 TIME = "flow time $t$ (learning rate × steps)"
 FLOOR = 1e-16
@@ -25,17 +25,19 @@ def save_picture(traj: Trajectory, path: Path) -> Path:
 
 
 def draw(traj: Trajectory) -> Figure:
-    """Return a figure with four panels that suit the run's state."""
-    figure = Figure(figsize=(9.6, 6.4), layout="constrained")
-    axes = figure.subplots(2, 2, sharex=True).ravel()
-    if isinstance(traj.states, MatrixState):
-        _matrix_panels(traj, axes)
+    """Return a figure with the panels that suit the run's state, four of a state with matrices."""
+    panels = [] if isinstance(traj.states, MatrixState) else traj.states.curves(traj.flow)[:4]
+    rows, columns = {1: (1, 1), 2: (1, 2)}.get(len(panels), (2, 2))
+    figure = Figure(figsize=(9.6, 6.4 if rows == 2 else 3.6), layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, squeeze=False).ravel()
+    if panels:
+        _panels(traj, axes, panels)
     else:
-        _panels(traj, axes)
+        _matrix_panels(traj, axes)
     for panel in axes:
         panel.grid(alpha=0.25, linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
-    for panel in axes[2:]:
+    for panel in axes[-columns:]:
         panel.set_xlabel(TIME)
     figure.suptitle(_title(traj), fontsize=10)
     return figure
@@ -45,7 +47,8 @@ def _title(traj: Trajectory) -> str:
     hp = traj.flow.hp
     decay = rf"$\eta={hp.eta_p:g}$" if hp.equal_decays else rf"$\eta_p={hp.eta_p:g},\ \eta_s={hp.eta_s:g}$"
     rates = rf"$\alpha_p={hp.alpha_p:g},\ \beta={hp.beta:g}$, " + decay
-    return f"{type(traj.flow).__name__}: {rates}{_data(traj.flow)}, target {choices.of(traj.flow, 'target')}"
+    target = f", target {traj.flow.target}" if "target" in traj.flow._fields() else ""
+    return f"{type(traj.flow).__name__}: {rates}{_data(traj.flow)}{target}"
 
 
 def _data(flow: Any) -> str:
@@ -100,9 +103,8 @@ def _small_things(traj: Trajectory, axes: Axes) -> None:
         axes.legend(fontsize=7.5, frameon=False, loc="best")
 
 
-def _panels(traj: Trajectory, axes: Any) -> None:
-    """Draw what the state says suits it: up to four panels, the others stay empty."""
-    panels = traj.states.curves(traj.flow)[: len(axes)]
+def _panels(traj: Trajectory, axes: Any, panels: Sequence[Panel]) -> None:
+    """Draw what the state says suits it; of three panels the fourth place stays empty."""
     for panel, (label, values, log, zero) in zip(axes, panels, strict=False):
         curves(panel, np.asarray(traj.ts), values, label, log)
         if zero:

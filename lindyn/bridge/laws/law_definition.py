@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from lindyn._extensions import at_fault
 from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
@@ -265,7 +266,7 @@ def _judgement(law: Law, measured: MeasuredNetwork, run: KnownRun) -> Judgement:
             raise TypeError(f"it must return by_limit(...), judged(...) or untestable(...); got {type(found).__name__}")
     except Exception as error:  # of code that is not ours: the rest goes on working
         told = str(error).strip().partition("\n")[0].rstrip(".")
-        return untestable(f"The package {law.package} is at fault: its law stopped ({type(error).__name__}: {told}).")
+        return untestable(f"{at_fault(law.package)} its law stopped ({type(error).__name__}: {told}).")
     return found
 
 
