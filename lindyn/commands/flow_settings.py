@@ -119,10 +119,9 @@ def describe(traj: Trajectory) -> str:
 
 def _headline(traj: Trajectory) -> str:
     flow, notes = traj.flow, traj.notes
-    chosen = ", ".join(f"{name}={getattr(flow, name)}" for name in flow._fields(static=True))
     steps = traj.stats.get("accepted", traj.stats.get("steps"))
     how = f"{notes['engine']} {notes.get('solver', '')}".strip()
-    return f"{type(flow).__name__} ({chosen}) {traj.status}: {steps} steps, {how}, reduction {notes['reduction']}."
+    return f"{flow.words} {traj.status}: {steps} steps, {how}, reduction {notes['reduction']}."
 
 
 def sizes(traj: Trajectory) -> np.ndarray | None:

@@ -52,6 +52,12 @@ class Flow(Record):
         """
         raise ValueError(f"{cls.__name__} cannot be built from settings: it has no from_settings.")
 
+    @property
+    def words(self) -> str:
+        """Its class and its ablations, "ModeFlow (target=ema, ...)"."""
+        chosen = ", ".join(f"{name}={getattr(self, name)}" for name in self._fields(static=True))
+        return f"{type(self).__name__} ({chosen})" if chosen else type(self).__name__
+
     def check_state(self, y: Any) -> None:
         """Raise ValueError if y cannot start this flow."""
 

@@ -153,8 +153,7 @@ def verify(
             VerificationRow(check.name, check.title, "not applicable", reason) if reason else check.measure(trajectory)
         )
     flow = trajectory.flow
-    chosen = ", ".join(f"{name}={getattr(flow, name)}" for name in flow._fields(static=True))
-    return Verification(trajectory.ts, f"{type(flow).__name__} ({chosen})", tuple(rows))
+    return Verification(trajectory.ts, flow.words, tuple(rows))
 
 
 def _as_trajectory(run: Any, hp: Any, data: Any, rates: Any, choices: dict[str, Any]) -> Trajectory:
