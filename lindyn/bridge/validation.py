@@ -24,7 +24,7 @@ from lindyn.bridge.records import Curves, Finding, ModeReading, Pieces, Validati
 from lindyn.bridge.report import compare as comparing
 from lindyn.bridge.report import schema
 from lindyn.bridge.report.advice import advise
-from lindyn.bridge.report.headline import headline
+from lindyn.bridge.report.wording import headline
 from lindyn.bridge.run import curves
 from lindyn.bridge.run.counterfactuals import first_aligned, modes_of_run
 from lindyn.bridge.run.description import describe

@@ -88,10 +88,10 @@ def run(args: argparse.Namespace) -> int:
             "Give what to validate: a checkpoint, a folder of lindyn train (lindyn validate lindyn-out/train), a "
             "trace.jsonl, or --features FILE. --layouts lists the checkpoints that are read."
         )
-    from lindyn.bridge.report import report_files, terminal
+    from lindyn.bridge.report import page, terminal
 
     answer = _validate(args, paths, keys, args.features)
-    folder = _files.write_folder(args.out or DEFAULT_OUT, report_files.files(answer), "the report")
+    folder = _files.write_folder(args.out or DEFAULT_OUT, page.files(answer), "the report")
     print(terminal.summary(answer, str(folder / "report.html")), end="")
     return 0
 
@@ -132,9 +132,8 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
     features = args.features or [None, None]
     if len(features) != 2:
         raise ValueError(f"--compare with --features takes two of them, for A and for B; got {len(features)}.")
-    from lindyn.bridge.report import report_files
+    from lindyn.bridge.report import compare_text
     from lindyn.bridge.report.compare import compared
-    from lindyn.bridge.report.compare_text import summary
     from lindyn.bridge.report.schema import read_report
 
     answers = []
@@ -142,10 +141,8 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
         is_report = path.endswith(".json")
         answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
     found = compared(*answers)
-    folder = _files.write_folder(
-        args.out or f"{DEFAULT_OUT}-compare", report_files.files_of_comparison(found), "the report"
-    )
-    print(summary(found, str(folder / "report.html")), end="")
+    folder = _files.write_folder(args.out or f"{DEFAULT_OUT}-compare", compare_text.files(found), "the report")
+    print(compare_text.summary(found, str(folder / "report.html")), end="")
     return 0
 
 

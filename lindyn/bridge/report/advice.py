@@ -11,22 +11,24 @@ import numpy as np
 
 from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Curves, Finding, ModeReading, PredictorMap
-from lindyn.bridge.report.confidence import (
+from lindyn.bridge.report.wording import (
     DESCRIBED,
     ENOUGH,
     HARDLY,
     LIKELY,
+    NEAR,
     PREDICTION,
     SURE,
     WEAK,
     WeakPoint,
+    alarm_of,
     because,
     how_sure,
+    listed,
     theory_state,
+    told,
     weak_points,
 )  # fmt: skip
-from lindyn.bridge.report.headline import NEAR, alarm_of, told
-from lindyn.bridge.report.wording import listed
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.counterfactuals import Counterfactual
 from lindyn.bridge.settings import Rates, Settings

@@ -7,7 +7,7 @@ from typing import Any
 
 from lindyn.bridge import sections
 from lindyn.bridge.records import Advice, Finding, ModeReading, Validation
-from lindyn.bridge.report import confidence
+from lindyn.bridge.report import wording
 from lindyn.bridge.report.wording import law
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.settings import Rates
@@ -145,14 +145,14 @@ def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, A
     found = list(_predictors(first, second))
     if not rates and not found:
         text = "The rates of both runs are the same: the theory sees a difference in start, data or luck only."
-        return [Advice(text, confidence.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
+        return [Advice(text, wording.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
     trained = not any(counterfactuals.rule_of(answer.pieces.settings) for answer in (first, second))
     told = [name for name in NAMES if name in known and (trained or name not in ("alpha_p", "eta_p"))]
-    found += [Advice(_effect(name, *rates[name]), confidence.LIKELY, _SOURCES[name]) for name in told]
+    found += [Advice(_effect(name, *rates[name]), wording.LIKELY, _SOURCES[name]) for name in told]
     unknown = sorted(set(rates) - known)
     if unknown:
         text = f"Nothing can be said on {', '.join(unknown)}: known in one run only. Give the keys of the other."
-        found.append(Advice(text, confidence.SURE, "The files do not say how both runs were trained."))
+        found.append(Advice(text, wording.SURE, "The files do not say how both runs were trained."))
     for here, there, names in ((first, second, "AB"), (second, first, "BA")) if trained and rates else ():
         found += _exchanged(here, there, names, weak)
     return found
@@ -170,15 +170,13 @@ def _predictors(first: Validation, second: Validation) -> Iterator[Advice]:
     if rules:
         text += f" Where a rule sets W_p ({', '.join(rules)}), alpha_p and eta_p do nothing."
     yield Advice(
-        text, confidence.LIKELY, "Tian et al. 2021, Eqs. 16, 18: the fixed points of p do not depend on how W_p moves."
+        text, wording.LIKELY, "Tian et al. 2021, Eqs. 16, 18: the fixed points of p do not depend on how W_p moves."
     )
 
 
-def _weak(answer: Validation) -> list[confidence.WeakPoint]:
+def _weak(answer: Validation) -> list[wording.WeakPoint]:
     settings = answer.pieces.settings
-    return confidence.weak_points(
-        answer.findings, answer.rates, answer.diagnosis, answer.maps, settings, answer.samples
-    )
+    return wording.weak_points(answer.findings, answer.rates, answer.diagnosis, answer.maps, settings, answer.samples)
 
 
 _SOURCES = {
@@ -210,7 +208,7 @@ def _effect(name: str, a: Any, b: Any) -> str:
     return f"{change} ({more}): {effects[name]}."
 
 
-def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[confidence.WeakPoint]) -> list[Advice]:
+def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[wording.WeakPoint]) -> list[Advice]:
     """Return how many of one run's modes live under its own and under the other's rates."""
     start: ModeReading | None = here.modes
     if start is None or not len(start) or counterfactuals.missing(here.rates) or counterfactuals.missing(there.rates):
@@ -222,4 +220,4 @@ def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[c
         f"those of run {b}."
     )
     basis = f"Modes simulated from {start.words} of run {a} (Eqs. 11-13)"
-    return [Advice(text, confidence.how_sure(weak), confidence.because(basis, weak))]
+    return [Advice(text, wording.how_sure(weak), wording.because(basis, weak))]

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from lindyn.bridge.records import Finding, Validation
 from lindyn.bridge.report import page, schema, wording
 from lindyn.bridge.report.compare import HIGHER, LOWER, ONE_SIDED, SAME, Compared, ComparedRow
-from lindyn.bridge.report.markup import Markup, document, table, tag
-from lindyn.bridge.report.page_style import STYLE
+from lindyn.bridge.report.markup import STYLE, Markup, document, table, tag
 from lindyn.bridge.report.pictures import Picture
 from lindyn.bridge.report.terminal import COLUMNS, LINES
 from lindyn.plotting import network_pictures, style
@@ -171,3 +170,13 @@ def _laws(found: Compared) -> Markup:
         for row in found.rows
     ]
     return tag("div", table(["law", "A", "B", "difference"], rows), class_="scroll")
+
+
+def files(found: Compared) -> dict[str, str | bytes]:
+    """Return content by file name of a comparison.
+
+    Args:
+        found: of `compare`.
+    """
+    shown = pictures(found)
+    return page.written(whole_page(found, shown), as_json(found), shown)

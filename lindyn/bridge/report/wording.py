@@ -1,11 +1,20 @@
-"""Numbers and texts of an answer as people read them, in the terminal and on the page alike."""
+"""What an answer says in words, in the terminal and on the page alike: numbers, laws, how sure, the headline.
+
+Every weak point lowers how sure a statement is: a rate that had to be assumed, a loss that is not the theory's, a
+linear map that explains little, few samples, a law that fails.
+"""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from lindyn.bridge.records import Finding, Validation
-from lindyn.bridge.settings import Rates
+import numpy as np
+
+from lindyn.bridge.readings import Diagnosis
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Curves, Finding, PredictorMap, Validation
+from lindyn.bridge.settings import Rates, Settings
+from lindyn.bridge.watch import diagnosis as alarms
 
 GROUPS = {
     "theory": "Laws of the theory",
@@ -14,6 +23,28 @@ GROUPS = {
     "collapse": "Collapse measures",
 }
 """Groups of findings in the order in which they are shown; others follow under their own name."""
+
+
+SURE, LIKELY, GUESS = "sure", "likely", "a guess"
+DESCRIBED = 0.9
+"""A linear map that explains less of the predictor's output than this is a weak point."""
+ENOUGH = 10  # samples per dimension from which sampling is no weak point
+WEAK = "; weak points: "
+FEWEST_LAWS = 3
+"""Fewer laws than this that could be tested do not say whether the theory describes a run."""
+HARDLY = "can hardly be tested"
+PREDICTION, FOUNDATION = "prediction", "foundation"
+FOLLOWS = 0.1
+"""Relative error of s and of p up to which the simulator is said to follow a run."""
+ALARM = "alarm"  # role of the finding
+NEAR = "near"
+"""The alarm's word where it cannot be told from "at risk" with these samples."""
+_HEADLINE = {
+    "healthy": "Not collapsing",
+    NEAR: "Near the limit of the collapse alarm",
+    "at risk": "At risk of collapse",
+    "collapsed": "Collapsed",
+}
 
 
 def law(found: Finding) -> str:
@@ -104,3 +135,131 @@ def theory_error(answer: Validation) -> str:
 def _last(values: Any) -> float:
     finite = [float(value) for value in values if math.isfinite(float(value))]
     return finite[-1] if finite else math.nan
+
+
+@dataclass(frozen=True)
+class WeakPoint:
+    """What weakens a statement, in words; one that is `fatal` leaves a guess."""
+
+    words: str
+    fatal: bool = False
+
+
+def weak_points(
+    findings: Sequence[Finding],
+    rates: Rates,
+    diagnosis: Diagnosis | None,
+    maps: Sequence[PredictorMap],
+    settings: Settings,
+    samples: int,
+    notes: Sequence[str] = (),
+) -> list[WeakPoint]:
+    """Return what weakens any statement on what other rates would have done."""
+    kind = maps[0].kind if maps else ""
+    weak = [f"assumed: {words}" for words in (*rates.assumed, *notes)]
+    loss = settings.get("method.loss")
+    if loss != "l2":
+        known = "not known" if loss is None else f"the {loss} loss"
+        weak.append(f"the theory's loss is the squared distance, the run's is {known}")
+    if maps and not maps[0].explained >= DESCRIBED and kind != "exact":
+        share = maps[0].explained
+        weak.append(
+            "how much of the predictor's output the linear map explains is not known"
+            if math.isnan(share)
+            else f"the linear map explains {100 * share:.0f} % of the predictor's output"
+        )
+    if diagnosis is not None and samples < ENOUGH * len(diagnosis.s):
+        few = f"{samples:,} samples for {len(diagnosis.s)} dimensions are few"
+        weak.append(few if samples else "how many samples F was gathered from is not known")
+    failed = [WeakPoint(f"{law(f)} fails", f.role == FOUNDATION) for f in theory_state(findings, kind)[2]]
+    return [*map(WeakPoint, weak), *failed]
+
+
+def how_sure(weak: Sequence[WeakPoint]) -> str:
+    """Return "sure", "likely" or "a guess" for something with these weak points."""
+    if any(point.fatal for point in weak) or len(weak) > 1:
+        return GUESS
+    return LIKELY if weak else SURE
+
+
+def because(basis: str, weak: Sequence[WeakPoint]) -> str:
+    """Return what a statement rests on and what weakens it, in one sentence."""
+    return basis + (WEAK + "; ".join(point.words for point in weak) if weak else "; no weak point") + "."
+
+
+def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list[Finding], list[Finding]]:
+    """Return (state, held, failed).
+
+    The state is "describes it", "describes it in part", "does not describe it", or, with fewer than `FEWEST_LAWS` laws,
+    "can hardly be tested", with none "cannot be tested".
+
+    Args:
+        findings: all laws.
+        kind: the predictor map whose findings count; laws without a predictor count always.
+    """
+    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind) and f.role != PREDICTION]
+    laws = [f for f in laws if f.verdict != NOT_TESTABLE]
+    held, failed = ([f for f in laws if f.verdict == verdict] for verdict in (HOLDS, FAILS))
+    if not laws:
+        return "cannot be tested", held, failed
+    if len(laws) < FEWEST_LAWS:
+        return HARDLY, held, failed
+    if not failed:
+        return "describes it", held, failed
+    return ("describes it in part" if len(held) >= len(failed) else "does not describe it"), held, failed
+
+
+def headline(
+    findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "", over: Curves | None = None
+) -> str:
+    """Return one sentence: is it collapsing, does the theory describe it.
+
+    Args:
+        findings: all laws.
+        diagnosis: the reading; None without features or predictor.
+        kind: the main predictor map.
+        over: curves with the simulator beside them; where it follows the run to its end, that is said.
+    """
+    collapse = _HEADLINE.get(alarm_of(findings, diagnosis)[0], "Whether it collapses cannot be told without features")
+    state, held, failed = theory_state(findings, kind)
+    if state == "cannot be tested":
+        return f"{collapse}; no law of the theory could be tested."
+    missed = f" (not: {', '.join(listed(failed, short=True))})" if failed else ""
+    return f"{collapse}; {told(state, held, failed, over)}{missed}."
+
+
+def told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: Curves | None) -> str:
+    """Return what the laws and the simulator say together: laws of a trained end fail in a run that is on its way."""
+    share = f"{len(held)} of {len(held) + len(failed)}"
+    close = _closeness(over)
+    if close and failed:
+        return f"the simulator follows the run ({close}), of the laws that training ends in {share} hold"
+    return f"the linear theory {state}: {share} testable laws hold"
+
+
+def _closeness(over: Curves | None) -> str:
+    """Return the simulator's errors at the end in words where both are small, else nothing."""
+    if over is None or not {"s", "p"} <= set(over.error):
+        return ""
+    last = {name: float(np.asarray(over.error[name])[-1]) for name in ("s", "p")}
+    if not all(error <= FOLLOWS for error in last.values()):
+        return ""
+    return f"relative error s {last['s']:.2g}, p {last['p']:.2g}"
+
+
+def alarm_of(findings: Sequence[Finding], diagnosis: Diagnosis | None) -> tuple[str, str]:
+    """Return the collapse alarm and its reason: of the diagnosis, without a predictor of the finding on collapse.
+
+    A network that is healthy by its numbers, with a limit of the alarm inside an interval, is "near".
+    """
+    found = next((f for f in findings if f.role == ALARM and math.isfinite(f.value)), None)
+    if diagnosis is not None:
+        alarm, reason = diagnosis.alarm, diagnosis.reason
+    elif found is not None:
+        alarm, reason = alarms.collapse_alarm(float(found.details["concentration"]), found.value)
+        reason = found.reason if alarm == "healthy" else reason
+    else:
+        return alarms.UNKNOWN, ""
+    if alarm == "healthy" and found is not None and found.verdict == NOT_TESTABLE:
+        return NEAR, found.reason
+    return alarm, reason

@@ -10,7 +10,7 @@ from lindyn.bridge import diagnose
 from lindyn.bridge.laws import LAWS
 from lindyn.bridge.records import Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.report import advice as advising
-from lindyn.bridge.report.headline import headline
+from lindyn.bridge.report.wording import headline
 from lindyn.bridge.settings import Rates, Settings
 
 RATES = Rates(alpha_p=1.0, beta=0.01, eta_s=0.02, eta_p=0.02, step_time=0.1, target="ema")

@@ -9,8 +9,8 @@ import lindyn as ld
 from lindyn.bridge import diagnose
 from lindyn.bridge.records import ModeReading, PredictorMap
 from lindyn.bridge.report import advice as advising
-from lindyn.bridge.report import confidence
-from lindyn.bridge.report.headline import headline
+from lindyn.bridge.report import wording
+from lindyn.bridge.report.wording import headline
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.settings import Rates, Settings
 from tests.bridge.validation import answers
@@ -167,7 +167,7 @@ def test_headline_says_collapse_and_theory():
 
 def test_the_boundary_predicts_and_says_nothing_on_the_theory():
     fate = answers.finding("boundary", "fails", reason="2 of 8 leading modes lie below p_-.")
-    assert confidence.theory_state((*GOOD, fate))[0] == "describes it"
+    assert wording.theory_state((*GOOD, fate))[0] == "describes it"
     texts = [a.text for a in advise(None, findings=(*GOOD, fate))]
     assert texts[2] == "The theory expects modes to collapse: 2 of 8 leading modes lie below p_-."
 
@@ -176,14 +176,14 @@ def test_only_laws_of_the_main_map_count():
     laws = ("slope", "alignment", "commutator")
     found = tuple(answers.finding(law, verdict, map_kind=kind) for law in laws
                   for verdict, kind in (("holds", "least squares"), ("fails", "product")))  # fmt: skip
-    assert confidence.theory_state(found, "least squares")[0] == "describes it"
-    assert confidence.theory_state(found, "product")[0] == "does not describe it"
+    assert wording.theory_state(found, "least squares")[0] == "describes it"
+    assert wording.theory_state(found, "product")[0] == "does not describe it"
 
 
 def test_two_laws_do_not_say_whether_the_theory_describes_a_run():
     """Nor are they sure."""
     found = (answers.finding("slope", "fails"), answers.finding("balance"))
-    assert confidence.theory_state(found)[0] == "can hardly be tested"
+    assert wording.theory_state(found)[0] == "can hardly be tested"
     assert "; the linear theory can hardly be tested: 1 of 2 testable laws hold" in headline(found, None)
     assert advise(None, findings=found)[1].sure == "likely" and advise(None)[1].sure == "sure"
 

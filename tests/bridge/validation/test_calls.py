@@ -9,7 +9,7 @@ from torch import nn
 
 from lindyn.bridge import compare, read_report, validate
 from lindyn.bridge.layers import stacks
-from lindyn.bridge.report import report_files, terminal
+from lindyn.bridge.report import page, terminal
 from lindyn.bridge.settings import Settings
 from tests.bridge.validation.originals import FIXTURES
 from tests.bridge.validation.runs import trained
@@ -99,7 +99,7 @@ def test_features_without_variance_have_collapsed(kind, views):
         answer = validate(*([] if path is None else [path]), features=flat(kind, views))
         assert answer.headline.startswith("Collapsed; "), (path, answer.headline)
         assert len(terminal.summary(answer).splitlines()) <= 40
-        assert views == 1 or path not in (None, LINEAR) or "report.html" in report_files.files(answer)
+        assert views == 1 or path not in (None, LINEAR) or "report.html" in page.files(answer)
 
 
 def test_equal_views_tell_nothing_of_the_augmentation():
@@ -119,7 +119,7 @@ def test_runs_are_compared_by_their_paths_and_by_their_reports(tmp_path):
     by_path = compare(tmp_path / "a.ckpt", str(SOLO))
     by_answer = compare(validate(tmp_path / "a.ckpt"), validate(SOLO))
     assert by_path.headline == by_answer.headline
-    text = report_files.files(by_answer.first)["report.json"]
+    text = page.files(by_answer.first)["report.json"]
     (tmp_path / "report.json").write_text(text, encoding="utf-8")
     assert read_report(tmp_path).headline == by_answer.first.headline
     assert compare(tmp_path, tmp_path / "report.json").settings == {}
