@@ -5,7 +5,7 @@ python benchmarks/validate_path.py [--climbs no] [--json FILE] [WORDS OF VALIDAT
 By default the fixture of solo-learn on 300 digits, which reads, builds, measures, judges, advises and reports. A file
 counts where a function or method of it ran while the command ran (not what runs when a module is imported). A climb is
 a call from a file into one of a higher room, by the floors that `tests/test_architecture.py` guards; as no import goes
-up, what is left are functions handed down (a callback) and objects that a lower room is given.
+up, what is left are functions handed down.
 """
 
 import contextlib
@@ -35,10 +35,15 @@ class CallRecorder:
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         """Take one event of the interpreter."""
         if event == "call" and (here := self._file(frame)) and frame.f_code.co_name != "<module>":
-            caller = frame.f_back
-            while caller is not None and not self._file(caller):
-                caller = caller.f_back
-            self.calls.add((self._file(caller) if caller is not None else "", here))
+            below = frame.f_back
+            caller = ""
+            while below is not None:
+                if there := self._file(below):
+                    if below.f_code.co_name == "<module>":
+                        return  # a class body, a decorator, a table: what importing runs, not the command
+                    caller = caller or there
+                below = below.f_back
+            self.calls.add((caller, here))
 
     def _file(self, frame: FrameType) -> str:
         code = frame.f_code
