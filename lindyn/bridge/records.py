@@ -1,6 +1,6 @@
 """What passes between the stages of a validation: pieces of a checkpoint, features, findings, the whole answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,46 @@ VERDICTS = (HOLDS, FAILS, NOT_TESTABLE)
 ABOVE_NOISE = 10.0
 """A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
 MOST_MODES = 512  # modes kept of a reading, the largest s first
+
+
+NOT_TRIED, SAME, OTHER = "not tried", "the same verdicts", "other verdicts"
+OUTCOMES = (NOT_TRIED, SAME, OTHER)
+
+
+@dataclass(frozen=True, eq=False)
+class Assumption:
+    """What was taken for granted of a network or its features, since nothing that was read says it.
+
+    Args:
+        about: one noun, stable: "activation", "stem", "pooling", "BatchNorm", "image size", "weights", "views", ...
+        taken: what it was taken to be, a clause ("a ReLU stands in each gap of the predictor").
+        choose: how to say otherwise ("model.activation=gelu"), "" where nobody can.
+        instead: the same pieces with it changed, for a second reading; None where that cannot be had.
+        changed: what `instead` changes it to, in words ("GELU").
+        outcome: of the second reading, one of `OUTCOMES`.
+        told: which verdicts the second reading changed, in words.
+
+    Raises:
+        ValueError: another outcome.
+    """
+
+    about: str
+    taken: str
+    choose: str = ""
+    instead: "Callable[[Pieces], Pieces] | None" = None
+    changed: str = ""
+    outcome: str = NOT_TRIED
+    told: str = ""
+
+    def __post_init__(self) -> None:
+        _checks.one_of("outcome", self.outcome, OUTCOMES)
+
+    @property
+    def words(self) -> str:
+        """The assumption as a sentence without its stop: what was taken, what a second reading gave, how to choose."""
+        tried = {SAME: f"with {self.changed} the verdicts are the same", OTHER: f"with {self.changed} {self.told}"}
+        parts = [f"{self.about}: {self.taken}", tried.get(self.outcome, ""), f"say otherwise by {self.choose}"]
+        return "; ".join(part for part in (parts if self.choose else parts[:2]) if part)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +80,8 @@ class Pieces:
         step: optimiser step of the checkpoint.
         epoch: epoch of the checkpoint.
         settings: hyper-parameters that were read.
-        notes: one sentence each: what this layout does not save and what can still be tested, what was assumed.
+        notes: one sentence each: what this layout does not save and what can still be tested.
+        assumptions: what was taken for granted of the networks; each lowers how sure the answer is.
     """
 
     path: Path
@@ -56,6 +97,7 @@ class Pieces:
     epoch: int | None = None
     settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
 
     @property
     def place(self) -> str:

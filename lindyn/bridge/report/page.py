@@ -92,7 +92,10 @@ def read(answer: Validation) -> Markup:
     if answer.rates.missing:
         entries["Would be known with"] = ", ".join(answer.rates.missing)
     listed = tag("dl", [[tag("dt", name), tag("dd", text)] for name, text in entries.items()])
-    return Markup(listed + _settings(answer) + _notes(pieces.notes))
+    assumed = [f"{each.words[:1].upper()}{each.words[1:]}." for each in pieces.assumptions]
+    return Markup(
+        listed + _settings(answer) + _sentences("Assumed, not read", assumed) + _sentences("Notes", pieces.notes)
+    )
 
 
 def _maps(answer: Validation) -> str:
@@ -122,8 +125,8 @@ def _keys(values: Mapping[str, Any], known: Settings) -> Markup:
     return tag("div", table(["key of lindyn train", "value", "read from"], rows), class_="scroll")
 
 
-def _notes(notes: Sequence[str]) -> Markup:
-    return Markup(tag("h3", "Notes") + tag("ul", [tag("li", note) for note in notes])) if notes else Markup("")
+def _sentences(title: str, sentences: Sequence[str]) -> Markup:
+    return Markup(tag("h3", title) + tag("ul", [tag("li", each) for each in sentences])) if sentences else Markup("")
 
 
 def advice(answer: Validation) -> Markup:

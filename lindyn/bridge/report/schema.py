@@ -17,13 +17,14 @@ import numpy as np
 import lindyn
 from lindyn.bridge.laws import LAWS
 from lindyn.bridge.readings import Diagnosis, SlopeFit
-from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
+from lindyn.bridge.records import Advice, Assumption, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.trace import balance_of_schema_1
 
 SCHEMA = 2
 """2: a balance residual is that of `lindyn.statistics`; numbers of schema 1 are brought to it when they are read."""
 KEY = "lindyn_validation"
+ASSUMED = ("about", "taken", "choose", "changed", "outcome", "told")
 PARTS = ("backbone", "projector", "predictor", "target_backbone", "target_projector", "F")
 
 
@@ -82,6 +83,9 @@ def _read(pieces: Pieces) -> dict[str, Any]:
         "step": pieces.step,
         "epoch": pieces.epoch,
         "notes": list(pieces.notes),
+        "assumptions": [
+            {field: getattr(each, field) for field in ASSUMED} | {"words": each.words} for each in pieces.assumptions
+        ],
     }
 
 
@@ -182,6 +186,7 @@ def _answer(found: Mapping[str, Any]) -> Validation:
     pieces = Pieces(
         Path(read["path"]), read["layout"], read["title"], step=read["step"], epoch=read["epoch"], settings=settings,
         notes=tuple(read["notes"]),
+        assumptions=tuple(Assumption(**{field: e[field] for field in ASSUMED}) for e in read.get("assumptions", ())),
     )  # fmt: skip
     rates: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in found["rates"].items()
