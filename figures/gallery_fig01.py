@@ -77,13 +77,13 @@ def draw(data: dict[str, Any]) -> Figure:
     axes[0, 0].set_ylabel(r"EMA rate $\beta$")
     lines = [
         sweep_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$"),
-        sweep_map.line("--", style.INK, r"$p_-(\eta, \tau=1) = p_0$"),
+        sweep_map.line("--", style.INK, r"$p_-(\eta, \tau=1) = p(0)$"),
     ]
     key = [Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in sweep_map.outcome_key(data["outcome"])] + lines
     style.letters(axes)
     style.frame(
         figure, "Collapse map: a slow target that starts at zero loses modes that a copy would keep",
-        rf"chosen: $\alpha_p = 1$, $\sigma^2 = {given['sigma2']:g}$, $p_0 = {given['p0']:g}$, $s_0 = p_0^2$, "
+        rf"chosen: $\alpha_p = 1$, $\sigma^2 = {given['sigma2']:g}$, $p(0) = {given['p0']:g}$, $s(0) = p(0)^2$, "
         rf"$t = {given['t1']:g}$", key, columns=6,
     )  # fmt: skip
     return figure

@@ -75,7 +75,7 @@ def draw(data: dict[str, Any]) -> Figure:
     shown = np.log10(np.maximum(data["s"].T / given["s0"], 1e-3))
     mesh = axes[0, 1].pcolormesh(data["eta"], data["alpha_p"], shown, cmap="viridis", vmin=-3, vmax=2, rasterized=True)
     bar = figure.colorbar(mesh, ax=axes[0, 1], pad=0.01, aspect=30)
-    bar.set_label(r"$\log_{10}\, s(t)/s_0$ (cut at $-3$)")
+    bar.set_label(r"$\log_{10}\, s(t)/s(0)$ (cut at $-3$)")
     axes[0, 1].set_title("growth of $s$")
     for panel in axes[0]:
         panel.axvline(critical, color="0.7", linewidth=1.6)
@@ -85,8 +85,8 @@ def draw(data: dict[str, Any]) -> Figure:
     style.letters(axes)
     style.frame(
         figure, r"A larger $\alpha_p$ shrinks the basin of collapse, and past a point $s$ no longer grows",
-        rf"chosen: target = online network, $\sigma^2 = {given['sigma2']:g}$, $p_0 = {given['p0']:g}$, "
-        rf"$s_0 = {given['s0']:g}$, $t = {given['t1']:g}$", key, columns=5,
+        rf"chosen: target = online network, $\sigma^2 = {given['sigma2']:g}$, $p(0) = {given['p0']:g}$, "
+        rf"$s(0) = {given['s0']:g}$, $t = {given['t1']:g}$", key, columns=5,
     )  # fmt: skip
     return figure
 

@@ -70,7 +70,7 @@ def draw(data: dict[str, Any]) -> Figure:
     panel.set(xscale="log", xlabel=r"EMA rate $\beta$", ylabel="share of starts that collapse", ylim=(0, 1.02))
     style.frame(
         figure, "Basin of collapse against the EMA rate, for both starts of the target",
-        rf"chosen: $p_0$ uniform on 0..0.8, $s_0$ log-uniform on 0.001..1 ({given['starts']}$^2$ midpoints), "
+        rf"chosen: $p(0)$ uniform on 0..0.8, $s(0)$ log-uniform on 0.001..1 ({given['starts']}$^2$ midpoints), "
         rf"$\alpha_p = 1$, $\sigma^2 = {given['sigma2']:g}$, $t = {given['t1']:g}$",
         panel.get_legend_handles_labels()[0], columns=7,
     )  # fmt: skip

@@ -127,15 +127,15 @@ def check(data: dict[str, Any]) -> list[Claim]:
 
 PANELS = (
     (1, "larger $\\alpha_p$ shrinks\nthe basin of collapse", r"$\alpha_p$", "collapsed share"),
-    (2, "too large $\\alpha_p$:\n$s$ does not grow", r"$\alpha_p$", "$s(t)/s_0$"),
+    (2, "too large $\\alpha_p$:\n$s$ does not grow", r"$\alpha_p$", "$s(t)/s(0)$"),
     (3, "decay forgets the start $c$", r"$\eta$", "$c(20)/c(0)$, $c = s - p^2/\\alpha_p$"),
-    (4, "decay moves $p_-$ right", r"$\eta$", "edge of the basin, $p_0$"),
+    (4, "decay moves $p_-$ right", r"$\eta$", "edge of the basin, $p(0)$"),
     (5, "past the critical decay\ncollapse is certain", r"$\eta/\eta_c$", "final $p$"),
     (6, "larger $\\alpha_p$ loosens Eq. 17", r"$\alpha_p$", "smallest $K$"),
     (7, "decay loosens Eq. 17", r"$\eta$", "smallest $K$"),
     (8, "EMA: $\\tau$ small first,\nthen rising", "flow time $t$", r"$\tau$"),
     (9, "slow EMA trains slowly", r"$\beta$", "time to escape"),
-    (10, "small $\\tau$ raises $p_-$", r"$\tau$ (held)", "edge of the basin, $p_0$"),
+    (10, "small $\\tau$ raises $p_-$", r"$\tau$ (held)", "edge of the basin, $p(0)$"),
 )
 
 

@@ -152,7 +152,7 @@ def draw(data: dict[str, Any]) -> Figure:
     style.frame(
         figure, "BYOL's tables beside the linear theory: it orders the rows, and misses the collapses",
         rf"Chosen: $\eta = {given['eta']:g}$, $\beta = (1-\tau_{{base}})/{given['alpha']:g}$, "
-        rf"$\sigma^2 = {given['sigma2']:g}$, $p_0$ normal ({given['spread']:g}), $s_0$ log-uniform on 0.01..1, "
+        rf"$\sigma^2 = {given['sigma2']:g}$, $p(0)$ normal ({given['spread']:g}), $s(0)$ log-uniform on 0.01..1, "
         r"$\alpha_p = \lambda/\mu$, $\eta_p = \alpha_p\,\eta$",
     )  # fmt: skip
     return figure

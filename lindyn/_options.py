@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+FLOW_TIME = "learning rate x steps / (1 - momentum)"
+"""What the time of every flow counts: a step with momentum m moves the weights 1 / (1 - m) times as far."""
 RATE = "1 / flow time"
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false", "switch": "true or false",
           "table": "a table of names and values"}  # fmt: skip
@@ -205,9 +207,9 @@ QUANTITIES = {
         Option("alpha_p", float, 1.0, "learning-rate ratio predictor / online"),
         Option("x", float, 1.0, "eigenvalue of the moment X of the data"),
         Option("x_aug", float, 0.25, "eigenvalue of the moment X' of the augmentation (sigma^2)", same=("sigma2",)),
-        Option("p", float, 0.15, "initial predictor eigenvalue"),
-        Option("s", float, 0.03, "initial eigenvalue of F = W W^T"),
-        Option("tau", float, 1.0, "initial target / online ratio"),
+        Option("p", float, 0.15, "initial predictor eigenvalue p(0)"),
+        Option("s", float, 0.03, "initial eigenvalue s(0) of F = W W^T"),
+        Option("tau", float, 1.0, "initial target / online ratio tau(0)"),
     )
 }
 """The theory's own quantities with their defaults: rates of Tian et al. 2021, Fig. 5, and the start of a mode."""

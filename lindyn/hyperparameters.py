@@ -10,7 +10,7 @@ from lindyn._records import Record
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Hyperparameters(Record):
-    """Rates of Lemma 1 in flow time (learning rate x steps).
+    """Rates of Lemma 1 in flow time (learning rate x steps / (1 - momentum)).
 
     Args:
         alpha_p: learning-rate ratio predictor / online, >= 0.
@@ -79,7 +79,7 @@ class Hyperparameters(Record):
     ) -> Self:
         """Return the flow's rates for a training run: alpha_p, beta = (1 - gamma_a)/alpha, eta.
 
-        The unit of flow time is one step of size alpha = learning_rate / (1 - momentum).
+        One step is alpha = learning_rate / (1 - momentum) of flow time, see `flow_step`.
 
         Args:
             learning_rate: step of the online network, > 0.
@@ -102,14 +102,35 @@ class Hyperparameters(Record):
         if gamma_a > 1:
             raise ValueError(f"gamma_a must be between 0 and 1; got {gamma_a:g}. It is the EMA parameter, e.g. 0.996.")
         weight_decay = _checks.as_scalar("weight_decay", weight_decay, minimum=0.0)
-        momentum = _checks.as_scalar("momentum", momentum, minimum=0.0)
-        if momentum >= 1:
-            raise ValueError(f"momentum must be below 1; got {momentum:g}.")
+        alpha = flow_step(rate, momentum)
         if predictor_learning_rate is None:
             predictor_learning_rate = rate
         rate_p = _checks.as_scalar("predictor_learning_rate", predictor_learning_rate, minimum=0.0)
         _checks.one_of("decay", decay, ("per_step", "sgd"))
-        alpha, alpha_p = rate / (1 - momentum), rate_p / rate
+        alpha_p = rate_p / rate
         if decay == "per_step":
             return cls(alpha_p, (1 - gamma_a) / alpha, weight_decay / alpha)
         return cls(alpha_p, (1 - gamma_a) / alpha, eta_p=alpha_p * weight_decay, eta_s=weight_decay)
+
+
+def flow_step(learning_rate: float, momentum: float = 0.0) -> float:
+    """Return the flow time of one step of gradient descent, learning_rate / (1 - momentum).
+
+    With v <- momentum v + rate and weights <- weights + learning_rate v a rate that stands still moves the
+    weights, once v has settled, by learning_rate (1 + momentum + momentum^2 + ...) times the rate in every step.
+
+    Args:
+        learning_rate: > 0.
+        momentum: heavy-ball momentum, 0 <= momentum < 1.
+
+    Returns:
+        The step.
+
+    Raises:
+        ValueError: a number out of its range.
+    """
+    rate = _checks.as_scalar("learning_rate", learning_rate, minimum=0.0, exclusive=True)
+    momentum = _checks.as_scalar("momentum", momentum, minimum=0.0)
+    if momentum >= 1:
+        raise ValueError(f"momentum must be below 1; got {momentum:g}.")
+    return float(rate / (1 - momentum))

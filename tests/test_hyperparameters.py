@@ -1,5 +1,8 @@
 """The rates of the flow, and where they come from in training."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,9 @@ import pytest
 import torch
 
 import lindyn as ld
+from lindyn._options import FLOW_TIME
 from lindyn.equations import loss
+from lindyn.plotting import style
 
 
 def test_defaults_are_those_of_figure_5():
@@ -88,3 +93,13 @@ def test_rates_are_leaves_of_a_pytree():
     assert leaves == [1.0, 2.0, 3.0, 3.0]
     assert jax.tree.unflatten(structure, leaves).beta == 2.0
     assert jax.grad(lambda hp: hp.alpha_p * hp.beta)(ld.Hyperparameters(jnp.float32(2.0), 5.0, 0.0)).alpha_p == 5.0
+
+
+def test_a_step_of_flow_time_has_one_meaning():
+    """Wherever time is explained the momentum is in it; the axis, the files and the step are the same formula."""
+    assert ld.hyperparameters.flow_step(0.05, 0.9) == pytest.approx(0.5)
+    for path in Path(ld.__file__).parent.rglob("*.py"):
+        for said in re.finditer(r"learning rate (?:x|×) steps(.{0,20})", path.read_text(), re.DOTALL):
+            assert re.sub(r"\s+", " ", said[1]).startswith((" / (1 - momentum)", " / (1 − momentum)")), path
+    plain = style.TIME.replace("×", "x").replace("−", "-")
+    assert FLOW_TIME in plain and f"flow time = {FLOW_TIME}" == ld.sweep(eta=[0.0, 0.1], t1=1.0).attrs["time"]

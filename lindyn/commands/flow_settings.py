@@ -12,7 +12,8 @@ from lindyn._records import State
 from lindyn.commands.simulate_options import IMAGES
 from lindyn.flows import choices, registry
 from lindyn.flows.from_settings import EVERY, Flow
-from lindyn.solve.trajectory import Trajectory
+from lindyn.hyperparameters import flow_step
+from lindyn.solve.trajectory import Trajectory, step_of
 
 ALIVE = 1e-6  # share of the largest starting s below which a mode counts as collapsed
 _HELD = (("target", "frozen"), ("predictor", "identity"), ("tau", "constant"))  # no critical decay then
@@ -79,8 +80,10 @@ def read_array(path: str) -> np.ndarray:
 
 def solve(flow: Flow, y0: State, given: dict[str, Any], progress: Callable[[float], None] | None = None) -> Trajectory:
     """Return the trajectory of the settings, finished or not (`throw` is off)."""
+    if not np.isfinite(given["t1"]) or given["t1"] <= 0:
+        raise ValueError(f"t1 must be finite and > 0; got {given['t1']:g}.")
     if given["learning_rate"] is not None:
-        alpha = given["learning_rate"] / (1 - given["momentum"]) if given["momentum"] < 1 else 1.0
+        alpha = flow_step(given["learning_rate"], given["momentum"])
         return ld.descend(
             flow,
             y0,
@@ -88,14 +91,12 @@ def solve(flow: Flow, y0: State, given: dict[str, Any], progress: Callable[[floa
             momentum=given["momentum"],
             batch=given["batch"],
             seed=given["seed"] or 0,
-            steps=max(1, round(given["t1"] / alpha)) if given["t1"] > 0 < alpha else 1,
+            steps=max(1, round(given["t1"] / alpha)),
             throw=False,
             progress=None if progress is None else lambda done: progress(done * alpha),
         )
     if given["points"] < 2:
         raise ValueError(f"points must be at least 2; got {given['points']}.")
-    if not np.isfinite(given["t1"]) or given["t1"] <= 0:
-        raise ValueError(f"t1 must be finite and > 0; got {given['t1']:g}.")
     ts = np.linspace(0.0, given["t1"], given["points"])
     rtol, steps = given["rtol"], given["max_steps"]
     engine = _engine(flow, y0, given)
@@ -121,7 +122,8 @@ def _headline(traj: Trajectory) -> str:
     flow, notes = traj.flow, traj.notes
     steps = traj.stats.get("accepted", traj.stats.get("steps"))
     how = f"{notes['engine']} {notes.get('solver', '')}".strip()
-    return f"{flow.words} {traj.status}: {steps} steps, {how}, reduction {notes['reduction']}."
+    long = f" of {step_of(traj):g}" if notes["engine"] == "descent" else ""
+    return f"{flow.words} {traj.status}: {steps} steps{long}, {how}, reduction {notes['reduction']}."
 
 
 def sizes(traj: Trajectory) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lindyn import _files
 from lindyn._option_table import OptionTable
-from lindyn._options import Option
+from lindyn._options import FLOW_TIME, Option
 from lindyn.commands.flags import add_command, add_flags
 from lindyn.commands.simulate_options import IMAGES, TABLE, configuration
 
@@ -108,7 +108,7 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     from lindyn.commands.flow_settings import describe
     from lindyn.plotting.trajectory_picture import save_picture
 
-    _files.write(out / "run.toml", TABLE.to_toml(settings))
+    _files.write(out / "run.toml", TABLE.to_toml(settings, _clock(trajectory)))
     data = trajectory.save(out / "trajectory.nc")
     with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
         picture = save_picture(trajectory, out / "trajectory.png")
@@ -117,6 +117,14 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     print(describe(trajectory))
     print(f"Wrote {data}, {picture} and {out / 'run.toml'}.")
     return 0 if trajectory.succeeded else 1
+
+
+def _clock(traj: Any) -> str:
+    """Return what t1 counts, for the head of run.toml."""
+    from lindyn.solve.trajectory import step_of
+
+    descent = traj.notes["engine"] == "descent"
+    return f"t1 is flow time: {FLOW_TIME}" + (f" = {step_of(traj):g} x steps here" if descent else "")
 
 
 def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
@@ -151,7 +159,7 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
     kept |= {"n2": settings["n2"] if "n2" in given else N2, "t1": float(study.full.trajectory.t1)}
     if study.source is not None and study.source.augmentation is not None:
         kept |= {name: getattr(study.source.augmentation, name) for name in ("crop", "flip", "noise", "blur")}
-    _files.write(out / "run.toml", TABLE.to_toml(kept))
+    _files.write(out / "run.toml", TABLE.to_toml(kept, _clock(study.full.trajectory)))
     data = study.full.trajectory.save(out / "trajectory.nc")
     (out / "trajectory.png").unlink(missing_ok=True)  # the picture of another run would stand beside these numbers
     print(summary)

@@ -6,7 +6,7 @@ from typing import Any
 
 from lindyn import _options
 from lindyn._option_table import OptionTable
-from lindyn._options import ABLATIONS, QUANTITIES, Option
+from lindyn._options import ABLATIONS, FLOW_TIME, QUANTITIES, Option
 from lindyn._systems import SYSTEMS
 
 SAME = ("x_aug", "sigma2")  # two spellings of one quantity; a list of eigenvalues goes before one variance
@@ -36,9 +36,9 @@ TABLE = OptionTable(
             Option("scale", float, 1.0, "size of the initial W (entries N(0, scale^2/n1))"),
             Option("scale_p", float, 1.0, "size of the initial W_p (entries N(0, scale_p^2/n2))"),
             ABLATIONS["target_start"],
-            Option("p", "numbers", None, "initial p of the modes (default 0.5,0.3,0.1; a negative list: --p=-0.1,0.2)"),
-            Option("s", "numbers", None, "initial s of the modes (default 0.3,0.1,0.05)"),
-            Option("tau0", "numbers", None, "initial tau (default 1; 0 with --target-start zero)"),
+            Option("p", "numbers", None, "p(0) of the modes (default 0.5,0.3,0.1; a negative list: --p=-0.1,0.2)"),
+            Option("s", "numbers", None, "s(0) of the modes (default 0.3,0.1,0.05)"),
+            Option("tau0", "numbers", None, "tau(0) (default 1; 0 with --target-start zero)"),
         ),
         *_in(
             "flow",
@@ -48,7 +48,7 @@ TABLE = OptionTable(
         ),
         *_in(
             "solve",
-            Option("t1", float, 100.0, "end of the run, in flow time: learning rate x steps / (1 - momentum)"),
+            Option("t1", float, 100.0, f"end of the run, in flow time: {FLOW_TIME}"),
             Option("points", int, 201, "number of times kept"),
             Option("rtol", float, 1e-10, "relative tolerance"),
             Option("engine", str, "auto", "who integrates", choices=("auto", "scipy", "diffrax")),

@@ -19,5 +19,5 @@ gradient (torch).
 Symbols: W online (n2 x n1), W_p predictor (n2 x n2), W_a target (n2 x n1); X, X_aug = X' data moments
 (n1 x n1); F = W W^T; tau target/online ratio; p, s eigenvalues of W_p, F; alpha_p predictor learning-rate
 ratio; beta EMA rate; eta_p, eta_s weight decay of predictor and online network. Time is flow time
-(learning rate x steps). Source: Tian, Chen, Ganguli 2021; equation numbers are that paper's.
+(learning rate x steps / (1 - momentum)). Source: Tian, Chen, Ganguli 2021; equation numbers are that paper's.
 """

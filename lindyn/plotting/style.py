@@ -23,6 +23,7 @@ STABLE, UNSTABLE, FLOW = "#c8102e", "#0b8a3a", "#3b6fb6"
 INK, GREY, PALE = "#1a1a1a", "0.55", "0.85"
 WIDTH = 10.0  # inches; a double column at 70 %
 DPI = 160
+TIME = "flow time $t$ (learning rate × steps / (1 − momentum))"  # `_options.FLOW_TIME` as an axis says it
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",

@@ -19,7 +19,7 @@ COLOURS = ("#3a2f4f", "#f2d9a0", "#d08a4e", "#9fb4c0", "#e8e8e8")  # dark to lig
 WORDS = {"collapsed": "collapsed", "alive": "alive", "not_growing": "alive, not growing", "undecided": "undecided",
          "failed": "not integrated"}  # fmt: skip
 SYMBOLS = {"eta": r"\eta", "eta_p": r"\eta_p", "eta_s": r"\eta_s", "beta": r"\beta", "alpha_p": r"\alpha_p", "x": "x",
-           "x_aug": r"\sigma^2", "p0": "p_0", "s0": "s_0", "tau0": r"\tau_0"}  # fmt: skip
+           "x_aug": r"\sigma^2", "p0": "p(0)", "s0": "s(0)", "tau0": r"\tau(0)"}  # fmt: skip
 LINES: dict[str, tuple[Any, Any]] = {
     CRITICAL: ("-", style.INK),
     BOX: ("--", style.INK),

@@ -12,8 +12,8 @@ from lindyn.plotting.over_time import family, marks
 
 SHOWN = 12  # modes in a panel
 SHOWN_BESIDE = 8  # where theory stands beside them
-TIME = r"flow time $t$ (learning rate $\times$ steps)"
 STEPS = "optimiser steps"
+TIME = r"flow time $t$ (sum of $c$ × learning rate / (1 − momentum))"  # c: the loss over J of Eq. 1
 
 
 @style.styled

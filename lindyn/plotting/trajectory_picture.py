@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lindyn import _files, observables
+from lindyn.plotting import style
 from lindyn.solve.trajectory import Trajectory
 from lindyn.states import GramState, MatrixState, Panel, WeightState
 
-TIME = "flow time $t$ (learning rate × steps)"
 FLOOR = 1e-16
 
 
@@ -38,7 +38,7 @@ def draw(traj: Trajectory) -> Figure:
         panel.grid(alpha=0.25, linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
     for panel in axes[-columns:]:
-        panel.set_xlabel(TIME)
+        panel.set_xlabel(style.TIME)
     figure.suptitle(_title(traj), fontsize=10)
     return figure
 
@@ -93,10 +93,10 @@ def _small_things(traj: Trajectory, axes: Axes) -> None:
         lines["Theorem 1 residual"] = (observables.balance_residual(traj), ":", "0.0")
     if isinstance(traj.states, WeightState | GramState) and traj.flow.target != "online":
         lines[r"$1 - \mathrm{corr}(W_a, W)$"] = (1 - observables.target_correlation(traj), "-.", "0.55")
-    for label, (value, style, shade) in lines.items():
+    for label, (value, dashes, shade) in lines.items():
         value = np.where(np.abs(value) > FLOOR, np.abs(value), np.nan)
         if np.any(np.isfinite(value)):
-            axes.plot(t, value, style, color=shade, linewidth=1.3, label=label)
+            axes.plot(t, value, dashes, color=shade, linewidth=1.3, label=label)
     axes.set_yscale("log")
     axes.set_ylabel("distance from the ideal")
     if axes.lines:

@@ -12,6 +12,7 @@ from lindyn import _checks
 from lindyn._records import State, register_records
 from lindyn.equations import descent
 from lindyn.flows import Flow, choices, rules
+from lindyn.hyperparameters import flow_step
 from lindyn.moments import Moments
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.predictors.recipe import Recipe
@@ -65,7 +66,7 @@ def descend(
         progress: called with the number of steps done.
 
     Returns:
-        A `Trajectory` whose times are alpha x steps.
+        A `Trajectory` whose times are alpha x steps, alpha that of `lindyn.hyperparameters.flow_step`.
 
     Raises:
         ValueError: arguments out of range, alpha beta > 1 (gamma_a < 0), or another kind of flow.
@@ -76,11 +77,8 @@ def descend(
         raise ValueError(f"descend trains weights: give a WeightFlow or ModeWeightFlow; got {type(flow).__name__}.")
     if _checks.any_traced(flow, y0):
         raise ValueError("descend cannot be traced by JAX; inside jax.jit, grad or vmap use simulate.")
-    learning_rate = _checks.as_scalar("learning_rate", learning_rate, minimum=0.0, exclusive=True)
-    momentum = _checks.as_scalar("momentum", momentum, minimum=0.0)
-    if momentum >= 1:
-        raise ValueError(f"momentum must be below 1; got {momentum:g}.")
-    alpha, steps = learning_rate / (1 - momentum), _checks.as_whole("steps", steps)
+    alpha, steps = flow_step(learning_rate, momentum), _checks.as_whole("steps", steps)
+    learning_rate, momentum = float(learning_rate), float(momentum)
     gamma_a = _gamma_a(flow, alpha)
     save_every = max(1, steps // (SAVED - 1)) if save_every is None else _checks.as_whole("save_every", save_every)
     source = _source(flow, batch, samples)

@@ -43,8 +43,8 @@ def simulate(
     Args:
         flow: a flow of `lindyn.flows`.
         y0: its initial state (a record of `flow.state_type`).
-        ts: increasing times to keep, the first is the start (flow time = learning rate x steps); default 201
-            times from 0 to `t1`.
+        ts: increasing times to keep, the first is the start (flow time = learning rate x steps / (1 - momentum));
+            default 201 times from 0 to `t1`.
         t1: the end, when `ts` is not given; default 100.
         rtol: relative tolerance of a step, > 0; errors are measured per mode, or per matrix against its root mean
             square.

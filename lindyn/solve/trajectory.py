@@ -10,10 +10,11 @@ import numpy as np
 
 import lindyn
 from lindyn import _checks
+from lindyn._options import FLOW_TIME
 from lindyn._records import Record, State, static
 from lindyn.flows import registry
 from lindyn.flows.from_settings import Flow
-from lindyn.hyperparameters import Hyperparameters
+from lindyn.hyperparameters import Hyperparameters, flow_step
 from lindyn.moments import Moments, SamplingError
 from lindyn.predictors.recipe import Recipe
 from lindyn.solve import netcdf
@@ -73,7 +74,7 @@ class Trajectory(Record):
     """States of a run over time.
 
     Args:
-        ts: times at which states were kept, increasing (flow time = learning rate x steps).
+        ts: times at which states were kept, increasing (flow time = learning rate x steps / (1 - momentum)).
         states: a record of the flow's state class whose arrays have the times as first axis.
         outcome: index into `OUTCOMES`.
         stats: step counts: accepted, rejected (adaptive) or steps (descent), and right-hand sides where counted.
@@ -159,6 +160,11 @@ class Trajectory(Record):
         return netcdf.write(path, *_described(self))
 
 
+def step_of(traj: Trajectory) -> float:
+    """Return the flow time of one step of a descent."""
+    return flow_step(traj.notes["learning_rate"], traj.notes.get("momentum", 0.0))
+
+
 def load(path: Any) -> Trajectory:
     """Read a run written by `Trajectory.save`.
 
@@ -189,7 +195,7 @@ def _described(traj: Trajectory) -> tuple[netcdf.Variables, dict[str, str]]:
         "notes": json.dumps(traj.notes, default=str),
         "sampling": json.dumps(vars(sampling) if sampling else None),
         "status": traj.status,
-        "time_unit": "flow time = learning rate x steps",
+        "time_unit": f"flow time = {FLOW_TIME}",
     }
     return variables, text | {"sha256": netcdf.digest({name: value for name, (_, value) in variables.items()}, text)}
 

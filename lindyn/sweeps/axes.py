@@ -23,7 +23,7 @@ class Parameter:
         name: as an argument of `sweep`.
         label: as a coordinate of the result: initial values are p0, s0, tau0, since p, s, tau are the final ones.
         text: what it is.
-        units: in flow time (learning rate x steps); "1" for a pure number.
+        units: in flow time (learning rate x steps / (1 - momentum)); "1" for a pure number.
         default: value where it is not given; None where another parameter gives it.
         positive: whether 0 is out of range (negative always is, unless `signed`).
         signed: whether it may be negative.

@@ -216,7 +216,7 @@ def sweep_matrices(
             under Assumption 1, which also gives K_min.
         n1: input dimension of the initial W.
         n2: output dimension.
-        t1: the end, in flow time (learning rate x steps).
+        t1: the end, in flow time (learning rate x steps / (1 - momentum)).
         target: "ema", "online" or "frozen".
         predictor: "trained", or "symmetrised" (Assumption 3: a symmetric start and the symmetric part of the flow).
         rtol: relative tolerance of a step.

@@ -157,11 +157,11 @@ def sweep(
         alpha_p: learning-rate ratio predictor / online, >= 0; default 1.
         x: eigenvalue of X, >= 0; default 1.
         x_aug: eigenvalue of X' (sigma^2), >= 0; default 0.25.
-        p: initial predictor eigenvalue; default 0.15. Its axis is called p0.
-        s: initial eigenvalue of F, > 0; default 0.03; or "parabola": s = p^2/alpha_p. Its axis is called s0.
-        tau: initial target / online ratio: a number, "copy" (1, the default) or "zero" (0), or a list of these words.
-            Its axis is called tau0.
-        t1: the end, in flow time (learning rate x steps), > 0.
+        p: initial predictor eigenvalue p(0); default 0.15. Its axis is called p0.
+        s: initial eigenvalue s(0) of F, > 0; default 0.03; or "parabola": s = p^2/alpha_p. Its axis is called s0.
+        tau: initial target / online ratio tau(0): a number, "copy" (1, the default) or "zero" (0), or a list of these
+            words. Its axis is called tau0.
+        t1: the end, in flow time (learning rate x steps / (1 - momentum)), > 0.
         target: "ema", "online" (tau = 1 at all times) or "frozen" (the target never moves).
         tau_mode: "dynamic", or "constant": tau is held at its start.
         predictor: "trained", or "identity": no predictor, p = 1.

@@ -130,8 +130,8 @@ def _held_predictor(
 LABELS = {parameter.label: name for name, parameter in KNOWN.items()}
 CRITICAL = r"critical decay $x^2/4(x+x^\prime)$"
 BOX = r"start wholly below the saddle: sure collapse"
-P_MINUS = r"$p_0 = p_-(\eta, \tau_0)$ ($\tau$ held)"
-FROZEN = r"frozen target: $x\,a_0 = \sqrt{\eta_p\eta_s/\alpha_p}$"
+P_MINUS = r"$p(0) = p_-(\eta, \tau(0))$ ($\tau$ held)"
+FROZEN = r"frozen target: $x\,a(0) = \sqrt{\eta_p\eta_s/\alpha_p}$"
 
 
 def parameters(ds: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 import lindyn
+from lindyn._options import FLOW_TIME
 from lindyn.sweeps.axes import Grid
 
 INITIAL = {"p": "p0", "s": "s0", "tau": "tau0"}  # fixed initial values are named like their axes would be
@@ -91,7 +92,7 @@ def attributes(plan: Plan) -> dict[str, Any]:
     return {
         "title": plan.title,
         "lindyn_version": told["lindyn"],
-        "time": "flow time = learning rate x steps",
+        "time": f"flow time = {FLOW_TIME}",
         **flat,
         "axes": " ".join(plan.grid.dims),
         "configuration": json.dumps(told, sort_keys=True),

@@ -11,7 +11,7 @@ AT_ONCE = 1 << 24  # points of the result looked at together
 NAMES = {
     "eta": "weight decay eta", "eta_p": "predictor decay eta_p", "eta_s": "online decay eta_s", "beta": "EMA rate beta",
     "alpha_p": "predictor learning-rate ratio alpha_p", "x": "data variance x", "x_aug": "augmentation variance x_aug",
-    "p0": "initial p", "s0": "initial s", "tau0": "initial tau",
+    "p0": "start p(0)", "s0": "start s(0)", "tau0": "start tau(0)",
 }  # fmt: skip
 
 

@@ -67,7 +67,7 @@ def transit_time(p0: float, p1: float, eta: float, tau: float = 1.0, x: float = 
     """Return the flow time from p0 to p1 on the parabola s = p^2/alpha_p at fixed tau, exactly (Eq. 16).
 
     Args:
-        p0: start.
+        p0: start p(0).
         p1: end, on the way of the flow from p0.
         eta: weight decay (eta_p = eta_s), >= 0.
         tau: target / online ratio, held.
@@ -75,7 +75,7 @@ def transit_time(p0: float, p1: float, eta: float, tau: float = 1.0, x: float = 
         x_aug: eigenvalue of X', >= 0.
 
     Returns:
-        The time, >= 0 (flow time = learning rate x steps).
+        The time, >= 0 (flow time = learning rate x steps / (1 - momentum)).
 
     Raises:
         ValueError: the flow does not lead from p0 to p1, or a number out of its range.

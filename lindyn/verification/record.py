@@ -8,7 +8,7 @@ import numpy as np
 
 from lindyn import _checks, _files
 from lindyn.flows import choices, rules
-from lindyn.solve.trajectory import Trajectory
+from lindyn.solve.trajectory import Trajectory, step_of
 
 VERDICTS = ("holds", "fails", "premise not fulfilled", "not applicable")
 
@@ -81,7 +81,7 @@ class Verification:
     """All statements along one run.
 
     Args:
-        ts: times (flow time = learning rate x steps).
+        ts: times (flow time = learning rate x steps / (1 - momentum)).
         flow: what was run, in words.
         rows: one per statement.
     """
@@ -163,7 +163,7 @@ def tolerance(traj: Trajectory) -> float:
     """Return the residual an identity may show on this run: its integration error, or its learning rate."""
     notes = traj.notes
     if notes.get("engine") == "descent":
-        return 20.0 * float(notes["learning_rate"]) / (1 - float(notes.get("momentum", 0.0)))
+        return 20.0 * step_of(traj)
     return max(1e-7, 1e4 * float(notes.get("rtol", 1e-9)))
 
 

@@ -66,7 +66,15 @@ def test_x_and_x_aug_from_files(tmp_path, command):
 def test_finite_steps_and_minibatches(tmp_path, command):
     flags = ("--learning-rate", "0.05", "--momentum", "0.5", "--batch", "16", "--t1", "2")
     code, out, _ = command("simulate", *flags, "--out", str(tmp_path))
-    assert code == 0 and "20 steps, descent" in out
+    assert code == 0 and "20 steps of 0.1, descent" in out
+    assert (
+        (tmp_path / "run.toml")
+        .read_text()
+        .startswith("# t1 is flow time: learning rate x steps / (1 - momentum) = 0.1 x steps here\n")
+    )
+    assert len(ld.load(tmp_path / "trajectory.nc")) == 21 and ld.load(tmp_path / "trajectory.nc").t1 == 2.0
+    code, _, err = command("simulate", "--learning-rate", "0.05", "--t1", "-5", "--out", str(tmp_path / "o"))
+    assert code == 2 and "t1 must be finite and > 0; got -5" in err
 
 
 def test_a_run_that_blows_up_keeps_what_was_computed(tmp_path, command):

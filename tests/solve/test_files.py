@@ -75,7 +75,10 @@ def test_xarray_opens_the_file_and_agrees_with_to_dataset(name, tmp_path):
         made = run.to_dataset()
         xarray.testing.assert_identical(stored.load().drop_attrs(), made.drop_attrs())
         assert dict(stored.attrs) == made.attrs
-        assert stored.attrs["status"] == run.status and "learning rate x steps" in stored.attrs["time_unit"]
+        assert (
+            stored.attrs["status"] == run.status
+            and "learning rate x steps / (1 - momentum)" in stored.attrs["time_unit"]
+        )
     if name == "weights":
         assert made["W"].dims == ("t", "n2", "n1") and made["X"].dims == ("n1", "n1_in")
         assert json.loads(made.attrs["flow"])["hyperparameters"]["alpha_p"] == 1.7

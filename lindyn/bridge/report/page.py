@@ -28,8 +28,9 @@ TERMS = {
     "tau": "Target over online weights, W_a = tau W (Assumption 1), per mode.",
     "x, x'": "Eigenvalues of X = E[xbar xbar^T], the mean view, and of X' = E Var[view], the augmentation, along a "
     "mode.",
-    "alpha_p, beta, eta_p, eta_s": "Rates in flow time (learning rate x steps): learning-rate ratio predictor / "
-    "online, EMA rate of the target, weight decay of predictor and of online network.",
+    "alpha_p, beta, eta_p, eta_s": "Rates in flow time (the sum over the steps of c x learning rate / "
+    "(1 - momentum), the loss being c times J of Eq. 1): learning-rate ratio predictor / online, EMA rate of the "
+    "target, weight decay of predictor and of online network.",
     "p_-, p_+": "Fixed points of a mode (Eq. 16): below p_- it collapses to 0, above it grows to p_+. Above the "
     "critical decay tau^2 x^2 / (4 (x + x')) neither exists and the mode collapses.",
     "balance": "Theorem 1: W W^T - W_p^T W_p / alpha_p = exp(-2 eta t) C for equal decays.",

@@ -31,7 +31,7 @@ class FlowClock:
 
 
 def clock(steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float | None = None) -> FlowClock:
-    """Return the flow time of readings: the sum of the learning rates of the steps between them.
+    """Return the flow time of readings: between them the sum of c x learning rate / (1 - momentum) over the steps.
 
     The EMA parameter belongs to a step, not to flow time: where the learning rate falls, beta rises, so that
     beta = sum (1 - gamma_a) / (flow time) over a stretch of steps.

@@ -5,7 +5,7 @@ from typing import Any
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.method import OVER_J, SIDES_OVER_J
-from lindyn.hyperparameters import Hyperparameters
+from lindyn.hyperparameters import Hyperparameters, flow_step
 
 LOSS = ("method.loss", "method.sides")
 """The loss over J of Eq. 1: without it neither a step nor a decay has a length in flow time."""
@@ -90,7 +90,7 @@ def hyperparameters(config: TrainConfig, over_J: float = 1.0, share: float = 1.0
 def step_time(config: TrainConfig, over_J: float = 1.0, share: float = 1.0) -> float:
     """Return the flow time of one optimiser step, see `hyperparameters`."""
     o, c = config.optim, over_J * SIDES_OVER_J[config.method.sides]
-    return share * config.learning_rate * c * o.projector_multiplier / (1 - o.momentum)
+    return flow_step(share * config.learning_rate * c * o.projector_multiplier, o.momentum)
 
 
 def _completed(settings: Settings) -> tuple[dict[str, Any], list[str]]:

@@ -27,7 +27,7 @@ from lindyn.bridge.run.start import moments, of_features, weights_along
 from lindyn.bridge.training import run_folder, trainer
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
-from lindyn.bridge.training.method import OVER_J
+from lindyn.bridge.training.method import OVER_J, SIDES_OVER_J
 from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.networks import PredictorKind
 from lindyn.bridge.training.run_folder import Run
@@ -165,10 +165,11 @@ def _write_theory(folder: Path) -> str:
         return f"No linear theory beside this run: {error}\n"
     measured, theory = found.readings()
     hp = found.flow.hp
+    c = rf"; $c = {SIDES_OVER_J[found.config.method.sides]:g}$"
     figure = draw_beside(
         found.ts, measured, theory, found.error(),
         rf"flow of Lemma 1 (lines) and training (marks): $\alpha_p$ = {hp.alpha_p:.3g}, $\beta$ = {hp.beta:.3g}, "
-        rf"$\eta_s$ = {hp.eta_s:.3g}, $\eta_p$ = {hp.eta_p:.3g}", found.note or "nothing fitted",
+        rf"$\eta_s$ = {hp.eta_s:.3g}, $\eta_p$ = {hp.eta_p:.3g}", (found.note or "nothing fitted") + c,
     )  # fmt: skip
     style.write(figure, folder / "theory.png", "png")
     about = f" ({found.note})" if found.note else ""

@@ -147,7 +147,7 @@ def eq_15(start: Any = None, sign: int = 1, growth_of: WordRates | None = None) 
         rate_of(tau * sympy.sqrt(s), full),
         beta * sympy.sqrt(s) * (1 - tau),
     )
-    tau0, p0 = sympy.symbols("tau_0 p_0", positive=True)
+    tau0, p0 = (sympy.Symbol(name, positive=True) for name in ("tau(0)", "p(0)"))
     r, path = sympy.Symbol("r", nonnegative=True), sympy.Function("p")
     first = tau0 * p0 if start is None else start
     y = sympy.exp(-beta * t) * (first + beta * sympy.Integral(path(r) * sympy.exp(sign * beta * r), (r, 0, t)))

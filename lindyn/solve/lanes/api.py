@@ -60,7 +60,7 @@ def solve_lanes(
         p: start of p.
         s: start of s, >= 0.
         tau: start of tau (1: the target starts as a copy, 0: at zero).
-        t1: the end, > 0 (flow time = learning rate x steps).
+        t1: the end, > 0 (flow time = learning rate x steps / (1 - momentum)).
         target: "ema", "online" (tau = 1) or "frozen" (the target's weight tau sqrt(s) stays).
         tau_mode: "dynamic", or "constant" to hold tau at its start.
         predictor: "trained", or "identity" (p = 1).
