@@ -1,3 +1,5 @@
+import errno
+import pickle
 import re
 import subprocess
 import sys
@@ -50,6 +52,96 @@ def test_an_edited_source_is_compiled_anew():
         keys.add(cache._index_key((), codegen))
         assert compiled.source_stamp() in cache._index_key((), codegen)
     assert len(keys) == 2
+
+
+def add_one(x):
+    return x + 1.0
+
+
+def from_disk(variant=("test",), wanted=2.0):
+    """Compile `add_one` as a kernel, run it, and return whether it came from the disk."""
+    dispatcher = compiled.compile_kernel(add_one, variant)
+    assert dispatcher(1.0) == wanted
+    return sum(dispatcher.stats.cache_hits.values()) == 1
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """A disk cache that holds `add_one`."""
+    monkeypatch.setattr(compiled.numba.core.config, "CACHE_DIR", str(tmp_path / "cache"))
+    assert not from_disk() and from_disk()
+    return tmp_path / "cache"
+
+
+def flipped(content):
+    return content[:-200] + bytes([content[-200] ^ 4]) + content[-199:]
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b"\x80\x05garbage.", lambda b: pickle.dumps(7), flipped,
+     lambda b: None],
+    ids=["empty", "cut", "garbage", "another pickle", "one bit", "lost"],
+)  # fmt: skip
+def test_a_damaged_cache_is_a_miss_and_overwritten(cache, ending, damage):
+    """numba alone ends in EOFError, and runs code with a flipped bit."""
+    (file,) = cache.rglob(f"*.{ending}")
+    content = damage(file.read_bytes())
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    assert not from_disk()
+    assert from_disk()
+
+
+def test_the_code_of_another_variant_is_a_miss(cache):
+    """Two processes that save at once may both take the first name; the index then leads to the other's code."""
+    (first,) = cache.rglob("*.nbc")
+    assert not from_disk(("other",))
+    second = next(file for file in cache.rglob("*.nbc") if file != first)
+    first.write_bytes(second.read_bytes())
+    assert not from_disk()
+    assert from_disk()
+
+
+def test_another_numba_and_another_machine_are_misses(cache, monkeypatch):
+    monkeypatch.setattr(compiled.numba, "__version__", "0.1")
+    assert not from_disk()
+    assert from_disk()
+    monkeypatch.setattr(compiled._StampedCache, "_index_key", lambda self, sig, codegen: (sig, "another machine"))
+    assert not from_disk()
+    assert from_disk()
+
+
+def test_a_cache_that_cannot_be_written_costs_nothing_but_time(cache, monkeypatch, tmp_path):
+    for error in (
+        OSError(errno.ENOSPC, "full"),
+        PermissionError(errno.EACCES, "no"),
+        OSError(errno.EROFS, "read-only"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(compiled.caching.IndexDataCacheFile, "_open_for_write", _raising(error))
+            assert not from_disk(("unwritable",))
+            assert not from_disk(("unwritable",))
+        with monkeypatch.context() as patch:  # the files of somebody else
+            patch.setattr(compiled.caching.IndexDataCacheFile, "_load_index", _raising(error))
+            assert not from_disk()
+    (file,) = cache.rglob("*.nbi")
+    file.unlink()
+    file.mkdir()
+    assert not from_disk() and not from_disk()
+    (tmp_path / "file").write_text("in its place")
+    monkeypatch.setattr(compiled.numba.core.config, "CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr(compiled.caching.CacheImpl, "_locator_classes", [compiled.caching.UserProvidedCacheLocator])
+    assert not from_disk() and not from_disk()  # nor is there a home or a writable package
+
+
+def _raising(error):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
 
 
 def test_importing_the_package_loads_neither_numba_nor_jax():

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import pickle
 import types
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numba
 from numba.core import caching
 from numba.core import types as numba_types
+from numba.core.serialize import dumps
 from numba.extending import intrinsic
 
 from lindyn import equations
@@ -72,10 +74,12 @@ def source_stamp() -> str:
 
 
 class _StampedCache(caching.FunctionCache):
-    """numba's disk cache, keyed by the variant and the sources instead of by pickled closures.
+    """numba's disk cache, keyed by the variant and the sources instead of by pickled closures, with checksums.
 
     numba looks only at the file of the outermost function, so an edited equation would go unnoticed, and it pickles
-    closures, which for compiled functions differ from process to process.
+    closures, which for compiled functions differ from process to process. It also takes what it finds: an empty index
+    is an EOFError for ever, a flipped bit runs as machine code, and two processes that save at once may leave the code
+    of one variant under the key of another. Here all of that is a miss, and what cannot be saved stays in memory.
     """
 
     def __init__(self, function: Any, variant: tuple) -> None:
@@ -84,6 +88,47 @@ class _StampedCache(caching.FunctionCache):
 
     def _index_key(self, sig: Any, codegen: Any) -> tuple:
         return (sig, codegen.magic_tuple(), self._variant, source_stamp())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the compiled code on disk; None where there is none, or none that can be read and trusted."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # a damaged pickle may raise anything
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep compiled code on disk where that can be written; it is in memory anyhow."""
+        with contextlib.suppress(Exception):
+            super().save_overload(sig, data)
+
+    def _load_overload(self, sig: Any, target_context: Any) -> Any:
+        key = self._index_key(sig, target_context.codegen())
+        kept = self._cache_file.load(key) if self._enabled else None
+        if kept is None:
+            return None
+        digest, code = kept
+        if digest != _digest(key, code):
+            self._cache_file.flush()  # the index may lead to the wrong file
+            return None
+        return self._impl.rebuild(target_context, pickle.loads(code))
+
+    def _save_overload(self, sig: Any, data: Any) -> None:
+        if not self._enabled or not self._impl.check_cachable(data):
+            return
+        self._impl.locator.ensure_cache_path()
+        key, code = self._index_key(sig, data.codegen), dumps(self._impl.reduce(data))
+        entry = _digest(key, code), code
+        try:
+            self._cache_file.save(key, entry)
+        except OSError:
+            raise
+        except Exception:  # the index is damaged: begin a new one
+            self._cache_file.flush()
+            self._cache_file.save(key, entry)
+
+
+def _digest(key: tuple, code: bytes) -> str:
+    return hashlib.sha256(repr(key).encode() + code).hexdigest()
 
 
 def compile_kernel(function: Any, variant: tuple, cache: bool = True) -> Any:
@@ -99,6 +144,6 @@ def compile_kernel(function: Any, variant: tuple, cache: bool = True) -> Any:
     """
     dispatcher = numba.njit(function, fastmath=FASTMATH, nogil=True, error_model="numpy")
     if cache:
-        with contextlib.suppress(RuntimeError):  # no folder can be written: compile anew in every process
+        with contextlib.suppress(RuntimeError, OSError):  # no folder can be written: compile anew in every process
             dispatcher._cache = _StampedCache(function, variant)
     return dispatcher
