@@ -9,6 +9,7 @@ Importing lindyn loads neither jax, torch nor pyplot; each name is loaded when i
 
 from lindyn._faces import lazy
 from lindyn._systems import CLASSES
+from lindyn.solve import forks as _forks
 
 __version__ = "0.1.0"
 
@@ -52,4 +53,5 @@ _FORMER = ("claims", "reproduction")  # now papers; their names warn when they a
 
 __all__ = ["__version__", *_HOME, *_MODULES]
 
+_forks.watch()
 __getattr__, __dir__ = lazy(__name__, _HOME, (*_MODULES, *_FORMER))

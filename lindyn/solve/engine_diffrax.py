@@ -13,8 +13,10 @@ import numpy as np
 from lindyn import _checks
 from lindyn._records import State, register_records
 from lindyn.flows import Flow
+from lindyn.solve.forks import check_jax
 from lindyn.solve.trajectory import Solution, SolverSettings
 
+INSTEAD = "use engine='scipy'"
 _SOLVERS = {"tsit5": diffrax.Tsit5, "dopri8": diffrax.Dopri8}
 
 
@@ -77,6 +79,7 @@ def _worst_entry(tree: Any) -> Any:
 
 def solve(flow: Flow, y0: State, settings: SolverSettings) -> Solution:
     """Integrate with diffrax; plain inputs are solved in float64 whatever JAX's setting and come back as numpy."""
+    check_jax(INSTEAD)
     register_records()
     traced = any(_checks.is_traced(leaf) for leaf in jax.tree.leaves((flow, y0, settings.ts)))
     if traced and not jax.config.read("jax_enable_x64"):
@@ -204,6 +207,7 @@ def _interpolant(interpolation: Any) -> Any:
         return None
 
     def evaluate(t: Any) -> Any:
+        check_jax("evaluate it before the fork")
         with jax.enable_x64(True):
             times = jnp.asarray(t, jnp.float64)
             one = interpolation.evaluate

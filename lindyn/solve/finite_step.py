@@ -17,6 +17,7 @@ from lindyn.moments import Moments
 from lindyn.operators import MinibatchAugmentation, MinibatchCross
 from lindyn.predictors.recipe import Recipe
 from lindyn.sampling import GaussianViews, RecordedViews
+from lindyn.solve.forks import check_jax
 from lindyn.solve.ode import SAVED, check_start
 from lindyn.solve.reductions import Reduction, StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
@@ -84,6 +85,7 @@ def descend(
     source = _source(flow, batch, samples)
     reduced = reduce_flow(flow, rules.complete(flow, y0), "printed" if source is not None else "auto")
     plan = (steps, save_every, batch)
+    check_jax("descend before the fork")
     with jax.enable_x64(True):
         kept, states = _run(reduced, source, seed, (learning_rate, momentum, gamma_a), plan, progress)
     trajectory = _trajectory(flow, reduced, kept, states, alpha, steps, learning_rate, momentum, batch)

@@ -68,6 +68,7 @@ def simulate(
     Raises:
         ValueError: arguments out of range, or a state that cannot start this flow.
         SimulationError: the run blew up or ended early, and `throw` is set; its `trajectory` holds what was computed.
+        RuntimeError: engine="diffrax" in a process that was forked after JAX had run, where it would hang.
     """
     check_start(flow, y0)
     ts = _times(ts, t1)

@@ -19,10 +19,12 @@ import numpy as np
 from jax import lax
 
 from lindyn.equations import modes, target
+from lindyn.solve.forks import check_jax
 from lindyn.solve.lanes import layout as at
 from lindyn.solve.lanes import methods, problem, sign_change
 from lindyn.solve.lanes.problem import BISECTIONS, COLLAPSED_SHARE, FIRST_STEP, STIFF_REACH, LaneProblem, LaneResult
 
+INSTEAD = "use engine='lanes'"
 EQUATIONS = types.SimpleNamespace(
     drive=modes.drive,
     dp=modes.dp,
@@ -193,6 +195,7 @@ def solve_lanes(
     given = (alpha_p, beta, eta_p, eta_s, x, x_aug, p, s, tau)
     task = problem.check(dict(zip(ARGUMENTS, given, strict=True)), t1, target, tau_mode, predictor, rtol, max_steps)
     result = LaneResult.empty(task.n)
+    check_jax(INSTEAD)
     with jax.enable_x64(True):
         for lanes, stiff in _groups(task):
             _run_group(task, result, lanes, stiff, block)
@@ -235,6 +238,7 @@ def lane_gradients(
     ordered = {name: values[name] for name in ARGUMENTS}
     task = problem.check(ordered, t1, target, tau_mode, predictor, rtol, max_steps)
     out = np.empty((3, len(ARGUMENTS), task.n))
+    check_jax("take them before the fork")
     with jax.enable_x64(True):
         for lanes, stiff in _groups(task):
             method = (task.fixed_p, task.fixed_tau, stiff)
@@ -262,6 +266,7 @@ def final_states(values: Any, t1: float, rtol: float, max_steps: int, method: tu
     Returns:
         The states.
     """
+    check_jax(INSTEAD)
     return jnp.stack(march(values, None, t1, rtol, max_steps, method)["y"])
 
 
