@@ -98,12 +98,16 @@ class Record:
 
 
 class Panel(NamedTuple):
-    """One panel of a run's picture, a line per mode over time: label, values (times first), log axis, line at 0."""
+    """One panel of a run's picture, a line per mode over time: label, values (times first), log axis, line at 0.
+
+    `ratio` marks what is divided by a mode's size: it is not drawn where the mode is gone.
+    """
 
     label: str
     values: Any
     log: bool = False
     zero: bool = False
+    ratio: bool = False
 
 
 class State(Record):
@@ -115,6 +119,7 @@ class State(Record):
     slave       the field that a closed-form predictor sets
     roles       what a descent trains, and which of it are the online weights and the target's; None: no weights
     balanced    whether F (or s) and W_p (or p) are held apart, so that Theorem 1 can be measured
+    round_off   share of the largest s below which an eigenvalue is round-off; 0 where modes do not mix
     """
 
     axes: ClassVar[Mapping[str, tuple[str, ...]]] = {}
@@ -123,6 +128,7 @@ class State(Record):
     slave: ClassVar[str] = "p"
     roles: ClassVar[tuple[tuple[str, ...], str, str] | None] = None
     balanced: ClassVar[bool] = False
+    round_off: ClassVar[float] = 0.0
 
     @classmethod
     def rates(cls, **fields: Any) -> Self:
@@ -146,6 +152,7 @@ class MatrixState(State):
     axes = {"W": ("n2", "n1"), "W_a": ("n2", "n1")} | dict.fromkeys(("W_p", "F", "H", "J"), ("n2", "n2_in"))
     slave = "W_p"
     balanced = True
+    round_off = 1e-13
 
     def correlation(self) -> np.ndarray:
         """Return F."""

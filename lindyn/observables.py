@@ -10,8 +10,12 @@ import numpy as np
 
 from lindyn import _checks, statistics
 from lindyn.equations import matrices
+from lindyn.flows import choices, rules
 from lindyn.solve.trajectory import Trajectory
 from lindyn.states import CorrelationState, GramState, MatrixState, ModalState, ModeState, WeightState
+
+GONE = 1e-40
+"""Size below which a mode is gone: so small that no ratio to it is told."""
 
 
 def _state(run: Any) -> Any:
@@ -47,6 +51,17 @@ def eigen_F(run: Any) -> tuple[np.ndarray, np.ndarray]:
     Of weights by the singular values of W, which keeps the relative accuracy of collapsing modes.
     """
     return _needs("eigen_F", run, MatrixState).eigen()
+
+
+def resolved(run: Any, s: Any = None) -> np.ndarray:
+    """Return which modes have a size that numbers can tell: s_j >= 1e-40, and above round-off of the largest.
+
+    Of the others the eigenvector, and whatever is divided by their size, means nothing. `s` are sizes at hand.
+    """
+    state = _needs("resolved", run, MatrixState, ModalState) if s is None else _state(run)
+    s = _array(state.sizes(1.0) if s is None else s)
+    with np.errstate(invalid="ignore"):
+        return (s >= GONE) & (s > state.round_off * np.max(s, axis=-1, keepdims=True, initial=0.0))
 
 
 def spectrum_F(run: Any) -> np.ndarray:
@@ -91,6 +106,18 @@ def commutator_norm(run: Any) -> np.ndarray:
 def balance(run: Any, alpha_p: float) -> np.ndarray:
     """Return F - W_p^T W_p / alpha_p, (..., n2, n2), which is exp(-2 eta t) C in Theorem 1 (Eq. 5)."""
     return statistics.balance(correlation(run), predictor(run), alpha_p)
+
+
+def unbalanced(flow: Any, allowed: tuple[str, ...] = ("trained",)) -> str:
+    """Return why a flow does not keep the balance of Theorem 1, or an empty string; `allowed` are its predictors."""
+    hp = flow.hp
+    reasons = (
+        (not hp.equal_decays, "it needs eta_p = eta_s"),
+        (hp.alpha_p == 0, "it needs alpha_p > 0"),
+        (choices.of(flow, "predictor") not in allowed, f"the predictor is {rules.named(flow)}"),
+        (not choices.of(flow, "stop_gradient"), "it needs stop-gradient"),
+    )
+    return next((reason for bad, reason in reasons if bad), "")
 
 
 def balance_residual(traj: Trajectory) -> np.ndarray:

@@ -62,6 +62,7 @@ class WeightState(MatrixState):
     W_a: Any = None
 
     roles = (("W", "W_p"), "W", "W_a")
+    round_off = 1e-26  # s are squares of the singular values of W
 
     def _check(self) -> None:
         W = _checks.as_array("W", self.W, ndim=2)
@@ -249,7 +250,7 @@ class ModeState(ModalState):
     def curves(self, flow: Any) -> list[Panel]:
         """Return p, s, tau, and the eigenvalue of K (Eq. 17)."""
         K = Panel(r"eigenvalue of $K$ (aligned if $> 0$)", flow.alignment_rate(self), zero=True)
-        return [Panel(r"$p_j$", self.p), Panel(r"$s_j$", self.s, log=True), Panel(r"$\tau_j$", self.tau), K]
+        return [Panel(r"$p_j$", self.p), Panel(r"$s_j$", self.s, log=True), Panel(r"$\tau_j$", self.tau, ratio=True), K]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -286,8 +287,8 @@ class ModeWeightState(ModalState):
 
     def curves(self, flow: Any) -> list[Panel]:
         """Return p, w, tau and a."""
-        named = (r"$p_j$", self.p), (r"$w_j$", self.w), (r"$\tau_j$", self.ratio()), (r"$a_j$ (target)", self.a)
-        return [Panel(*each) for each in named]
+        tau = Panel(r"$\tau_j$", self.ratio(), ratio=True)
+        return [Panel(r"$p_j$", self.p), Panel(r"$w_j$", self.w), tau, Panel(r"$a_j$ (target)", self.a)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -315,10 +316,9 @@ class ParabolaState(ModalState):
     def curves(self, flow: Any) -> list[Panel]:
         """Return p, s, tau and tau p."""
         s, tau_p = self.sizes(flow.hp.alpha_p), _checks.to_numpy(self.p) * _checks.to_numpy(self.tau)
-        named = (
-            (r"$p_j$", self.p),
-            (r"$s_j = p_j^2/\alpha_p$", s, True),
-            (r"$\tau_j$", self.tau),
-            (r"$\tau_j p_j$", tau_p),
-        )
-        return [Panel(*each) for each in named]
+        return [
+            Panel(r"$p_j$", self.p),
+            Panel(r"$s_j = p_j^2/\alpha_p$", s, log=True),
+            Panel(r"$\tau_j$", self.tau, ratio=True),
+            Panel(r"$\tau_j p_j$", tau_p),
+        ]

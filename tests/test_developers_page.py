@@ -51,7 +51,8 @@ def test_a_picture_of_one_curve_has_one_panel_with_its_axes(package):
     (panel,) = figure.axes
     assert "flow time" in panel.get_xlabel() and panel.get_ylabel() == "$w_j$" and len(panel.lines) == 2
     assert any(label.get_visible() for label in panel.get_xticklabels())
-    assert "target" not in figure._suptitle.get_text()  # it has none
+    told = " ".join(text.get_text() for text in figure.texts)
+    assert "target" not in told and r"\beta" not in told and r"\eta" in told  # it has none, and no EMA rate
 
 
 def test_a_system_that_is_not_there_leaves_no_folder(tmp_path):

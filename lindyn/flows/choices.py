@@ -69,3 +69,21 @@ def check(target: str, stop_gradient: bool = True, predictor: Any = "trained", t
 def beta_of(target: str, beta: Any) -> Any:
     """Return the EMA rate of the target: beta, or 0 for a frozen one."""
     return 0.0 if target == "frozen" else beta
+
+
+TARGET_WORDS = {"ema": "EMA target", "online": "target = online network", "frozen": "frozen target"}
+
+
+def in_words(target: str = "", stop_gradient: bool = True, predictor: Any = "trained", tau: str = "dynamic") -> str:
+    """Return the choices as a caption has them: the target, where there is one, and what is ablated."""
+    found = [TARGET_WORDS[target]] if target else []
+    if tau == "constant":
+        found.append("tau held")
+    if not stop_gradient:
+        found.append("no stop-gradient")
+    if isinstance(predictor, Recipe):
+        changed = ", ".join(f"{name} = {value}" for name, value in predictor.rule.parameters)
+        found.append(f"predictor by the rule {predictor.rule.name}" + (f" ({changed})" if changed else ""))
+    elif predictor != "trained":
+        found.append("no predictor" if predictor == "identity" else f"{predictor} predictor")
+    return ", ".join(found)

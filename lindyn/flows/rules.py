@@ -19,6 +19,12 @@ def is_rule(predictor: Any) -> bool:
     return isinstance(predictor, Recipe)
 
 
+def named(flow: Any) -> str:
+    """Return the flow's choice of predictor; of a closed-form one the rule in words."""
+    chosen: Any = choices.of(flow, "predictor")
+    return f"the closed-form rule {chosen.rule!r}" if is_rule(chosen) else str(chosen)
+
+
 def seen(flow: Any, x: Any, x_aug: Any) -> tuple[Any, Any]:
     """Return the moments under which a flow's rule sees the outputs: the data's, or 1 and 0 for statistics="weights".
 

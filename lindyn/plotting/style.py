@@ -16,6 +16,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lindyn import _files
 
@@ -24,6 +25,7 @@ INK, GREY, PALE = "#1a1a1a", "0.55", "0.85"
 WIDTH = 10.0  # inches; a double column at 70 %
 DPI = 160
 TIME = "flow time $t$ (learning rate × steps / (1 − momentum))"  # `_options.FLOW_TIME` as an axis says it
+KEY = 7.5  # points: the letters of a panel's own key
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -85,6 +87,27 @@ def shades(n: int) -> list[Any]:
     return [matplotlib.colormaps["viridis"](0.86 * k / max(n - 1, 1)) for k in range(n)]
 
 
+def mode_key(n: int, most: int = 8) -> list[Line2D]:
+    """Return legend entries of a family of n modes: all of them, or the first, the middle and the last."""
+    shown = range(n) if n <= most else (0, (n - 1) // 2, n - 1)
+    colours = shades(n)
+    return [Line2D([], [], color=colours[j], linewidth=1.5, label=f"$j = {j + 1}$") for j in shown]
+
+
+def key_above(axes: Axes, columns: int = 2, handles: Sequence[Any] | None = None) -> None:
+    """Put a panel's legend between its title and its frame, where it covers nothing."""
+    handles = axes.get_legend_handles_labels()[0] if handles is None else handles
+    if not handles:
+        return
+    columns = min(columns, len(handles))
+    axes.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, fontsize=KEY, handlelength=2.0,
+        columnspacing=1.2, labelspacing=0.3, borderaxespad=0.2,
+    )  # fmt: skip
+    rows = -(-len(handles) // columns)
+    axes.set_title(axes.get_title(), pad=8.0 + 1.45 * KEY * rows)
+
+
 def frame(figure: Figure, title: str, note: str, key: Sequence[Any] = (), columns: int = 8) -> None:
     """Write title, legend for all panels and note around the panels, which keep the room between them.
 
@@ -129,7 +152,7 @@ def inset(
 
 
 def write(figure: Figure, file: Any, ending: str) -> None:
-    """Write a figure as "png" or "pdf" to a path or open file; equal figures give equal bytes."""
+    """Write a figure as "png", "pdf" or what else matplotlib knows; equal figures give equal PNG and PDF bytes."""
     undated: dict[str, Any] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
     fonts = logging.getLogger("fontTools")
     level = fonts.level
@@ -137,6 +160,6 @@ def write(figure: Figure, file: Any, ending: str) -> None:
     try:
         whole = _files.draft(file) if isinstance(file, str | Path) else contextlib.nullcontext(file)
         with whole as target, settings():  # ticks and texts are made when the figure is written
-            figure.savefig(target, format=ending, dpi=DPI, metadata=undated[ending])
+            figure.savefig(target, format=ending, dpi=DPI, metadata=undated.get(ending))
     finally:
         fonts.setLevel(level)

@@ -36,14 +36,9 @@ class Check:
 
 def _balance_applies(kinds: tuple[type, ...], allowed: tuple[str, ...]) -> Callable[[Trajectory], str]:
     def applies(traj: Trajectory) -> str:
-        flow, hp = traj.flow, traj.flow.hp
-        return record.first(
-            (not isinstance(flow, kinds), f"it speaks of {' or '.join(kind.__name__ for kind in kinds)}"),
-            (not hp.equal_decays, "it needs eta_p = eta_s"),
-            (hp.alpha_p == 0, "it needs alpha_p > 0"),
-            (record.predictor(flow) not in allowed, f"the predictor is {record.predictor(flow)}"),
-            (not record.stopped(flow), "it needs stop-gradient"),
-        )
+        named = " or ".join(kind.__name__ for kind in kinds)
+        wrong = not isinstance(traj.flow, kinds)
+        return f"it speaks of {named}" if wrong else observables.unbalanced(traj.flow, allowed)
 
     return applies
 

@@ -177,10 +177,8 @@ def stopped(flow: Any) -> bool:
     return bool(choices.of(flow, "stop_gradient"))
 
 
-def predictor(flow: Any) -> str:
-    """Return the flow's choice of predictor; of a closed-form one the rule in words."""
-    chosen: Any = choices.of(flow, "predictor")
-    return f"the closed-form rule {chosen.rule!r}" if rules.is_rule(chosen) else str(chosen)
+predictor = rules.named
+"""The flow's choice of predictor in words."""
 
 
 def by_rule(flow: Any) -> tuple[bool, str]:
