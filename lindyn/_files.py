@@ -1,17 +1,24 @@
 """Files and folders that appear whole or not at all: written beside their place, then moved there.
 
+A draft's name tells who writes it, so that those of killed processes can be told and are removed by the next writer.
+
 The commands import this before they are asked for anything, so what it needs itself is loaded late.
 """
 
 import contextlib
+import functools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+DRAFT = re.compile(r"\.(?P<name>.+?)(?:\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d{1,9})-[0-9a-f]{8}|\.\d+)\.draft")
+QUIET = 24 * 3600.0  # seconds after which a draft of another machine is nobody's
+
 
 @contextlib.contextmanager
-def draft(path: str | Path, sync: bool = False) -> Iterator[Path]:
+def draft(path: str | Path, sync: bool = False, tidy: bool = True) -> Iterator[Path]:
     """Give a name beside `path` to write to; the file moves to `path` when the block ends, and goes when it fails.
 
         with draft("run.nc") as file:
@@ -22,6 +29,7 @@ def draft(path: str | Path, sync: bool = False) -> Iterator[Path]:
     Args:
         path: of the file; its folder is there.
         sync: wait until the file is on the disk before it takes its place.
+        tidy: first remove the drafts of this file that killed processes left.
 
     Yields:
         The path of the draft.
@@ -34,7 +42,9 @@ def draft(path: str | Path, sync: bool = False) -> Iterator[Path]:
         yield path
         return
     path = Path(os.path.realpath(path))
-    beside = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    if tidy:
+        remove_dead_drafts(path.parent, path.name)
+    beside = _beside(path)
     try:
         yield beside
         if sync:
@@ -47,13 +57,14 @@ def draft(path: str | Path, sync: bool = False) -> Iterator[Path]:
             beside.unlink()
 
 
-def write(path: str | Path, content: str | bytes, sync: bool = False) -> Path:
+def write(path: str | Path, content: str | bytes, sync: bool = False, tidy: bool = True) -> Path:
     """Write a file whole or not at all; text as UTF-8.
 
     Args:
         path: of the file; its folder is there.
         content: all of it.
         sync: wait until it is on the disk.
+        tidy: as in `draft`.
 
     Returns:
         The path.
@@ -61,7 +72,7 @@ def write(path: str | Path, content: str | bytes, sync: bool = False) -> Path:
     Raises:
         OSError: it cannot be written; an earlier file is as it was.
     """
-    with draft(path, sync) as file:
+    with draft(path, sync, tidy) as file:
         file.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     return Path(path)
 
@@ -79,11 +90,12 @@ def write_json(path: str | Path, content: Any) -> Path:
 
 
 @contextlib.contextmanager
-def draft_folder(path: str | Path) -> Iterator[Path]:
+def draft_folder(path: str | Path, sync: bool = False) -> Iterator[Path]:
     """Give a new folder beside `path` to fill; it moves to `path` when the block ends, and goes when it fails.
 
     Args:
         path: of the folder; nothing, or an empty folder, is there.
+        sync: wait until all of it is on the disk before it takes its place.
 
     Yields:
         The path of the draft.
@@ -95,14 +107,19 @@ def draft_folder(path: str | Path) -> Iterator[Path]:
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    shutil.rmtree(beside, ignore_errors=True)  # of a killed process with this number
+    remove_dead_drafts(path.parent, path.name)
+    beside = _beside(path)
     try:
         beside.mkdir()
         yield beside
+        if sync:
+            for place in (*beside.rglob("*"), beside):
+                to_disk(place)
         if path.exists():
             path.rmdir()
         beside.rename(path)
+        if sync:
+            to_disk(path.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
@@ -126,15 +143,16 @@ def write_folder(folder: str | Path, files: Mapping[str, str | bytes], what: str
         OSError: it could not be written; nothing was changed.
     """
     import shutil
-    import tempfile
 
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"out must be a folder; {folder} is a file. Choose another.")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    remove_dead_drafts(folder.parent, folder.name)
+    beside = _beside(folder)
     try:
         fresh, old = beside / "new", beside / "old"
+        fresh.mkdir(parents=True)
         for name, content in files.items():
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,6 +198,62 @@ def to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_dead_drafts(folder: Path, name: str | None = None) -> None:
+    """Remove what killed processes left half-written in a folder; drafts of writers that may still live stay.
+
+    Args:
+        folder: where to look.
+        name: of the file or folder whose drafts are meant, default any.
+    """
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(folder)):
+            found = DRAFT.fullmatch(entry.name)
+            if found and name in (None, found["name"]) and _is_dead(entry, found):
+                _put_back(Path(entry.path), folder / found["name"])
+                _remove(Path(entry.path))
+
+
+def _beside(path: Path) -> Path:
+    """Return the name of a draft: machine, process and chance, for two machines or threads may write one file."""
+    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{os.urandom(4).hex()}.draft")
+
+
+@functools.cache
+def _machine() -> str:
+    """Return eight digits for where process numbers are what they are here: this machine, or this container."""
+    import platform
+    import zlib
+
+    numbers = 0
+    with contextlib.suppress(OSError):
+        numbers = os.stat("/proc/self/ns/pid").st_ino
+    return f"{zlib.crc32(f'{platform.node()} {numbers}'.encode()):08x}"
+
+
+def _is_dead(entry: os.DirEntry, found: re.Match) -> bool:
+    """Whether nobody writes a draft any more: its process is gone, or, where that cannot be told, it is a day old."""
+    import time
+
+    if found["machine"] == _machine() and os.name == "posix":
+        try:
+            os.kill(int(found["pid"]), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > QUIET
+
+
+def _put_back(draft_: Path, folder: Path) -> None:
+    """Put back what `write_folder` had moved out of a folder when it was killed."""
+    old = draft_ / "old"
+    if old.is_dir() and (draft_ / "new").is_dir() and folder.is_dir():
+        for entry in old.iterdir():
+            if not (folder / entry.name).exists():
+                entry.rename(folder / entry.name)
 
 
 def _exchange(folder: Path, fresh: Path, old: Path) -> None:

@@ -1,6 +1,8 @@
 """Files and folders that are whole or not there: a failure in the middle leaves what was, and no draft."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,60 @@ def test_a_new_report_replaces_the_old_one_and_nothing_else(tmp_path):
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(ValueError, match=r"is a file\. Choose another"):
         _files.write_folder(tmp_path / "file", {"report.html": "new"})
+
+
+@pytest.fixture
+def dead():
+    """The number of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_only_the_drafts_of_dead_writers_are_removed(tmp_path, dead):
+    here, there = _files._machine(), "01234567"
+    day_old = [".a.77.draft", f".a.{there}-{dead}-00000000.draft", f".a.{there}-{os.getpid()}-00000000.draft"]
+    gone = [f".a.{here}-{dead}-00000000.draft", *day_old]
+    stays = [
+        f".a.{here}-{os.getpid()}-00000000.draft", f".a.{there}-{dead}-00000001.draft", ".a.78.draft",
+        f".b.{here}-{dead}-00000000.draft", f".a.b.{here}-{dead}-00000000.draft", ".a.notes.draft", "a.77.draft",
+    ]  # fmt: skip
+    for name in gone + stays:
+        (tmp_path / name).write_text("half")
+    for name in (*day_old, ".a.notes.draft", "a.77.draft"):
+        os.utime(tmp_path / name, (1e9, 1e9))
+    _files.write(tmp_path / "a", "whole")
+    assert set(everything(tmp_path)) == {"a", *stays}
+    _files.remove_dead_drafts(tmp_path)
+    assert set(everything(tmp_path)) == {"a", *stays[:3], *stays[5:]}
+
+
+@pytest.mark.parametrize("write", [lambda p: _files.write_folder(p, {"x": "new"}), lambda p: make_folder(p)])
+def test_a_folder_s_dead_drafts_are_removed(tmp_path, dead, write):
+    half = tmp_path / f".r.{_files._machine()}-{dead}-00000000.draft"
+    (half / "deep").mkdir(parents=True)
+    (half / "deep" / "x").write_text("half")
+    write(tmp_path / "r")
+    assert everything(tmp_path) == {"r/x": b"new"}
+
+
+def make_folder(place):
+    with _files.draft_folder(place, sync=True) as folder:
+        (folder / "x").write_text("new")
+
+
+def test_what_a_killed_report_had_moved_out_comes_back(tmp_path, dead):
+    _files.write_folder(tmp_path / "r", {"x": "old", "y": "old"})
+    half = tmp_path / f".r.{_files._machine()}-{dead}-00000000.draft"
+    (half / "new").mkdir(parents=True)
+    (half / "old").mkdir()
+    (tmp_path / "r" / "y").rename(half / "old" / "y")  # killed here
+    _files.write_folder(tmp_path / "r", {"x": "new"})
+    assert everything(tmp_path) == {"r/x": b"new", "r/y": b"old"}
+
+
+def test_two_threads_may_write_one_file(tmp_path):
+    with _files.draft(tmp_path / "a") as one, _files.draft(tmp_path / "a") as other:
+        one.write_text("one")
+        other.write_text("other")
+    assert everything(tmp_path) == {"a": b"one"}
