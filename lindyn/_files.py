@@ -1,24 +1,62 @@
 """Files and folders that appear whole or not at all: written beside their place, then moved there.
 
-A draft's name tells who writes it, so that those of killed processes can be told and are removed by the next writer.
-
-The commands import this before they are asked for anything, so what it needs itself is loaded late.
+What is written is on the disk before it takes its place. A full disk is named, whatever library met it. What a killed
+process left goes when the next one writes in the same folder. The commands import this before they are asked for
+anything, so what it needs itself is loaded late.
 """
 
 import contextlib
-import functools
+import errno
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-DRAFT = re.compile(r"\.(?P<name>.+?)(?:\.(?P<machine>[0-9a-f]{8})-(?P<pid>\d{1,9})-[0-9a-f]{8}|\.\d+)\.draft")
-QUIET = 24 * 3600.0  # seconds after which a draft of another machine is nobody's
+from lindyn.stored import litter, sums
+from lindyn.stored.litter import remove_dead_drafts
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+_LEFT = 65536  # bytes; with less than that a disk counts as full where the error does not say
+
+
+class DiskFull(OSError):  # noqa: N818  it says what is the matter
+    """There is no room where a file was to be written; `strerror` is "the disk of FOLDER is full"."""
+
+    def __str__(self) -> str:
+        return f"T{str(self.strerror)[1:]}. Make room there, or choose another folder."
 
 
 @contextlib.contextmanager
-def draft(path: str | Path, sync: bool = False, tidy: bool = True) -> Iterator[Path]:
+def full_disk_named(folder: str | Path) -> Iterator[None]:
+    """Raise `DiskFull` for what a full disk makes of any library's writing into a folder."""
+    try:
+        yield
+    except Exception as error:
+        if _is_full(error, Path(folder)):  # of two folders the outer one has the name that the user knows
+            raise DiskFull(errno.ENOSPC, f"the disk of {folder} is full") from error
+        raise
+
+
+def _is_full(error: BaseException, folder: Path) -> bool:
+    """Return whether an error, or one behind it, comes from a full disk (torch: "unexpected pos"; HDF5: in words)."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in FULL:
+            return True
+        if any(os.strerror(number) in str(seen) for number in FULL):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    if not isinstance(error, OSError | RuntimeError) or getattr(error, "errno", None) is not None:
+        return False
+    try:
+        disk = os.statvfs(folder)
+    except (OSError, AttributeError):
+        return False
+    return disk.f_blocks > 0 and disk.f_bavail * disk.f_frsize < _LEFT
+
+
+@contextlib.contextmanager
+def draft(path: str | Path, sync: bool = True, tidy: bool = True, summed: bool = False) -> Iterator[Path]:
     """Give a name beside `path` to write to; the file moves to `path` when the block ends, and goes when it fails.
 
         with draft("run.nc") as file:
@@ -30,11 +68,13 @@ def draft(path: str | Path, sync: bool = False, tidy: bool = True) -> Iterator[P
         path: of the file; its folder is there.
         sync: wait until the file is on the disk before it takes its place.
         tidy: first remove the drafts of this file that killed processes left.
+        summed: keep the file's checksum in `SHA256SUMS` beside it, for `stored.sums.is_sound`.
 
     Yields:
         The path of the draft.
 
     Raises:
+        DiskFull: there is no room; `path` is as it was.
         OSError: the draft cannot be moved; `path` is as it was.
     """
     path = Path(path)
@@ -44,20 +84,26 @@ def draft(path: str | Path, sync: bool = False, tidy: bool = True) -> Iterator[P
     path = Path(os.path.realpath(path))
     if tidy:
         remove_dead_drafts(path.parent, path.name)
-    beside = _beside(path)
+    beside = litter.beside(path)
     try:
-        yield beside
-        if sync:
-            to_disk(beside)
-        beside.replace(path)
-        if sync:
-            to_disk(path.parent)
+        with full_disk_named(path.parent), litter.alive(beside):
+            yield beside
+            if sync:
+                to_disk(beside)
+            during, after = _noted(path, sums.sha256(beside)) if summed else ("", "")
+            if summed:
+                write(path.parent / sums.SUMS, during)
+            beside.replace(path)
+            if sync:
+                to_disk(path.parent)
+            if after != during:
+                write(path.parent / sums.SUMS, after)
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
 
 
-def write(path: str | Path, content: str | bytes, sync: bool = False, tidy: bool = True) -> Path:
+def write(path: str | Path, content: str | bytes, sync: bool = True, tidy: bool = True, summed: bool = False) -> Path:
     """Write a file whole or not at all; text as UTF-8.
 
     Args:
@@ -65,6 +111,7 @@ def write(path: str | Path, content: str | bytes, sync: bool = False, tidy: bool
         content: all of it.
         sync: wait until it is on the disk.
         tidy: as in `draft`.
+        summed: keep its checksum beside it, for `stored.sums.is_sound`.
 
     Returns:
         The path.
@@ -72,12 +119,12 @@ def write(path: str | Path, content: str | bytes, sync: bool = False, tidy: bool
     Raises:
         OSError: it cannot be written; an earlier file is as it was.
     """
-    with draft(path, sync, tidy) as file:
+    with draft(path, sync, tidy, summed) as file:
         file.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     return Path(path)
 
 
-def write_json(path: str | Path, content: Any) -> Path:
+def write_json(path: str | Path, content: Any, summed: bool = False) -> Path:
     """Write a JSON file, whole or not at all, and the folders above it.
 
     Raises:
@@ -85,12 +132,31 @@ def write_json(path: str | Path, content: Any) -> Path:
     """
     import json
 
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    return write(path, json.dumps(content, indent=1) + "\n")
+    with full_disk_named(Path(path).parent):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return write(path, json.dumps(content, indent=1) + "\n", summed=summed)
+
+
+def append(path: str | Path, content: str) -> None:
+    """Append to a file; what could not be written whole is taken back.
+
+    Raises:
+        OSError: it cannot be written; the file is as it was.
+    """
+    rest = memoryview(content.encode("utf-8"))
+    with full_disk_named(Path(path).parent), open(path, "ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        try:
+            while rest:  # a nearly full disk takes a part first
+                rest = rest[file.write(rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(end)
+            raise
 
 
 @contextlib.contextmanager
-def draft_folder(path: str | Path, sync: bool = False) -> Iterator[Path]:
+def draft_folder(path: str | Path, sync: bool = True) -> Iterator[Path]:
     """Give a new folder beside `path` to fill; it moves to `path` when the block ends, and goes when it fails.
 
     Args:
@@ -101,6 +167,7 @@ def draft_folder(path: str | Path, sync: bool = False) -> Iterator[Path]:
         The path of the draft.
 
     Raises:
+        DiskFull: there is no room.
         OSError: the draft cannot be made or moved, or `path` is a folder that holds something.
     """
     import shutil
@@ -108,35 +175,36 @@ def draft_folder(path: str | Path, sync: bool = False) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_drafts(path.parent, path.name)
-    beside = _beside(path)
+    beside = litter.beside(path)
     try:
-        beside.mkdir()
-        yield beside
-        if sync:
-            for place in (*beside.rglob("*"), beside):
-                to_disk(place)
-        if path.exists():
-            path.rmdir()
-        beside.rename(path)
-        if sync:
-            to_disk(path.parent)
+        with full_disk_named(path.parent), litter.alive(beside):
+            beside.mkdir()
+            yield beside
+            if sync:
+                _all_to_disk(beside)
+            if path.exists():
+                path.rmdir()
+            beside.rename(path)
+            if sync:
+                to_disk(path.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def write_folder(folder: str | Path, files: Mapping[str, str | bytes], what: str = "the files") -> Path:
-    """Write files into a folder; either all of them are there afterwards, or the folder is as it was.
+@contextlib.contextmanager
+def together(folder: str | Path, gone: Iterable[str] = (), what: str = "the files") -> Iterator[Path]:
+    """Give a folder to fill; its files move into `folder` when the block ends, all of them or none.
 
-    They are written into a folder beside it and moved when they are complete. Files and folders of the same names are
-    replaced as a whole ("figures/" holds no picture of an earlier report), others stay.
+    Files and folders of the same names are replaced as a whole, others stay. Where the process is killed in the middle
+    of the moves, the next one that writes there ends them.
 
     Args:
         folder: made where it is not there.
-        files: content by path in the folder ("report.html", "figures/spectra.png").
+        gone: names in it that go with the old files: they would stand beside results of another run.
         what: is written, for the message.
 
-    Returns:
-        The folder.
+    Yields:
+        The folder to fill.
 
     Raises:
         ValueError: `folder` is a file.
@@ -147,48 +215,74 @@ def write_folder(folder: str | Path, files: Mapping[str, str | bytes], what: str
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"out must be a folder; {folder} is a file. Choose another.")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    remove_dead_drafts(folder.parent, folder.name)
-    beside = _beside(folder)
+    made = not folder.exists()
+    beside = litter.beside(folder / "results")
     try:
-        fresh, old = beside / "new", beside / "old"
-        fresh.mkdir(parents=True)
+        with full_disk_named(folder), litter.alive(beside):
+            folder.mkdir(parents=True, exist_ok=True)
+            remove_dead_drafts(folder)
+            (beside / litter.NEW).mkdir(parents=True)
+            yield beside / litter.NEW
+            _all_to_disk(beside / litter.NEW)
+            litter.take_over(folder, beside, list(gone))
+            with contextlib.suppress(OSError):  # everything is in its place
+                to_disk(folder)
+    except OSError as error:
+        raise OSError(f"Cannot write {what} into {folder}: {why(error)}. Nothing was changed.") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if made:
+            with contextlib.suppress(OSError):  # it holds what was written
+                folder.rmdir()
+
+
+def write_folder(folder: str | Path, files: Mapping[str, str | bytes], what: str = "the files") -> Path:
+    """Write files into a folder; either all of them are there afterwards, or the folder is as it was.
+
+    Args:
+        folder: made where it is not there.
+        files: content by path in the folder ("report.html", "figures/spectra.png"); "figures/" is replaced as a whole.
+        what: is written, for the message.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ValueError: `folder` is a file.
+        OSError: it could not be written; nothing was changed.
+    """
+    with together(folder, what=what) as fresh:
         for name, content in files.items():
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        if folder.exists():
-            _exchange(folder, fresh, old)
-        else:
-            fresh.rename(folder)
-    except OSError as error:
-        why = error.strerror or error
-        raise OSError(f"Cannot write {what} into {folder}: {why}. Nothing was changed.") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-    return folder
+    return Path(folder)
 
 
 def writable_folder(folder: str | Path) -> Path:
-    """Make an output folder and return it.
+    """Make an output folder and return it; what killed processes left in it goes.
 
     Raises:
         OSError: it cannot be made or written to; nothing was changed.
     """
-    import tempfile
-
     folder = Path(folder)
     what = "make"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        what = "write to"
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".lindyn-"):
-            pass
+        with full_disk_named(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            what = "write to"
+            remove_dead_drafts(folder)
+            probe = litter.beside(folder / "probe")
+            probe.touch()
+            probe.unlink()
     except OSError as error:
-        raise OSError(
-            f"Cannot {what} the output folder {folder}: {error.strerror}. Choose another with --out."
-        ) from error
+        raise OSError(f"Cannot {what} the output folder {folder}: {why(error)}. Choose another with --out.") from error
     return folder
+
+
+def why(error: OSError) -> str:
+    """Return what went wrong, without its number."""
+    return str(error.strerror or error)
 
 
 def to_disk(path: Path) -> None:
@@ -200,84 +294,21 @@ def to_disk(path: Path) -> None:
         os.close(handle)
 
 
-def remove_dead_drafts(folder: Path, name: str | None = None) -> None:
-    """Remove what killed processes left half-written in a folder; drafts of writers that may still live stay.
-
-    Args:
-        folder: where to look.
-        name: of the file or folder whose drafts are meant, default any.
-    """
-    with contextlib.suppress(OSError):
-        for entry in list(os.scandir(folder)):
-            found = DRAFT.fullmatch(entry.name)
-            if found and name in (None, found["name"]) and _is_dead(entry, found):
-                _put_back(Path(entry.path), folder / found["name"])
-                _remove(Path(entry.path))
+def _all_to_disk(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        to_disk(path)
+    to_disk(folder)
 
 
-def _beside(path: Path) -> Path:
-    """Return the name of a draft: machine, process and chance, for two machines or threads may write one file."""
-    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{os.urandom(4).hex()}.draft")
+def _noted(path: Path, digest: str) -> tuple[str, str]:
+    """Return the checksums of a folder with a new one: while the file is moved to its place, and afterwards."""
+    before = sums.kept(path.parent)
+    after = [*((name, old) for name, old in before if name != path.name), (path.name, digest)]
+    return sums.text([*before, (path.name, digest)]), sums.text(after)
 
 
-@functools.cache
-def _machine() -> str:
-    """Return eight digits for where process numbers are what they are here: this machine, or this container."""
-    import platform
-    import zlib
-
-    numbers = 0
-    with contextlib.suppress(OSError):
-        numbers = os.stat("/proc/self/ns/pid").st_ino
-    return f"{zlib.crc32(f'{platform.node()} {numbers}'.encode()):08x}"
-
-
-def _is_dead(entry: os.DirEntry, found: re.Match) -> bool:
-    """Whether nobody writes a draft any more: its process is gone, or, where that cannot be told, it is a day old."""
-    import time
-
-    if found["machine"] == _machine() and os.name == "posix":
-        try:
-            os.kill(int(found["pid"]), 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            return False
-        return False
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > QUIET
-
-
-def _put_back(draft_: Path, folder: Path) -> None:
-    """Put back what `write_folder` had moved out of a folder when it was killed."""
-    old = draft_ / "old"
-    if old.is_dir() and (draft_ / "new").is_dir() and folder.is_dir():
-        for entry in old.iterdir():
-            if not (folder / entry.name).exists():
-                entry.rename(folder / entry.name)
-
-
-def _exchange(folder: Path, fresh: Path, old: Path) -> None:
-    """Put the entries of `fresh` in place of those in `folder`, and back where one of them cannot be moved."""
-    old.mkdir()
-    done: list[str] = []
-    try:
-        for entry in sorted(fresh.iterdir()):
-            if (folder / entry.name).exists():
-                (folder / entry.name).rename(old / entry.name)
-            done.append(entry.name)
-            entry.rename(folder / entry.name)
-    except OSError:
-        for name in done:
-            _remove(folder / name)
-            if (old / name).exists():
-                (old / name).rename(folder / name)
-        raise
-
-
-def _remove(path: Path) -> None:
-    import shutil
-
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def sum_together(fresh: Path, folder: Path, names: Iterable[str]) -> None:
+    """Put the checksums of a folder, with those of new files, beside the new files (for `together`)."""
+    names = list(names)
+    lines = [(name, digest) for name, digest in sums.kept(folder) if name not in names]
+    write(fresh / sums.SUMS, sums.text([*lines, *((name, sums.sha256(fresh / name)) for name in names)]))

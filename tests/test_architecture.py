@@ -30,6 +30,7 @@ FLOORS = (
         "_linalg",
         "_progress",
         "_files",
+        "stored",
         "_options",
         "_option_table",
         "operators",

@@ -108,14 +108,13 @@ def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
     from lindyn.commands.flow_settings import describe
     from lindyn.plotting.trajectory_picture import save_picture
 
-    _files.write(out / "run.toml", TABLE.to_toml(settings, _clock(trajectory)))
-    data = trajectory.save(out / "trajectory.nc")
-    with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
-        picture = save_picture(trajectory, out / "trajectory.png")
-    for other in ("survival.png", "summary.txt"):  # of another run: they would stand beside these numbers
-        (out / other).unlink(missing_ok=True)
+    with _files.together(out, gone=("survival.png", "summary.txt"), what="the run") as fresh:
+        _files.write(fresh / "run.toml", TABLE.to_toml(settings, _clock(trajectory)))
+        trajectory.save(fresh / "trajectory.nc")
+        with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
+            save_picture(trajectory, fresh / "trajectory.png")
     print(describe(trajectory))
-    print(f"Wrote {data}, {picture} and {out / 'run.toml'}.")
+    print(f"Wrote {out / 'trajectory.nc'}, {out / 'trajectory.png'} and {out / 'run.toml'}.")
     return 0 if trajectory.succeeded else 1
 
 
@@ -152,18 +151,17 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
     figure = Figure(figsize=(13.5, 4.2), layout="constrained")
     draw_survival(study, figure.subplots(1, 3))
     summary = study.summary()
-    with _files.draft(out / "survival.png") as file:
-        figure.savefig(file, dpi=110, format="png")
-    _files.write(out / "summary.txt", summary + "\n")
     kept = {name: value for name, value in settings.items() if name not in _REPLACED}
     kept |= {"n2": settings["n2"] if "n2" in given else N2, "t1": float(study.full.trajectory.t1)}
     if study.source is not None and study.source.augmentation is not None:
         kept |= {name: getattr(study.source.augmentation, name) for name in ("crop", "flip", "noise", "blur")}
-    _files.write(out / "run.toml", TABLE.to_toml(kept, _clock(study.full.trajectory)))
-    data = study.full.trajectory.save(out / "trajectory.nc")
-    (out / "trajectory.png").unlink(missing_ok=True)  # the picture of another run would stand beside these numbers
+    with _files.together(out, gone=("trajectory.png",), what="the run") as fresh:
+        figure.savefig(fresh / "survival.png", dpi=110, format="png")
+        _files.write(fresh / "summary.txt", summary + "\n")
+        _files.write(fresh / "run.toml", TABLE.to_toml(kept, _clock(study.full.trajectory)))
+        study.full.trajectory.save(fresh / "trajectory.nc")
     print(summary)
-    print(f"Wrote {data}, {out / 'survival.png'}, {out / 'summary.txt'} and {out / 'run.toml'}.")
+    print(f"Wrote {out / 'trajectory.nc'}, {out / 'survival.png'}, {out / 'summary.txt'} and {out / 'run.toml'}.")
     return 0
 
 

@@ -101,22 +101,32 @@ def _sweep(given: dict[str, Any], settings: dict[str, Any], out: Path, scheduler
 
     store = None if out.suffix == ".nc" else out
     with contextlib.nullcontext() if scheduler is None else connect(scheduler) as client:
-        ds = lindyn.sweep(**given, **settings, store=store, client=client)
-    if store is None:
-        with _files.draft(out) as file:
-            ds.to_netcdf(file, engine="scipy")
-    return ds
+        return lindyn.sweep(**given, **settings, store=store, client=client)
+
+
+def _write(ds: Any, out: Path, picture: Path) -> Path | None:
+    """Write the map and its picture, together where they stand in one folder; return the picture's path, if any."""
+    from lindyn.plotting.sweep_map import save_map
+
+    drawn = picture if ds["outcome"].ndim else None
+    if out.suffix != ".nc":
+        return drawn and save_map(ds, drawn)
+    beside = drawn is not None and drawn.parent.resolve() == out.parent.resolve()
+    with _files.together(out.parent, what="the map") as fresh:
+        ds.to_netcdf(fresh / out.name, engine="scipy")
+        if drawn is not None:
+            save_map(ds, fresh / drawn.name if beside else drawn)
+    return drawn
 
 
 def report(ds: Any, out: Path, picture: Path) -> int:
-    """Draw the map, print the reading, return the exit code."""
+    """Write and draw the map, print the reading, return the exit code."""
     import numpy as np
 
-    from lindyn.plotting.sweep_map import save_map
     from lindyn.sweeps.sweep_text import tally, words
 
     told = tally(ds)
-    drawn = save_map(ds, picture) if ds["outcome"].ndim else None
+    drawn = _write(ds, out, picture)
     print(words(ds, told))
     if drawn is None:
         ends = ", ".join(f"{name} = {ds[name].item():.6g}" for name in ("p", "s", "tau"))

@@ -125,12 +125,14 @@ def _write(data: dict[str, Any], claims: list[Claim], figure: Any, out: Path, st
     arrays: dict[str, Any] = {key: _stored(value) for key, value in data.items()}
     np.savez_compressed(numbers, **arrays)
     contents = {".npz": numbers.getvalue(), ".json": json.dumps(report, indent=1, default=_plain).encode()}
-    for ending in (".png", ".pdf"):
-        if figure is None:  # a picture of an earlier run beside these numbers would mislead
-            (out / f"{stem}{ending}").unlink(missing_ok=True)
-        else:
-            contents[ending] = _rendered(figure, ending)
-    return [_whole(out / f"{stem}{ending}", content) for ending, content in contents.items()]
+    pictures = (".png", ".pdf")
+    if figure is not None:
+        contents |= {ending: _rendered(figure, ending) for ending in pictures}
+    gone = () if figure is not None else [f"{stem}{ending}" for ending in pictures]  # of an earlier run: they mislead
+    with _files.together(out, gone, f"the files of {stem}") as fresh:
+        for ending, content in contents.items():
+            _files.write(fresh / f"{stem}{ending}", content)
+    return [out / f"{stem}{ending}" for ending in contents]
 
 
 def _rendered(figure: Any, ending: str) -> bytes:
@@ -149,13 +151,6 @@ def _stored(value: Any) -> np.ndarray:
 
 def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else str(value)
-
-
-def _whole(path: Path, content: bytes) -> Path:
-    try:
-        return _files.write(path, content)
-    except OSError as error:
-        raise OSError(f"Cannot write {path}: {error.strerror}. Earlier files are as they were.") from error
 
 
 def load_numbers(path: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def write(path: Any, variables: Variables, text: dict[str, str]) -> Path:
     except PermissionError as error:
         raise FileError(f"Cannot write {path}: {error.strerror}. Choose a folder you may write to.") from error
     except OSError as error:
-        raise FileError(f"Cannot write {path}: {error.strerror or error}.") from error
+        raise FileError(f"Cannot write {path}: {_files.why(error)}.") from error
     return path
 
 
