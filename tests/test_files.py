@@ -149,7 +149,8 @@ def test_only_the_drafts_of_dead_writers_are_removed(tmp_path, dead):
 
 
 @pytest.mark.parametrize(
-    ("write", "name"), [(lambda p: _files.write_folder(p, {"x": "new"}), "r/.results"), (lambda p: make_folder(p), ".r")]
+    ("write", "name"),
+    [(lambda p: _files.write_folder(p, {"x": "new"}), "r/.results"), (lambda p: make_folder(p), ".r")],
 )
 def test_a_folder_s_dead_drafts_are_removed(tmp_path, dead, write, name):
     half = tmp_path / f"{name}.{litter.machine()}-{dead}-00000000.draft"
