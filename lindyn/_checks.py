@@ -21,6 +21,15 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+def any_jax(*records: Any) -> bool:
+    """Return whether a number inside these records is a JAX array, traced or not."""
+    if "jax" not in sys.modules:
+        return False
+    import jax
+
+    return any(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(records))
+
+
 def any_traced(*records: Any) -> bool:
     """Return whether a number inside these records is a JAX tracer."""
     if "jax" not in sys.modules:

@@ -17,7 +17,6 @@ from lindyn.solve.trajectory import Trajectory, step_of
 
 ALIVE = 1e-6  # share of the largest starting s below which a mode counts as collapsed
 _HELD = (("target", "frozen"), ("predictor", "identity"), ("tau", "constant"))  # no critical decay then
-EXPLICIT_LIMIT = 2e4  # beta x t1 past which scipy's explicit steps on a large system lose to compiled ones
 
 
 def foreign(system: str) -> frozenset[str]:
@@ -99,16 +98,8 @@ def solve(flow: Flow, y0: State, given: dict[str, Any], progress: Callable[[floa
         raise ValueError(f"points must be at least 2; got {given['points']}.")
     ts = np.linspace(0.0, given["t1"], given["points"])
     rtol, steps = given["rtol"], given["max_steps"]
-    engine = _engine(flow, y0, given)
+    engine = given["engine"]
     return ld.simulate(flow, y0, ts, rtol=rtol, engine=engine, max_steps=steps, throw=False, progress=progress)
-
-
-def _engine(flow: Flow, y0: State, given: dict[str, Any]) -> str:
-    """Return scipy, which starts at once, unless so many explicit steps are ahead that compiling pays."""
-    if given["engine"] != "auto":
-        return given["engine"]
-    size = sum(np.size(getattr(y0, name)) for name in y0._fields())
-    return "diffrax" if size > 64 and float(flow.hp.beta) * given["t1"] > EXPLICIT_LIMIT else "scipy"
 
 
 def describe(traj: Trajectory) -> str:

@@ -7,11 +7,11 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import State
-from lindyn.flows import Flow, rules
+from lindyn.flows import Flow, registry, rules
 from lindyn.solve.reductions import Reduction, reduce_flow
 from lindyn.solve.trajectory import SimulationError, SolverSettings, Trajectory
 
-ENGINES = ("diffrax", "scipy")
+ENGINES = ("auto", "scipy", "diffrax")
 SOLVERS = ("auto", "tsit5", "dopri8", "stiff")
 RTOL = 1e-10
 MAX_RTOL = 0.01
@@ -27,7 +27,7 @@ def simulate(
     rtol: float = RTOL,
     atol: float | None = None,
     solver: str = "auto",
-    engine: str = "diffrax",
+    engine: str = "auto",
     reduction: str = "auto",
     dense: bool = False,
     steady_state: bool | float = False,
@@ -37,7 +37,7 @@ def simulate(
 ) -> Trajectory:
     """Integrate a flow: dy/dt = flow(t, y), y(ts[0]) = y0.
 
-    Differentiable and mappable (jax.grad, jax.vmap, jax.jit around it) with engine="diffrax" once
+    Differentiable and mappable (jax.grad, jax.vmap, jax.jit around it) once
     `jax.config.update("jax_enable_x64", True)` is set; called plainly it needs no setting and returns numpy arrays.
 
     Args:
@@ -53,7 +53,9 @@ def simulate(
         solver: "tsit5", "dopri8", "stiff" (Radau, scipy engine only) or "auto": by tolerance, and in the scipy
             engine stiff for a small system with a large beta x duration. Explicit steps number about
             beta x duration / 5.
-        engine: "diffrax", or "scipy", which starts at once and suits single small runs.
+        engine: "scipy" starts at once; "diffrax" compiles first (seconds), which pays for many steps, and can be
+            traced. "auto": diffrax where JAX arrays or tracers come in, or so many explicit steps are ahead that compiling
+            pays; scipy elsewhere. Both keep to the tolerance; `trajectory.notes["engine"]` says which ran.
         reduction: which exact reduction of a weight flow, see `lindyn.solve.reductions`.
         dense: keep the interpolant, so that `trajectory(t)` answers between the times.
         steady_state: stop where |dy/dt| <= 1e-9 |y| in every block (or the given tolerance instead of 1e-9).
@@ -83,8 +85,9 @@ def simulate(
         elementwise=y0.elementwise,
         progress=progress,
     )
-    _checks.one_of("engine", engine, ENGINES)
-    if engine == "scipy" and _checks.any_traced(flow, y0):
+    if _checks.one_of("engine", engine, ENGINES) == "auto":
+        engine = choose_engine(flow, y0, settings)
+    if engine == "scipy" and _checks.any_traced(flow, y0, ts):
         raise ValueError("engine='scipy' cannot be traced by JAX; inside jax.jit, grad or vmap use engine='diffrax'.")
     reduced = reduce_flow(flow, rules.complete(flow, y0), reduction)
     if engine == "scipy":
@@ -112,6 +115,28 @@ def simulate(
     if throw and not _checks.is_traced(trajectory.outcome) and not trajectory.succeeded:
         raise SimulationError(trajectory)
     return trajectory
+
+
+def choose_engine(flow: Flow, y0: State, settings: SolverSettings) -> str:
+    """Return the engine of engine="auto".
+
+    Args:
+        flow: what is integrated.
+        y0: its start.
+        settings: how.
+    """
+    if _checks.any_jax(flow, y0, settings.ts):
+        return "diffrax"
+    if settings.solver == "stiff":
+        return "scipy"
+    if not registry.is_own(type(flow)) and _checks.any_jax(flow(settings.ts[0], y0)):
+        return "diffrax"  # its rates are JAX's, in single precision unless the engine says otherwise
+    from lindyn.solve.engine_scipy import STIFF_RATIO, STIFF_UNKNOWNS
+
+    size = sum(np.size(getattr(y0, name)) for name in y0._fields())
+    duration = float(settings.ts[-1]) - float(settings.ts[0])
+    # a larger system has no implicit steps, and so many explicit ones in Python lose to compiled ones
+    return "diffrax" if size > STIFF_UNKNOWNS and float(flow.hp.beta) * duration > STIFF_RATIO else "scipy"
 
 
 def _between(reduced: Reduction, interpolate: Callable[[Any], Any], t: Any) -> Any:

@@ -124,7 +124,10 @@ class Trajectory(Record):
         """Return one line: the flow, the times kept and how the run ended."""
         if _checks.is_traced(self.outcome) or _checks.is_traced(self.ts):
             return f"Trajectory({type(self.flow).__name__}, traced)"
-        return f"Trajectory({self.flow!r}, {len(self)} times {self.ts[0]:g}..{self.ts[-1]:g}, {self.status})"
+        engine = self.notes.get("engine", "an unknown engine")
+        return (
+            f"Trajectory({self.flow!r}, {len(self)} times {self.ts[0]:g}..{self.ts[-1]:g}, {self.status}, by {engine})"
+        )
 
     def __len__(self) -> int:
         return len(self.ts)

@@ -10,7 +10,7 @@ import xarray
 
 import lindyn as ld
 from lindyn.cli import main
-from lindyn.commands import flow_settings, simulate_options
+from lindyn.commands import simulate_options
 
 
 def test_without_arguments_runs_something_useful(tmp_path, command, monkeypatch):
@@ -196,14 +196,6 @@ def test_help_loads_nothing_heavy():
     assert done.stdout.strip().endswith("[]")
     for flag in ("--alpha-p", "--eta", "--images", "--config", "--target"):
         assert flag in done.stdout
-
-
-def test_the_engine_is_chosen_by_the_work_ahead():
-    settings = simulate_options.TABLE.defaults
-    flow, y0 = flow_settings.build(settings)
-    assert flow_settings._engine(flow, y0, settings) == "scipy"
-    heavy = settings | {"beta": 1000.0}
-    assert flow_settings._engine(*flow_settings.build(heavy), heavy) == "diffrax"
 
 
 def test_systems_and_predictors_can_be_listed(command):

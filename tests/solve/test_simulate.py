@@ -1,10 +1,14 @@
 """simulate: the times asked for, interpolation, steady states, runs that end early, bad input."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import lindyn as ld
-from tests.helpers import WITH_MODES, engines, relative, weights
+from lindyn.solve import ode
+from lindyn.solve.trajectory import SolverSettings
+from tests.helpers import WITH_MODES, engines, moments, relative, weights
 
 HP = ld.Hyperparameters(1.2, 0.4, 0.05)
 MODES = ld.ModeFlow(HP, x_aug=0.3)
@@ -102,13 +106,52 @@ def test_stiff_solver_takes_few_steps():
     run = ld.simulate(flow, ld.ModeState(0.4, 0.3, 0.1), ts, engine="scipy")
     assert run.notes["solver"] == "stiff" and run.stats["accepted"] < 5000
     with pytest.raises(ValueError, match="solver='stiff' needs engine='scipy'; got engine='diffrax'"):
-        ld.simulate(flow, ld.ModeState(0.4, 0.3, 0.1), ts, solver="stiff")
+        ld.simulate(flow, ld.ModeState(0.4, 0.3, 0.1), ts, solver="stiff", engine="diffrax")
+    assert ld.simulate(flow, ld.ModeState(0.4, 0.3, 0.1), ts, solver="stiff").notes["engine"] == "scipy"
 
 
 def test_progress_is_called_with_the_time_reached():
     reached = []
     ld.simulate(MODES, START, np.array([0.0, 5.0]), engine="scipy", progress=reached.append)
     assert reached == sorted(reached) and reached[-1] == 5.0
+
+
+def chosen(flow, y0, **how):
+    """What engine="auto" comes to; nothing is integrated."""
+    settings = dict(ts=np.array([0.0, 50.0]), rtol=1e-10, atol=0.0, solver="auto", dense=False, steady_state=None)
+    return ode.choose_engine(flow, y0, SolverSettings(**settings | how, max_steps=10, elementwise=True))
+
+
+def test_the_engine_is_chosen_by_what_comes_in_and_by_the_work_ahead():
+    weights_flow = ld.WeightFlow(HP, moments(1))
+    assert chosen(MODES, START) == chosen(weights_flow, weights(1)) == "scipy"
+    assert chosen(MODES, ld.ModeState(jnp.asarray([0.4]), 0.2)) == "diffrax"
+    assert chosen(MODES, START, ts=jnp.asarray([0.0, 50.0])) == "diffrax"
+    assert chosen(MODES._replace(x=jnp.asarray(1.0)), START) == "diffrax"
+    fast = ld.Hyperparameters(1.0, 1e4, 0.05)
+    many = ld.ModeState(np.full(40, 0.4), 0.2)
+    assert chosen(ld.ModeFlow(fast), START) == "scipy"  # with implicit steps
+    assert chosen(ld.ModeFlow(fast), many) == "diffrax" and chosen(ld.ModeFlow(HP), many) == "scipy"
+    assert chosen(ld.ModeFlow(fast), many, solver="stiff") == "scipy"
+
+    class InJax(ld.ModeFlow):
+        def __call__(self, t, y, args=None):
+            return ld.ModeState.rates(p=jnp.asarray(y.p), s=y.s, tau=y.tau)
+
+    assert chosen(InJax(HP), START) == "diffrax"
+
+
+def test_the_default_engine_differentiates_and_agrees_with_either():
+    jax.config.update("jax_enable_x64", True)
+    try:
+        end = lambda p, engine: ld.simulate(MODES, ld.ModeState(p, 0.2), ts=[0.0, 3.0], engine=engine).states.p[-1]  # noqa: E731
+        slope = jax.grad(lambda p: end(p, "auto"))(0.4)
+    finally:
+        jax.config.update("jax_enable_x64", False)
+    plain = ld.simulate(MODES, ld.ModeState(0.4, 0.2), ts=[0.0, 3.0])
+    assert plain.notes["engine"] == "scipy" and "by scipy" in repr(plain)
+    np.testing.assert_allclose(end(0.4, "diffrax"), plain.states.p[-1], rtol=1e-8)
+    np.testing.assert_allclose(slope, (end(0.4 + 1e-5, "auto") - end(0.4 - 1e-5, "auto")) / 2e-5, rtol=1e-6)
 
 
 BAD = {
@@ -124,7 +167,10 @@ BAD = {
     "no duration": ({"t1": 0.0}, "t1 must be finite and > 0; got 0"),
     "rtol 0": ({"rtol": 0.0}, "rtol must be finite and > 0; got 0"),
     "atol": ({"atol": -1.0}, "atol must be finite and >= 0; got -1"),
-    "engine": ({"engine": "difrax"}, "engine must be one of 'diffrax', 'scipy'; got 'difrax'. Did you mean 'diffrax'?"),
+    "engine": (
+        {"engine": "difrax"},
+        "engine must be one of 'auto', 'scipy', 'diffrax'; got 'difrax'. Did you mean 'diffrax'?",
+    ),
     "solver": ({"solver": "tsit"}, "got 'tsit'. Did you mean 'tsit5'?"),
     "reduction": ({"reduction": "iso"}, "reduction must be one of 'auto'"),
     "steps": ({"max_steps": 0}, "max_steps must be a whole number >= 1; got 0"),
