@@ -54,8 +54,8 @@ def simulate(
             engine stiff for a small system with a large beta x duration. Explicit steps number about
             beta x duration / 5.
         engine: "scipy" starts at once; "diffrax" compiles first (seconds), which pays for many steps, and can be
-            traced. "auto": diffrax where JAX arrays or tracers come in, or so many explicit steps are ahead that compiling
-            pays; scipy elsewhere. Both keep to the tolerance; `trajectory.notes["engine"]` says which ran.
+            traced; "auto" takes diffrax where JAX arrays or tracers come in, or so many explicit steps are ahead that
+            compiling pays, scipy elsewhere. Both keep to the tolerance; `trajectory.notes["engine"]` says which ran.
         reduction: which exact reduction of a weight flow, see `lindyn.solve.reductions`.
         dense: keep the interpolant, so that `trajectory(t)` answers between the times.
         steady_state: stop where |dy/dt| <= 1e-9 |y| in every block (or the given tolerance instead of 1e-9).
