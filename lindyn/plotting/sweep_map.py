@@ -10,10 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from lindyn import _files
+from lindyn.flows import choices
 from lindyn.plotting import style
 from lindyn.sweeps.axes import PARAMETERS
-from lindyn.sweeps.outcome import BOX, CRITICAL, FROZEN, OUTCOMES, P_MINUS, fields
+from lindyn.sweeps.outcome import BOX, CRITICAL, EDGE, FROZEN, OUTCOMES, edge_of_start, fields
+from lindyn.sweeps.sweep_text import NAMES
 
 COLOURS = ("#3a2f4f", "#f2d9a0", "#d08a4e", "#9fb4c0", "#e8e8e8")  # dark to light in grey: collapsed first, alive last
 WORDS = {"collapsed": "collapsed", "alive": "alive", "not_growing": "alive, not growing", "undecided": "undecided",
@@ -23,17 +24,16 @@ SYMBOLS = {"eta": r"\eta", "eta_p": r"\eta_p", "eta_s": r"\eta_s", "beta": r"\be
 LINES: dict[str, tuple[Any, Any]] = {
     CRITICAL: ("-", style.INK),
     BOX: ("--", style.INK),
-    P_MINUS: (":", style.INK),
+    EDGE: (":", style.INK),
     FROZEN: ("-", style.INK),
 }
+UNKNOWN = "it is not known where a rate is 0, nor for p(0) < 0 with a moving target"
 MOST = 800  # points drawn along an axis
 
 
 def save_map(ds: Any, path: Path) -> Path:
     """Draw a sweep of modes and write it; the format follows the file's ending."""
-    figure = draw(ds)
-    with _files.draft(path) as file:
-        figure.savefig(file, dpi=130, format=path.suffix[1:] or "png")
+    style.write(draw(ds), path, path.suffix[1:] or "png")
     return path
 
 
@@ -44,12 +44,13 @@ def draw(ds: Any) -> Figure:
     shown = [axis for axis in ds["outcome"].dims if axis in shown]
     rest = {axis: ds.sizes[axis] // 2 for axis in ds["outcome"].dims if axis not in shown}
     part = ds.isel(rest).isel({axis: slice(None, None, -(-ds.sizes[axis] // MOST)) for axis in shown}).load()
-    figure, key = _curves(part, shown[0]) if len(shown) == 1 else _maps(part, shown)
-    style.frame(figure, _title(ds), _fixed(ds, part, rest), key, columns=4)
+    edge = edge_of_start(part)
+    figure, key = _curves(part, shown[0], edge) if len(shown) == 1 else _maps(part, shown, edge)
+    style.frame(figure, _title(ds, part, rest), _fixed(ds, edge), key, columns=4)
     return figure
 
 
-def _maps(ds: Any, shown: list[str]) -> tuple[Figure, list[Any]]:
+def _maps(ds: Any, shown: list[str], edge: Any) -> tuple[Figure, list[Any]]:
     figure, axes = style.new_figure(1, 3, height=4.1, sharex=True, sharey=True)
     for panel in axes[0]:
         for set_scale, axis in ((panel.set_xscale, shown[0]), (panel.set_yscale, shown[1])):
@@ -60,18 +61,27 @@ def _maps(ds: Any, shown: list[str]) -> tuple[Figure, list[Any]]:
     _shade(figure, axes[0, 2], ds, shown, "K_min", r"smallest $K$ over the run", "RdGy")
     drawn: dict[str, Any] = {}
     for panel in axes[0]:
-        drawn |= boundaries(panel, ds, shown)
-        panel.set_xlabel(f"${SYMBOLS[shown[0]]}$")
-    axes[0, 0].set_ylabel(f"${SYMBOLS[shown[1]]}$")
+        drawn |= boundaries(panel, ds, shown, edge)
+        panel.set_xlabel(_name(shown[0]))
+    axes[0, 0].set_ylabel(_name(shown[1]))
+    for axis, set_ticks in zip(shown, (axes[0, 0].set_xticks, axes[0, 0].set_yticks), strict=True):
+        if ds[axis].dtype.kind not in "fi":
+            set_ticks(range(ds.sizes[axis]), [str(word) for word in ds[axis].values])
     codes = ds["outcome"].values
     handles = [Patch(facecolor=c, edgecolor=style.GREY, label=words) for c, words in outcome_key(codes)]
     return figure, [*handles, *drawn.values()]
 
 
+def _name(axis: str) -> str:
+    """Return the words and the symbol of an axis."""
+    return f"{NAMES[axis].rpartition(' ')[0]} ${SYMBOLS[axis]}$"
+
+
 def outcome_map(panel: Axes, ds: Any, shown: list[str]) -> None:
     """Fill a panel with what became of each run."""
     panel.set_title("what became of the mode")
-    fill_outcomes(panel, *_grid(ds, shown), ds["outcome"].transpose(*reversed(shown)).values)
+    x, y = _grid(ds, shown)
+    fill_outcomes(panel, x, y, ds["outcome"].transpose(*reversed(shown)).values)
 
 
 def fill_outcomes(panel: Axes, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> None:
@@ -90,23 +100,44 @@ def line(dashes: Any, colour: Any, label: str) -> Line2D:
     return Line2D([], [], color=colour, linestyle=dashes, linewidth=1.6, label=label)
 
 
-def boundaries(panel: Axes, ds: Any, shown: list[str]) -> dict[str, Any]:
-    """Draw theory's boundaries where they cross the panel; return their legend entries."""
-    import xarray
+def boundaries(panel: Axes, ds: Any, shown: list[str], edge: Any = None) -> dict[str, Any]:
+    """Draw theory's boundaries where they cross the panel; return their legend entries.
 
+    Args:
+        panel: where.
+        ds: the sweep, of two axes.
+        shown: the axes.
+        edge: of `edge_of_start`; without it the starts that are sure to collapse are told.
+    """
     drawn = {}
-    for name, field in fields(ds).items():
-        full = xarray.zeros_like(ds["outcome"], dtype=float) + field
-        values = full.transpose(*reversed(shown)).values
+    for name, field in _fields(ds, edge).items():
+        values = field.transpose(*reversed(shown)).values
         if not (np.nanmin(values, initial=np.inf) < 0 < np.nanmax(values, initial=-np.inf)):
             continue
         dashes, colour = LINES[name]
+        x, values = _stepped(field, shown[0], values, 1)
+        y, values = _stepped(field, shown[1], values, 0)
         for width, shade in ((2.6, "white"), (1.4, colour)):
-            panel.contour(
-                *_grid(ds, shown), values, levels=[0.0], colors=[shade], linestyles=[dashes], linewidths=width
-            )
+            panel.contour(x, y, values, levels=[0.0], colors=[shade], linestyles=[dashes], linewidths=width)
         drawn[name] = line(dashes, colour, name)
     return drawn
+
+
+def _stepped(field: Any, axis: str, values: np.ndarray, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return an axis and the values on it; each of its words, which stand at 0, 1, is a stretch of its own."""
+    at = _grid(field, [axis])[0]
+    if field[axis].dtype.kind in "fi":
+        return at, values
+    return (at[:, None] + [-0.499, 0.499]).ravel(), np.repeat(values, 2, axis=place)
+
+
+def _fields(ds: Any, edge: Any) -> dict[str, Any]:
+    """Return the fields whose zeros are drawn, over all axes."""
+    found = {name: 0.0 * ds["outcome"] + field for name, field in fields(ds).items()}
+    if edge is not None:
+        found.pop(BOX, None)  # a part of what the edge says
+        found[EDGE] = edge
+    return found
 
 
 def _shade(figure: Figure, panel: Axes, ds: Any, shown: list[str], name: str, title: str, colours: str) -> None:
@@ -127,38 +158,42 @@ def _shade(figure: Figure, panel: Axes, ds: Any, shown: list[str], name: str, ti
         panel.set_title(title + " (red: at risk)")
 
 
-def _curves(ds: Any, axis: str) -> tuple[Figure, list[Any]]:
+def _curves(ds: Any, axis: str, edge: Any) -> tuple[Figure, list[Any]]:
     """Return p, s, tau and the outcome over the only axis."""
-    figure, axes = style.new_figure(1, 2, height=3.6, sharex=True)
-    values = _grid(ds, [axis, axis])[0]
-    for name, line, shade in (("p", "-", style.INK), ("s", "--", style.FLOW), ("tau", ":", style.GREY)):
-        axes[0, 0].plot(values, ds[name].values, line, color=shade, label={"tau": r"$\tau$"}.get(name, f"${name}$"))
-    axes[0, 0].set_title("final values")
+    figure, axes = style.new_figure(1, 2, height=3.8, sharex=True)
+    left, right = axes[0]
+    values = _grid(ds, [axis])[0]
+    for name, dashes, shade in (("p", "-", style.INK), ("s", "--", style.FLOW), ("tau", ":", style.GREY)):
+        left.plot(
+            values, ds[name].values, dashes, color=shade, label={"tau": r"final $\tau$"}.get(name, f"final ${name}$")
+        )
     if _log(ds, axis):
-        axes[0, 0].set_xscale("log")
-    axes[0, 0].set_ylim(
-        -0.05, 1.1 * float(np.nanmax([1.0, np.nanquantile(ds["p"], 0.99), np.nanquantile(ds["s"], 0.99)]))
-    )
-    axes[0, 0].legend()
-    axes[0, 1].step(values, ds["outcome"].values, where="mid", color=style.INK)
-    axes[0, 1].set_yticks(range(len(OUTCOMES)), [WORDS[word] for word in OUTCOMES])
-    axes[0, 1].set_ylim(-0.4, len(OUTCOMES) - 0.6)
-    axes[0, 1].set_title("what became of the mode")
-    for name, field in fields(ds).items():
-        level = np.asarray((field + 0.0 * ds["outcome"]).values, dtype=float)
-        for k in np.flatnonzero(level[:-1] * level[1:] < 0):
-            at = values[k] + (values[k + 1] - values[k]) * level[k] / (level[k] - level[k + 1])
-            axes[0, 1].axvline(at, linestyle=LINES[name][0], color="0.4", linewidth=1.0, label=name)
-    if axes[0, 1].get_legend_handles_labels()[0]:
-        axes[0, 1].legend(loc="upper center", fontsize=7.5)
-    for panel in axes[0]:
-        panel.set_xlabel(f"${SYMBOLS[axis]}$")
+        left.set_xscale("log")
+    most = np.concatenate([ds[name].values[np.isfinite(ds[name].values)] for name in ("p", "s")])
+    left.set_ylim(-0.05, 1.1 * max(1.0, float(np.quantile(most, 0.99)) if most.size else 1.0))
+    codes = ds["outcome"].values
+    present = [k for k in range(len(OUTCOMES)) if np.any(codes == k)]
+    right.step(values, np.searchsorted(present, codes), where="mid", color=style.INK, label="what became of the mode")
+    right.set_yticks(range(len(present)), [WORDS[OUTCOMES[k]] for k in present])
+    right.set_ylim(-0.4, len(present) - 0.6)
+    for name, field in _fields(ds, edge).items():
+        at, level = _grid(field, [axis])[0], np.asarray(field.values, dtype=float)
+        crossings = np.flatnonzero(level[:-1] * level[1:] < 0)
+        for k in crossings:
+            where = at[k] + (at[k + 1] - at[k]) * level[k] / (level[k] - level[k + 1])
+            label = name if k == crossings[0] else "_nolegend_"
+            right.axvline(where, linestyle=LINES[name][0], color=style.GREY, linewidth=1.0, label=label)
+    for panel, columns in ((left, 3), (right, 2)):
+        style.key_above(panel, columns)
+        panel.set_xlabel(_name(axis))
+        if ds[axis].dtype.kind not in "fi":
+            panel.set_xticks(values, [str(word) for word in ds[axis].values])
     return figure, []
 
 
-def _grid(ds: Any, shown: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two coordinates as numbers; practices in words stand at 0, 1."""
-    return tuple(  # type: ignore[return-value]
+def _grid(ds: Any, shown: list[str]) -> tuple[np.ndarray, ...]:
+    """Return the coordinates as numbers; practices in words stand at 0, 1."""
+    return tuple(
         ds[axis].values.astype(float) if ds[axis].dtype.kind in "fi" else np.arange(ds.sizes[axis], dtype=float)
         for axis in shown
     )
@@ -173,21 +208,29 @@ def _log(ds: Any, axis: str) -> bool:
     return bool(ratio.min() > 1.0 and np.ptp(ratio) < 1e-6 * ratio.max() * 1e3 and values[-1] / values[0] > 5)
 
 
-def _title(ds: Any) -> str:
-    kind = {"ema": "EMA target", "online": "target = online network", "frozen": "frozen target"}[ds.attrs["target"]]
-    extra = ", no predictor" if ds.attrs["predictor"] == "identity" else ""
-    return rf"A mode after $t = {ds.attrs['t1']:g}$, {kind}{extra}"
+def _title(ds: Any, part: Any, rest: dict[str, int]) -> str:
+    """Return what was run, and at which values of the axes that are not shown this slice is."""
+    target, predictor, tau = (ds.attrs[name] for name in ("target", "predictor", "tau_mode"))
+    title = rf"A mode after $t = {ds.attrs['t1']:g}$: {choices.in_words(target, predictor=predictor, tau=tau)}"
+    slices = [f"${SYMBOLS[axis]}$ = {_value(part[axis].item())} (one of {ds.sizes[axis]})" for axis in rest]
+    return f"{title}; the slice at {', '.join(slices)}" if slices else title
 
 
-def _fixed(ds: Any, part: Any, rest: dict[str, int]) -> str:
-    """Return the parameters that do not vary in the picture."""
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+def _fixed(ds: Any, edge: Any) -> str:
+    """Return the parameters that no axis varies and that enter, and why the start's own edge is not drawn."""
+    target, rule = ds.attrs["target"], ds.attrs["predictor"]
+    idle = {"beta"} if target != "ema" or ds.attrs["tau_mode"] == "constant" else set()
+    idle |= {"alpha_p", "eta_p"} if rule == "identity" else set()
     told = []
     for parameter in PARAMETERS:
-        label = parameter.label
-        if label in rest:
-            value = part[label].item()
-            shown = value if isinstance(value, str) else f"{value:.3g}"
-            told.append(f"${SYMBOLS[label]}$ = {shown} (one of {ds.sizes[label]})")
-        elif isinstance(ds.attrs.get(label), int | float):
-            told.append(f"${SYMBOLS[label]} = {ds.attrs[label]:g}$")
-    return ", ".join(told)
+        value = ds.attrs.get(parameter.label)
+        if isinstance(value, int | float) and parameter.label not in idle:
+            told.append(f"${SYMBOLS[parameter.label]} = {value:g}$")
+    if ds.attrs.get("start") == "parabola":
+        told.append(r"$s(0) = p(0)^2/\alpha_p$")
+    without = edge is None and rule == "trained" and target != "frozen"
+    return ", ".join(told) + (f"; the edge of collapse from this start is not drawn: {UNKNOWN}" if without else "")

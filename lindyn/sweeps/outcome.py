@@ -40,6 +40,7 @@ OUTCOMES = ("collapsed", "alive", "not_growing", "undecided", "failed")
 COLLAPSED, ALIVE, NOT_GROWING, UNDECIDED, FAILED = range(5)
 GONE = 1e-6  # share of its start below which s has gone to nothing
 GROWN = 1.1
+FINE = 100  # values of an axis on which the edge of collapse is looked for
 FAR = 1.1  # of p_+: past it p falls, and s with it, perhaps below the saddle
 
 
@@ -130,7 +131,7 @@ def _held_predictor(
 LABELS = {parameter.label: name for name, parameter in KNOWN.items()}
 CRITICAL = r"critical decay $x^2/4(x+x^\prime)$"
 BOX = r"start wholly below the saddle: sure collapse"
-P_MINUS = r"$p(0) = p_-(\eta, \tau(0))$ ($\tau$ held)"
+EDGE = "edge of collapse from this start, followed without end"
 FROZEN = r"frozen target: $x\,a(0) = \sqrt{\eta_p\eta_s/\alpha_p}$"
 
 
@@ -188,11 +189,57 @@ def fields(ds: Any) -> dict[str, Any]:
         above = _maximum(g["p"] / p_minus, np.sqrt(g["s"]) / w_minus)
         if settings["target"] == "ema" and not held:
             above = _maximum(above, abs(a0) / w_minus)
-    found = {CRITICAL: critical, BOX: above - 1}
-    if settings["target"] == "ema" and not held:
-        slow = _apply(lambda *args: branches(*args)[0], g["eta_s"], g["tau"], g["x"], g["x_aug"])
-        found[P_MINUS] = g["p"] - slow
-    return found
+    return {CRITICAL: critical, BOX: above - 1}
+
+
+def edge_of_start(ds: Any) -> Any:
+    """Return where the starts of a sweep collapse, on finer axes than its own; None where that is not known.
+
+    The starts are followed until their fate is certain (`lindyn.phase.follow_fates`), so that the edge is that of the
+    given p(0), s(0), tau(0): the separatrix of a held tau or an online target, the stable manifold of a moving one.
+    p_- alone is the edge only on the parabola s = p^2/alpha_p at held tau.
+
+    Args:
+        ds: a Dataset of `sweep` of one axis or two.
+
+    Returns:
+        DataArray, -0.5 where a start collapses, 0.5 where it lives, 0 where that could not be told; None for a frozen
+        target or a held predictor, for rates of 0 without which there is no saddle, and for p(0) < 0 with a moving
+        target (w may pass through zero, where tau has no value).
+    """
+    import xarray
+
+    from lindyn import phase
+
+    settings = ds.attrs
+    moving = settings["target"] == "ema" and settings["tau_mode"] == "dynamic"
+    if settings["predictor"] == "identity" or settings["target"] == "frozen":
+        return None
+    fine = xarray.Dataset(coords={name: _finer(ds, name) for name in ds.coords}, attrs=settings)
+    g, dims = parameters(fine), ds["outcome"].dims
+    if any(np.min(g[name]) <= 0 for name in ("alpha_p", "x", *(["beta"] if moving else []))):
+        return None
+    if np.min(g["tau"]) < 0 or (moving and np.min(g["p"]) < 0):
+        return None
+    blank = xarray.DataArray(np.zeros([fine.sizes[axis] for axis in dims]), dims=dims, coords=fine.coords)
+    at = {name: (blank + value).transpose(*dims).values for name, value in g.items()}
+    rates = {name: at[name] for name in ("alpha_p", "eta_p", "eta_s", "x", "x_aug")}
+    if moving:
+        told = phase.follow_fates(phase.ema(), at["p"], at["s"], at["tau"], parameters=rates | {"beta": at["beta"]})
+    else:
+        held = at["tau"] if settings["tau_mode"] == "constant" else np.ones_like(at["tau"])
+        told = phase.follow_fates(phase.plane(), at["p"], at["s"], parameters=rates | {"tau": held})
+    return blank + np.where(told.collapsed, -0.5, np.where(told.undecided, 0.0, 0.5))
+
+
+def _finer(ds: Any, name: str) -> Any:
+    """Return a coordinate, an axis of numbers with more of them between its ends, evenly or on a log scale as it is."""
+    values = ds[name].values
+    if name not in ds["outcome"].dims or values.dtype.kind not in "fi" or not 2 < len(values) < FINE:
+        return ds.coords[name]
+    if values[0] > 0 and np.allclose(values[1:] / values[:-1], values[1] / values[0], rtol=1e-6):
+        return (name, np.geomspace(values[0], values[-1], FINE))
+    return (name, np.interp(np.linspace(0, len(values) - 1, FINE), np.arange(len(values)), values))
 
 
 def _apply(function: Any, *arguments: Any) -> Any:
