@@ -126,7 +126,7 @@ def touches(artist, axes, box):
             Path(part).intersects_bbox(Bbox.from_extents(*corner), filled=False) for part in finite(path.vertices)
         )
     if isinstance(artist, Collection):
-        return artist.get_label() not in ("under",) and overlap(artist.get_window_extent(), Bbox.from_extents(*corner))
+        return overlap(artist.get_window_extent(), Bbox.from_extents(*corner))
     return True
 
 
@@ -140,27 +140,25 @@ def finite(vertices):
 
 
 def without_key(figure):
-    """Return the lines whose look stands in no key, is not named beside it, and is no shade of a family in a key."""
-    keys = [handle for legend in figure.findobj(Legend) for handle in legend.legend_handles]
-    looks = {look(key) for key in keys if isinstance(key, Line2D)}
+    """Return the lines whose look stands in no key, is not named beside it, and is no shade of a family in a key.
+
+    A line of its own in a panel is named by the panel's axis; white ones are the ground of others.
+    """
+    keys = [key for legend in figure.findobj(Legend) for key in legend.legend_handles if isinstance(key, Line2D)]
+    looks = {look(key) for key in keys}
     shades = {to_rgba(color)[:3] for n in range(2, 65) for color in style.shades(n)}
-    family = sum(shade in {to_rgba(key.get_color())[:3] for key in keys if isinstance(key, Line2D)} for shade in shades)
-    found = []
+    families = shades & {colour for colour, *_ in looks}
+    found = set()
     for axes in figure.axes:
-        lines = [
-            line for line in axes.lines if visible(line) and np.isfinite(np.asarray(line.get_ydata(), float)).any()
-        ]
-        alone = len({look(line) for line in lines}) == 1 and (axes.get_ylabel() or axes.get_title())
+        lines = [line for line in axes.lines if visible(line) and np.isfinite(np.array(line.get_ydata(), float)).any()]
+        lines = [line for line in lines if look(line)[0] != (1.0, 1.0, 1.0)]
+        panel = axes.get_ylabel() or axes.get_title()
+        if len({look(line) for line in lines}) == 1 and panel:
+            continue
         for line in lines:
-            if (
-                alone
-                or look(line) in looks
-                or named(line, axes)
-                or (family and to_rgba(line.get_color())[:3] in shades)
-            ):
-                continue
-            found.append(f"{name(line)} in {axes.get_title() or axes.get_ylabel()!r} is in no key: {look(line)}")
-    return sorted(set(found))
+            if not (look(line) in looks or named(line, axes) or (families and look(line)[0] in shades)):
+                found.add(f"{name(line)} in {panel!r} is in no key: {look(line)}")
+    return sorted(found)
 
 
 def look(line):

@@ -182,9 +182,9 @@ def surface(given: dict[str, Any], args: dict[str, Any]) -> Picture:
 
     def draw(axes: Any) -> list[Any]:
         lines = [*manifold.curves, *manifold.far]
-        mesh = phase_portrait.draw_edge_map(axes, p, tau, edge.s, manifold.saddle.point, lines)
+        mesh, handles = phase_portrait.draw_edge_map(axes, p, tau, edge.s, manifold.saddle.point, lines)
         axes.figure.colorbar(mesh, ax=axes, label=r"$\log_{10}$ of the smallest $s_j(0)$ that lives")
-        return []
+        return handles
 
     figure = _one_panel(draw, r"The edge of collapse in $(p_j, s_j, \tau)$ (Eqs. 11-13)", _values(system))
     return figure, _read_surface(system, edge, manifold)

@@ -58,7 +58,10 @@ def run(args: argparse.Namespace) -> int:
 
 def show(found: Any, path: Path, picture: Any = None) -> int:
     """Print the verdicts and draw the picture; 0 if nothing fails."""
+    from lindyn.plotting import style
+
     print(found)
-    drawn = found.save_picture(path.with_name(path.stem + "-verified.png") if picture is None else picture)
+    with style.settings():
+        drawn = found.save_picture(path.with_name(path.stem + "-verified.png") if picture is None else picture)
     print(f"Drew {drawn}.")
     return 0 if found.holds else 1

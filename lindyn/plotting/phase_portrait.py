@@ -63,6 +63,9 @@ def draw_portrait(axes: Axes, data: Any) -> list[Any]:
     whole = np.array([word != HALF for word in classes], dtype=bool)
     phase_plane.points(axes, at[whole, 0], at[whole, 1], [word for word in classes if word != HALF])
     axes.plot(*at[~whole].T, **_HALF_LOOK)
+    for found in data.fixed.points:
+        if found.point[1] > 0 and look(found.stability) in ("stable", "unstable"):
+            _named(axes, "$p_+$" if found.stability == "stable" else "$p_-$", found.point[:2])
     names += [word for word in ("stable", "unstable") if word in classes]
     handles = phase_plane.legend_entries(*dict.fromkeys(names))
     if HALF in classes:
@@ -70,6 +73,12 @@ def draw_portrait(axes: Axes, data: Any) -> list[Any]:
     handles[1].set_label(r"$\dot p_j = 0$")
     handles[2].set_label(r"$\dot s_j = 0$")
     return [*handles, *_edge(axes, data)]
+
+
+def _named(axes: Axes, words: str, at: Any, right: float = 9.0) -> None:
+    """Write what a point or branch is called beside it, so many points to the right, on a white ground."""
+    ground = {"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+    axes.annotate(words, at, xytext=(right, 9.0), textcoords="offset points", fontsize=9.5, bbox=ground, zorder=9)
 
 
 def _edge(axes: Axes, data: Any) -> list[Any]:
@@ -93,7 +102,7 @@ def _edge(axes: Axes, data: Any) -> list[Any]:
     return [line, shade]
 
 
-def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any) -> Any:
+def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any) -> tuple[Any, list[Any]]:
     """Draw the start s* above which a mode lives over (p, tau), as shades of its logarithm with level lines.
 
     Args:
@@ -105,7 +114,7 @@ def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any
         curves: (k, n, 3), trajectories of the stable manifold.
 
     Returns:
-        The shaded mesh, for a colour bar.
+        The shaded mesh, for a colour bar, and the legend handles.
     """
     shown = np.where(np.isfinite(s) & (s > 0), np.log10(np.where((s > 0) & np.isfinite(s), s, 1.0)), np.nan).T
     low, high = np.nanmin(shown), np.nanmax(shown)
@@ -113,19 +122,18 @@ def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any
     levels = np.arange(np.ceil(low), np.floor(high) + 1)
     lines = axes.contour(p, tau, shown, levels=levels, colors=style.INK, linewidths=0.9, linestyles="--")
     axes.clabel(lines, fmt=lambda level: f"$10^{{{level:.0f}}}$", fontsize=7)
+    run: dict[str, Any] = {"color": "black", "linewidth": 0.8}
     for curve in curves:
-        axes.plot(curve[:, 0], curve[:, 2], color="black", linewidth=0.8)
-    axes.plot(
-        saddle[0],
-        saddle[2],
-        marker="D",
-        markersize=7,
-        markerfacecolor="white",
-        markeredgecolor=style.UNSTABLE,
-        zorder=6,
-    )
+        axes.plot(curve[:, 0], curve[:, 2], **run)
+    point: dict[str, Any] = {"linestyle": "none", "marker": "D", "markersize": 7, "markerfacecolor": "white"}
+    point |= {"markeredgecolor": style.UNSTABLE, "zorder": 6}
+    axes.plot(saddle[0], saddle[2], **point)
     axes.set(xlabel=STARTS["p"], ylabel=STARTS["tau"], xlim=(p[0], p[-1]), ylim=(tau[0], tau[-1]))
-    return mesh
+    return mesh, [
+        Line2D([], [], label="runs on the edge", **run),
+        Line2D([], [], color=style.INK, linewidth=0.9, linestyle="--", label="level of the smallest $s_j(0)$"),
+        Line2D([], [], label="saddle $p_-$", **point),
+    ]
 
 
 COLOURS = {"collapsed": "#3a2f4f", "alive": "#e8dcc0", "undecided": "#c0682f"}  # dark to light in grey
@@ -154,6 +162,10 @@ def draw_bifurcation(axes: Axes, data: Any, closed_eta: Any, closed_p: Any) -> l
     axes.plot(data.fold.parameter, data.fold.point[0], **_special("s"))
     axes.plot(data.transcritical.parameter, 0.0, **_special("X"))
     axes.axvline(0.0, color=style.GREY, linewidth=0.7, zorder=1)
+    middle = len(closed_eta) // 4  # of the lower branch, which comes first
+    _named(axes, "$p_-$", (closed_eta[middle], closed_p[middle]), right=-26.0)
+    _named(axes, "$p_+$", (closed_eta[middle], closed_p[middle + len(closed_eta) // 2]))
+    _named(axes, "collapse, $p = 0$", (0.6 * grid[-1], 0.0))
     axes.set(xlabel=SYMBOLS["eta"], ylabel=SYMBOLS["p"], xlim=(grid[0], grid[-1]))
     axes.text(grid[0] * 0.95, 0.97, r"$\eta < 0$: no training", fontsize=7, color="0.35", va="top",
               transform=axes.get_xaxis_transform())  # fmt: skip
@@ -163,15 +175,15 @@ def draw_bifurcation(axes: Axes, data: Any, closed_eta: Any, closed_p: Any) -> l
     return [
         *handles,
         Line2D([], [], linestyle="none", marker=".", color="black", label="closed form"),
-        Line2D([], [], linestyle="none", label="fold", **_special("s")),
-        Line2D([], [], linestyle="none", label="transcritical", **_special("X")),
+        Line2D([], [], label="fold", **_special("s")),
+        Line2D([], [], label="transcritical", **_special("X")),
     ]
 
 
 def _special(marker: str) -> dict[str, Any]:
     return {
-        "marker": marker, "markersize": 8, "markerfacecolor": "white", "markeredgecolor": style.INK, "zorder": 8,
-        "markeredgewidth": 1.4,
+        "linestyle": "none", "marker": marker, "markersize": 8, "markerfacecolor": "white",
+        "markeredgecolor": style.INK, "zorder": 8, "markeredgewidth": 1.4,
     }  # fmt: skip
 
 
@@ -188,14 +200,14 @@ def draw_two_parameter(axes: Axes, data: Any) -> list[Any]:
     top = 1.25 * float(np.max(data.closed_form))
     axes.fill_between(data.values, data.closed_form, top, color="0.85", linewidth=0)
     axes.plot(data.values, data.closed_form, color=style.INK, linewidth=1.6)
-    axes.plot(data.values, data.eta, **_circle())
+    axes.plot(data.values, data.eta, clip_on=False, **_circle())
     axes.set(xlabel=SYMBOLS[data.name], ylabel=SYMBOLS["eta"], ylim=(0, top), xlim=(data.values[0], data.values[-1]))
     middle = len(data.values) // 2
     axes.text(data.values[middle], 0.45 * data.closed_form[middle], "alive possible:\n$p_0$, $p_-$, $p_+$", ha="center",
               va="center", fontsize=8.5)  # fmt: skip
     side = len(data.values) // 5 if data.closed_form[0] < data.closed_form[-1] else -len(data.values) // 5
     axes.text(data.values[side], 0.9 * top, "collapse certain:\nonly $p_0$", ha="center", va="center", fontsize=8.5)
-    formula = r"$\eta = \tau^2 / (4 (1 + \sigma^2))$"
+    formula = r"$\eta = \tau^2 x^2 / (4 (x + \sigma^2))$"
     return [
         Line2D([], [], color=style.INK, linewidth=1.6, label=f"closed form {formula}"),
         Line2D([], [], label="fold found by continuation", **_circle()),

@@ -14,6 +14,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -39,6 +40,7 @@ RC: dict[str, Any] = {
     "axes.grid": False,
     "axes.edgecolor": INK,
     "axes.formatter.useoffset": False,
+    "axes.prop_cycle": cycler(color=[FLOW, STABLE, UNSTABLE, "#c05a00", "#7a4fa3", INK]),
     "xtick.direction": "out",
     "ytick.direction": "out",
     "legend.frameon": False,

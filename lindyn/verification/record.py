@@ -12,6 +12,9 @@ from lindyn.solve.trajectory import Trajectory, step_of
 
 VERDICTS = ("holds", "fails", "premise not fulfilled", "not applicable")
 
+FLOOR = 1e-17  # residuals below are drawn there
+LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+
 
 @dataclass(frozen=True, eq=False)
 class VerificationRow:
@@ -125,18 +128,19 @@ class Verification:
             The same axes.
         """
         identities, bounds = axes
-        floor = 1e-17
         for row in self.rows:
-            if row.residual is not None and row.actual is None:
-                identities.semilogy(self.ts, np.maximum(row.residual, floor), label=row.name, lw=1)
+            if row.residual is not None and row.actual is None and np.any(np.isfinite(row.residual)):
+                dashes = LINES[len(identities.lines) % len(LINES)]
+                identities.semilogy(self.ts, np.maximum(row.residual, FLOOR), ls=dashes, label=row.title, lw=1.2)
             if row.actual is not None:
-                (line,) = bounds.semilogy(self.ts, np.maximum(row.actual, 1e-300), label=row.name, lw=1.2)
-                bounds.semilogy(self.ts, np.maximum(row.bound, 1e-300), ls="--", color=line.get_color(), lw=1)
-        identities.set(xlabel="t", ylabel="relative residual", title="identities")
-        bounds.set(xlabel="t", ylabel="share of the start", title="decay (solid) and its bound (dashed)")
+                (line,) = bounds.semilogy(self.ts, np.maximum(row.actual, 1e-300), label=row.title, lw=1.2)
+                colour = line.get_color()
+                bounds.semilogy(self.ts, np.maximum(row.bound, 1e-300), "--", color=colour, lw=1.2, label="its bound")
+        identities.set(xlabel="flow time $t$", ylabel="relative residual", title="identities and assumptions")
+        bounds.set(xlabel="flow time $t$", ylabel="share of the start", title="decay and its bound")
         for ax in (identities, bounds):
-            if ax.get_legend_handles_labels()[0]:
-                ax.legend(fontsize=7, frameon=False)
+            if ax.lines:
+                ax.legend(fontsize=7.5, frameon=False, loc="upper left", bbox_to_anchor=(-0.05, -0.17), handlelength=3)
             else:
                 ax.text(0.5, 0.5, "none applies", ha="center", transform=ax.transAxes)
         return axes
@@ -152,8 +156,10 @@ class Verification:
         """
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(10, 4), layout="constrained")
+        rows = sum(row.residual is not None or row.actual is not None for row in self.rows)
+        figure = Figure(figsize=(10, 3.6 + 0.17 * rows), layout="constrained")
         self.draw(figure.subplots(1, 2))
+        figure.suptitle(self.flow, fontsize=9)
         with _files.draft(path) as file:
             figure.savefig(file, format=Path(path).suffix[1:] or "png")
         return Path(path)
