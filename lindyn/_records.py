@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from lindyn import _checks, statistics
+from lindyn.display.brief import Brief
 
 _CLASSES: list[Any] = []
 _REGISTERED: set[Any] = set()
@@ -47,14 +48,7 @@ def _unflattener(cls: Any) -> Any:
     return unflatten
 
 
-def _short(value: Any) -> str:
-    shape = getattr(value, "shape", ())
-    if shape:
-        return f"<{' x '.join(map(str, shape))}>"
-    return f"{value:g}" if isinstance(value, float) else repr(value)
-
-
-class Record:
+class Record(Brief):
     """Base of the frozen records. Subclasses are decorated with `@dataclass(frozen=True, eq=False)`."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -65,11 +59,6 @@ class Record:
         if "jax" in sys.modules and type(self) not in _REGISTERED:
             register_records()
         self._check()
-
-    def __repr__(self) -> str:
-        """Return one line: fields by value where they are small, by shape where they are arrays."""
-        parts = (f"{name}={_short(getattr(self, name, None))}" for name in self._fields())
-        return f"{type(self).__name__}({', '.join(parts)})"
 
     def _check(self) -> None:
         """Raise ValueError on a bad field; may normalise fields through `_set`."""

@@ -25,6 +25,7 @@ FLOORS = (
     ),
     (
         "_extensions",
+        "display",
         "_records",
         "_checks",
         "_linalg",

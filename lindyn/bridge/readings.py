@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from lindyn.display.brief import Brief
 
-@dataclass(frozen=True)
-class SlopeFit:
+
+@dataclass(frozen=True, repr=False)
+class SlopeFit(Brief):
     """log p = slope log s + intercept over the modes of a window.
 
     Args:
@@ -31,8 +33,8 @@ class SlopeFit:
     verdict: str
 
 
-@dataclass(frozen=True, eq=False)
-class Diagnosis:
+@dataclass(frozen=True, eq=False, repr=False)
+class Diagnosis(Brief):
     """The numbers of one reading; arrays have one entry per eigenvector u_j of F, largest eigenvalue first.
 
     Args:

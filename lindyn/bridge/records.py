@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lindyn import _checks
 from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.settings import Rates, Settings
+from lindyn.display.brief import Brief, notebook
 
 HOLDS, FAILS, NOT_TESTABLE = "holds", "fails", "not testable"
 FEWEST = 80
@@ -25,8 +26,8 @@ NOT_TRIED, SAME, OTHER = "not tried", "the same verdicts", "other verdicts"
 OUTCOMES = (NOT_TRIED, SAME, OTHER)
 
 
-@dataclass(frozen=True, eq=False)
-class Assumption:
+@dataclass(frozen=True, eq=False, repr=False)
+class Assumption(Brief):
     """What was taken for granted of a network or its features, since nothing that was read says it.
 
     Args:
@@ -61,8 +62,8 @@ class Assumption:
         return "; ".join(part for part in (parts if self.choose else parts[:2]) if part)
 
 
-@dataclass(frozen=True, eq=False)
-class Pieces:
+@dataclass(frozen=True, eq=False, repr=False)
+class Pieces(Brief):
     """The parts of one checkpoint under names that are free of its layout; absent parts are None.
 
     Heads are plain stacks of Linear, BatchNorm1d and ReLU in eval mode, whatever module wrote them.
@@ -112,8 +113,8 @@ class Pieces:
         return replace(self, **gone)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureBatch:
+@dataclass(frozen=True, eq=False, repr=False)
+class FeatureBatch(Brief):
     """Some samples' features; rows are samples.
 
     Args:
@@ -150,8 +151,8 @@ class FeatureSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class PredictorMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictorMap(Brief):
     """One linear map that stands for the predictor.
 
     Args:
@@ -166,8 +167,8 @@ class PredictorMap:
     explained: float
 
 
-@dataclass(frozen=True, eq=False)
-class Finding:
+@dataclass(frozen=True, eq=False, repr=False)
+class Finding(Brief):
     """One law held against the network.
 
     Args:
@@ -211,8 +212,8 @@ class Finding:
         return self.title.removesuffix(f": {self.scope}")
 
 
-@dataclass(frozen=True, eq=False)
-class Curves:
+@dataclass(frozen=True, eq=False, repr=False)
+class Curves(Brief):
     """Readings along a run, and the theory started from the first of them.
 
     Args:
@@ -235,8 +236,8 @@ class Curves:
     source: str
 
 
-@dataclass(frozen=True, eq=False)
-class ModeReading:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeReading(Brief):
     """Where the modes of a network stand, in the mode flow's own variables, one entry per mode, largest s first.
 
     Args:
@@ -285,8 +286,8 @@ class ModeReading:
         return len(self.p)
 
 
-@dataclass(frozen=True)
-class Advice:
+@dataclass(frozen=True, repr=False)
+class Advice(Brief):
     """What the theory would change.
 
     Args:
@@ -300,8 +301,8 @@ class Advice:
     because: str
 
 
-@dataclass(frozen=True, eq=False)
-class Validation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Validation(Brief):
     """The whole answer to one checkpoint or one run.
 
     Args:
@@ -329,3 +330,13 @@ class Validation:
     advice: tuple[Advice, ...]
     headline: str
     modes: ModeReading | None = None
+
+    def __repr__(self) -> str:
+        """Return one line: what was read, and the headline."""
+        return f"Validation({self.pieces.path}: {self.headline})"
+
+    def _repr_html_(self) -> str:
+        rows = [[one.verdict, one.title, one.value, f"{one.low:.4g} .. {one.high:.4g}", one.reason]
+                for one in self.findings]  # fmt: skip
+        note = " ".join(f"({one.sure}) {one.text}" for one in self.advice)
+        return notebook(f"{self.pieces.path}: {self.headline}", ("verdict", "law", "value", "interval", ""), rows, note)

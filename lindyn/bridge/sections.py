@@ -6,6 +6,7 @@ from typing import Any
 from lindyn._option_table import OptionTable
 from lindyn._options import ABLATIONS, options_of
 from lindyn._options import declared as key
+from lindyn.display.brief import Brief
 
 DATA_NAMES = ("mnist", "digits", "cifar10", "stl10", "imagefolder", "fake", "gaussian")
 BACKBONES = ("small", "resnet18", "resnet50", "linear")
@@ -22,8 +23,8 @@ PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
 EVALUATIONS = ("features", "images", "none")
 
 
-@dataclass(frozen=True)
-class DataConfig:
+@dataclass(frozen=True, repr=False)
+class DataConfig(Brief):
     """Which images, and how two views of one are made."""
 
     name: str = key("mnist", "which images", DATA_NAMES)
@@ -51,8 +52,8 @@ class DataConfig:
     decay: float = key(1.0, "gaussian: eigenvalue j of X is j^(-decay), j = 1..size", low=0.0)
 
 
-@dataclass(frozen=True)
-class ModelConfig:
+@dataclass(frozen=True, repr=False)
+class ModelConfig(Brief):
     """Backbone, projector, predictor."""
 
     backbone: str = key("small", "small conv net, resnet18, resnet50, or linear (the paper's W)", BACKBONES)
@@ -68,8 +69,8 @@ class ModelConfig:
     predictor_options: tuple[tuple[str, Any], ...] = key((), "parameters of the predictor, by name")
 
 
-@dataclass(frozen=True)
-class MethodConfig:
+@dataclass(frozen=True, repr=False)
+class MethodConfig(Brief):
     """Loss and target."""
 
     name: str = key("byol", "which method's values are the defaults", METHODS)
@@ -82,8 +83,8 @@ class MethodConfig:
     stop_gradient: bool = key(True, "no gradient through the target branch")
 
 
-@dataclass(frozen=True)
-class OptimConfig:
+@dataclass(frozen=True, repr=False)
+class OptimConfig(Brief):
     """Optimiser and schedules."""
 
     name: str = key("sgd", "sgd, or lars (lightly's)", OPTIMISERS)
@@ -104,8 +105,8 @@ class OptimConfig:
     clip: float = key(0.0, "largest norm of the gradient; 0: no limit", low=0.0)
 
 
-@dataclass(frozen=True)
-class RunConfig:
+@dataclass(frozen=True, repr=False)
+class RunConfig(Brief):
     """Length, seed, hardware, what is kept."""
 
     epochs: int = key(30, "passes over the images", low=1)

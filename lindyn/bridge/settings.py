@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from lindyn import _checks
 from lindyn.bridge import sections
+from lindyn.display.brief import Brief
 
 USED = (
     "optim.name", "optim.lr", "optim.momentum", "optim.weight_decay", "optim.alpha_p", "optim.predictor_weight_decay",
@@ -15,8 +16,8 @@ USED = (
 """The keys that the theory's rates are made from."""
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, repr=False)
+class Settings(Brief):
     """Some of the keys of a training run.
 
     Args:
@@ -56,8 +57,8 @@ class Settings:
         return self.values.get(key, default)
 
 
-@dataclass(frozen=True)
-class Rates:
+@dataclass(frozen=True, repr=False)
+class Rates(Brief):
     """The theory's rates of a run, None where what they are made from is not known.
 
     Args:

@@ -6,10 +6,11 @@ import numpy as np
 from scipy.fft import dctn, idctn
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 
 
-@dataclass(frozen=True)
-class Augmentation:
+@dataclass(frozen=True, repr=False)
+class Augmentation(Brief):
     """How strongly views of one image differ; applied in the order crop, flip, blur, noise.
 
     The defaults suit 8 x 8 digits. `flip` is off among them: a mirrored digit is not the same digit.

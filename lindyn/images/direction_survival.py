@@ -7,6 +7,7 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._linalg import one_thread, ratio
+from lindyn.display.brief import Brief
 from lindyn.flows.full import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.images.augment import Augmentation
@@ -20,8 +21,8 @@ SCALE, SCALE_P = 1.0, 0.5  # of the random start: small, yet above p- for most d
 LARGEST_SINGLE = 600  # n1 past which the quadratic eigenproblem (dense, 2 n1) is left out
 
 
-@dataclass(frozen=True)
-class SurvivalStudy:
+@dataclass(frozen=True, repr=False)
+class SurvivalStudy(Brief):
     """Measured survival beside the prediction.
 
     Args:

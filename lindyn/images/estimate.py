@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from lindyn._linalg import one_thread
+from lindyn.display.brief import Brief
 from lindyn.images.augment import Augmentation, Augmenter
 from lindyn.images.image_sources import open_source
 from lindyn.images.survival_prediction import threshold_slopes
@@ -17,8 +18,8 @@ BATCH_BYTES = 4 * 2**20  # of views at a time; small enough to stay in the cache
 ROUND_OFF = 1e-13
 
 
-@dataclass(frozen=True)
-class DirectionErrors:
+@dataclass(frozen=True, repr=False)
+class DirectionErrors(Brief):
     """Standard errors per direction of `Moments.joint_spectrum` (largest x first), length n1.
 
     Args:
@@ -78,8 +79,8 @@ class DirectionSums:
         return DirectionErrors(*np.sqrt(np.maximum(second - first**2, 0.0) / (self.count - 1)))
 
 
-@dataclass(frozen=True)
-class ImageMoments:
+@dataclass(frozen=True, repr=False)
+class ImageMoments(Brief):
     """X and X' estimated from images, and how.
 
     Args:

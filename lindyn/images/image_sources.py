@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 from lindyn.images.view_arrays import ImageArray, ViewArrays
 
 NAMES = ("digits", "photos")
@@ -85,8 +86,8 @@ def _folder(images: Any) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class ImageFolder:
+@dataclass(frozen=True, repr=False)
+class ImageFolder(Brief):
     """The images below a folder, sorted by path, as grayscale and resized to a square; only a batch is in memory.
 
     Args:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lindyn._linalg import ratio
+from lindyn.display.brief import Brief
 from lindyn.flows.full import WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.images.survival_prediction import Prediction
@@ -18,8 +19,8 @@ SAVED = 51  # states of a run that are kept
 SETTLED = 1e-4  # relative speed below which the end counts as a fixed point
 
 
-@dataclass(frozen=True)
-class SurvivalOutcome:
+@dataclass(frozen=True, repr=False)
+class SurvivalOutcome(Brief):
     """What a run of the full flow came to.
 
     Args:

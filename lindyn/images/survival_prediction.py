@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 
@@ -68,8 +69,8 @@ def cautious_error(moments: Moments, x: np.ndarray, x_aug: np.ndarray) -> np.nda
     return np.hypot(by_x * moments.sampling.X, by_x_aug * moments.sampling.X_aug)
 
 
-@dataclass(frozen=True)
-class SingleModes:
+@dataclass(frozen=True, repr=False)
+class SingleModes(Brief):
     """Exact one-mode fixed points for any X, X': (p X - p^2 (X + X')) q = eta_s q, on the upper branch.
 
     Args:
@@ -83,8 +84,8 @@ class SingleModes:
     q: np.ndarray
 
 
-@dataclass(frozen=True)
-class Prediction:
+@dataclass(frozen=True, repr=False)
+class Prediction(Brief):
     """What the theory says of the directions v_j, the eigenvectors of X (largest x first).
 
     Args:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from lindyn.display.brief import Brief
 
-@dataclass(frozen=True)
-class ImageArray:
+
+@dataclass(frozen=True, repr=False)
+class ImageArray(Brief):
     """Images in memory (or memory-mapped).
 
     Args:

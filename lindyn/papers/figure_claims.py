@@ -16,14 +16,15 @@ import numpy as np
 
 import lindyn
 from lindyn import _checks
+from lindyn.display.brief import Brief
 
 RULES = ("at_most", "at_least", "equals")
 WIDTHS = (4, 56, 36, 16)  # with three gaps of two: 118 columns
 HEADS = ("Fig.", "claim", "measured (expected)", "verdict")
 
 
-@dataclass(frozen=True)
-class Claim:
+@dataclass(frozen=True, repr=False)
+class Claim(Brief):
     """A statement, what was measured, and whether it holds.
 
     Args:
@@ -55,8 +56,8 @@ class Claim:
         return "holds" if self.holds else "FAILS"
 
 
-@dataclass(frozen=True)
-class FigureResult:
+@dataclass(frozen=True, repr=False)
+class FigureResult(Brief):
     """What one figure script gave.
 
     Args:

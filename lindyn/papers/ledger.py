@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 from lindyn.papers import study_files
 from lindyn.papers.figure_claims import resource_folder
 
@@ -29,8 +30,8 @@ SEEN, NOT_SEEN, UNDECIDED = "seen (small scale)", "not seen (small scale)", "und
 STATUSES = (PROVED, HOLDS, CORRECTED, FAILS, SEEN, NOT_SEEN, UNDECIDED, NOT_RUN)
 
 
-@dataclass(frozen=True)
-class LedgerRow:
+@dataclass(frozen=True, repr=False)
+class LedgerRow(Brief):
     """One row of a claims.toml.
 
     Args:
@@ -62,8 +63,8 @@ class LedgerRow:
     test: str = ""
 
 
-@dataclass(frozen=True)
-class MeasuredClaim:
+@dataclass(frozen=True, repr=False)
+class MeasuredClaim(Brief):
     """What training runs measured for one printed number; never mixed with it.
 
     Args:
@@ -77,8 +78,8 @@ class MeasuredClaim:
     value: study_files.Summary
 
 
-@dataclass(frozen=True)
-class Judged:
+@dataclass(frozen=True, repr=False)
+class Judged(Brief):
     """A claim with what came out.
 
     Args:

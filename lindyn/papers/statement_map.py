@@ -16,6 +16,7 @@ from typing import Any
 import lindyn
 from lindyn import _checks
 from lindyn._options import did_you_mean
+from lindyn.display.brief import Brief
 from lindyn.papers.ledger import PAPERS, load
 from lindyn.proofs import STATEMENTS, entries, equations_of
 from lindyn.verification.applicable import CHECKS
@@ -24,8 +25,8 @@ KINDS = ("print", "check", "law", "claim")
 NEEDS_TORCH = "needs torch"
 
 
-@dataclass(frozen=True)
-class Join:
+@dataclass(frozen=True, repr=False)
+class Join(Brief):
     """One thing that belongs to statements.
 
     Args:
@@ -41,8 +42,8 @@ class Join:
     statements: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class StatementPlace:
+@dataclass(frozen=True, repr=False)
+class StatementPlace(Brief):
     """Where one statement stands.
 
     Args:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 
 SCHEMA = 1
 KEY = "lindyn_study"
@@ -41,8 +42,8 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class Summary:
+@dataclass(frozen=True, repr=False)
+class Summary(Brief):
     """Mean and spread of one measure of one row.
 
     Args:
@@ -123,8 +124,8 @@ def rows(study: Mapping[str, Any], claim: str | None = None) -> list[dict[str, A
     return [row for row in study["rows"] if row["runs"] and claim in (None, row["claim"])]
 
 
-@dataclass(frozen=True)
-class Seen:
+@dataclass(frozen=True, repr=False)
+class Seen(Brief):
     """What became of one pattern of the printed table.
 
     Args:

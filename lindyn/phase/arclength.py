@@ -6,12 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq, root
 
+from lindyn.display.brief import Brief
+
 STEP = 1e-30
 Rates = Callable[[np.ndarray, complex], np.ndarray]  # (state, parameter), real or complex
 
 
-@dataclass(frozen=True)
-class SpecialPoint:
+@dataclass(frozen=True, repr=False)
+class SpecialPoint(Brief):
     """A fold or a branch point on a curve of fixed points.
 
     Args:
@@ -31,8 +33,8 @@ class SpecialPoint:
     eigenvalues: np.ndarray
 
 
-@dataclass(frozen=True)
-class Curve:
+@dataclass(frozen=True, repr=False)
+class Curve(Brief):
     """A curve of fixed points.
 
     Args:

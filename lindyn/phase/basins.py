@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 from lindyn.phase.fates import follow_fates
 from lindyn.phase.system import PARAMETERS, PhaseSystem
 
@@ -15,8 +16,8 @@ Sampler = Callable[[np.random.Generator, int], np.ndarray]
 DISTRIBUTIONS = ("uniform", "normal", "loguniform", "constant")
 
 
-@dataclass(frozen=True)
-class BasinMap:
+@dataclass(frozen=True, repr=False)
+class BasinMap(Brief):
     """What becomes of a mode over a grid of two variables or parameters.
 
     Args:
@@ -34,8 +35,8 @@ class BasinMap:
     fixed: dict[str, float]
 
 
-@dataclass(frozen=True)
-class BasinFraction:
+@dataclass(frozen=True, repr=False)
+class BasinFraction(Brief):
     """The share of starts that collapse, with its confidence interval.
 
     Args:

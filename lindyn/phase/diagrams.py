@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, theory
+from lindyn.display.brief import Brief
 from lindyn.equations import modes, parabola, target
 from lindyn.phase.arclength import Curve, Rates, SpecialPoint, continue_curve
 from lindyn.phase.manifold import p_minus_of
@@ -15,8 +16,8 @@ SECOND = ("tau", "x_aug", "x", "alpha_p", "beta")
 START = 0.5  # of the critical decay: where continuation sets out from p_-
 
 
-@dataclass(frozen=True)
-class BifurcationDiagram:
+@dataclass(frozen=True, repr=False)
+class BifurcationDiagram(Brief):
     """Fixed points over the weight decay eta = eta_p = eta_s.
 
     Args:
@@ -47,8 +48,8 @@ class BifurcationDiagram:
         return self.eigenvalues.real.max(axis=1) < 0
 
 
-@dataclass(frozen=True)
-class FoldCurve:
+@dataclass(frozen=True, repr=False)
+class FoldCurve(Brief):
     """The fold in two parameters: above eta every start collapses.
 
     Args:

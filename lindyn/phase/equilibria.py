@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import theory
+from lindyn.display.brief import Brief
 from lindyn.phase.system import PhaseSystem
 
 SAME = 1e-6  # relative distance below which two Newton limits are one point
@@ -14,8 +15,8 @@ TINY = 1e-18  # of a variable's size: Newton's limit at 0, far below any p_-
 ZERO, LOOSE_ZERO = 1e-12, 1e-7  # eigenvalue 0, relative to the largest: at a simple root, at a root Newton cannot pin
 
 
-@dataclass(frozen=True)
-class FixedPoint:
+@dataclass(frozen=True, repr=False)
+class FixedPoint(Brief):
     """A fixed point and how good it is.
 
     Args:
@@ -42,8 +43,8 @@ class FixedPoint:
         return int(np.sum(self.eigenvalues.real > ZERO * np.abs(self.eigenvalues).max(initial=0.0)))
 
 
-@dataclass(frozen=True)
-class FixedPointSet:
+@dataclass(frozen=True, repr=False)
+class FixedPointSet(Brief):
     """All fixed points in a box.
 
     Args:

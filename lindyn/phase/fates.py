@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, theory
+from lindyn.display.brief import Brief
 from lindyn.phase.system import PhaseSystem, parts
 
 ROUNDS = 7  # the time followed doubles each round
 CLOSE = 0.02  # relative distance to p_+ at which a start has arrived
 
 
-@dataclass(frozen=True)
-class Fates:
+@dataclass(frozen=True, repr=False)
+class Fates(Brief):
     """The fate of every start.
 
     Args:

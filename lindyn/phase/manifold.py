@@ -7,14 +7,15 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from lindyn import _checks, theory
+from lindyn.display.brief import Brief
 from lindyn.phase.equilibria import FixedPoint, check_box, classify, closed_forms, newton
 from lindyn.phase.system import PhaseSystem
 
 OFFSET = 1e-6  # of the saddle's own size: where the manifold leaves its tangent
 
 
-@dataclass(frozen=True)
-class Separatrix:
+@dataclass(frozen=True, repr=False)
+class Separatrix(Brief):
     """The edge of the basin of collapse in the (p, s) plane.
 
     Args:
@@ -30,8 +31,8 @@ class Separatrix:
     error: float
 
 
-@dataclass(frozen=True)
-class SideTest:
+@dataclass(frozen=True, repr=False)
+class SideTest(Brief):
     """What became of starts just off a separatrix: all `below` must collapse, all `above` must live."""
 
     below: np.ndarray

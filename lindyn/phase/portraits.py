@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 
 from lindyn import theory
+from lindyn.display.brief import Brief
 from lindyn.phase.equilibria import FixedPointSet, check_box, find_fixed_points, spread
 from lindyn.phase.manifold import Separatrix, p_minus_of, separatrix
 from lindyn.phase.system import PhaseSystem
 
 
-@dataclass(frozen=True)
-class Nullcline:
+@dataclass(frozen=True, repr=False)
+class Nullcline(Brief):
     """One branch on which one variable stands still.
 
     Args:
@@ -28,8 +29,8 @@ class Nullcline:
     residual: float
 
 
-@dataclass(frozen=True)
-class Portrait:
+@dataclass(frozen=True, repr=False)
+class Portrait(Brief):
     """What a phase portrait shows.
 
     Args:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 from lindyn.phase.equilibria import FixedPoint, check_box, spread
 from lindyn.phase.fates import follow_fates
 from lindyn.phase.manifold import follow_back, p_minus_of
@@ -15,8 +16,8 @@ SCAN = 61  # levels of s tried before bisection
 RADIUS = 1e-3  # of the saddle's own size: where the quadratic patch ends; it is good to its cube
 
 
-@dataclass(frozen=True)
-class SeparatrixSurface:
+@dataclass(frozen=True, repr=False)
+class SeparatrixSurface(Brief):
     """The edge of the basin of collapse in (p, s, tau), as trajectories that run into the saddle.
 
     Args:
@@ -30,8 +31,8 @@ class SeparatrixSurface:
     saddle: FixedPoint
 
 
-@dataclass(frozen=True)
-class EdgeMap:
+@dataclass(frozen=True, repr=False)
+class EdgeMap(Brief):
     """The start s* above which a mode lives, over a grid of p and tau; by bisection of starts, no manifold used.
 
     Args:

@@ -9,6 +9,7 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._options import DEFAULTS
+from lindyn.display.brief import Brief
 from lindyn.equations import modes, target
 
 STEP = 1e-30  # of the complex step: the derivative is exact to round-off
@@ -37,8 +38,8 @@ def rates(y: Any, values: Mapping[str, Any]) -> np.ndarray:
     return np.stack(np.broadcast_arrays(*out))
 
 
-@dataclass(frozen=True)
-class PhaseSystem:
+@dataclass(frozen=True, repr=False)
+class PhaseSystem(Brief):
     """One mode as a dynamical system; make it with `plane` (tau held) or `ema` (tau moves).
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from lindyn import _checks
 from lindyn._extensions import Extension, collected
 from lindyn._records import Record, static
+from lindyn.display.brief import Brief
 from lindyn.equations import closed_form
 from lindyn.predictors import arrays
 from lindyn.predictors.arrays import Modes
@@ -16,8 +17,8 @@ from lindyn.predictors.arrays import Modes
 CROSS = ("none", "optional", "required")
 
 
-@dataclass(frozen=True)
-class Definition:
+@dataclass(frozen=True, repr=False)
+class Definition(Brief):
     """One rule as it was written.
 
     Args:

@@ -15,6 +15,8 @@ import numpy as np
 import sympy
 from sympy.matrices.expressions.special import GenericIdentity, GenericZeroMatrix
 
+from lindyn.display.brief import Brief
+
 Letter = tuple[str, bool]
 Word = tuple[Letter, ...]
 Terms = dict[Word, sympy.Expr]
@@ -107,8 +109,8 @@ def _expand_scalar(expr: sympy.Expr) -> Terms:
     raise ValueError(f"A sum of scalars times one Trace each is needed; got {expr}.")
 
 
-@dataclass(frozen=True)
-class WordRates:
+@dataclass(frozen=True, repr=False)
+class WordRates(Brief):
     """d/dt (or a variation) of every symbol that moves; all others stand still.
 
     Args:
@@ -141,8 +143,8 @@ def derivative(terms: Terms, rates: WordRates) -> Terms:
     return collect(pairs)
 
 
-@dataclass(frozen=True)
-class Along:
+@dataclass(frozen=True, repr=False)
+class Along(Brief):
     """The derivative of an expression along a flow (or its variation), as one side of an identity.
 
     Args:
@@ -210,8 +212,8 @@ LONGEST_WORD = 100
 SIZES = {"n1": 5, "n2": 3, "b": 7, "f": 4, "k": 2, "m": 6}
 
 
-@dataclass(frozen=True)
-class Algebra:
+@dataclass(frozen=True, repr=False)
+class Algebra(Brief):
     """Assumptions on the letters; a reduction uses nothing else.
 
     Args:

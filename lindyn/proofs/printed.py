@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from lindyn.display.brief import Brief
 from lindyn.proofs.algebra import WordRates
 from lindyn.proofs.letters import *
 from lindyn.proofs.statement import Statement
@@ -173,8 +174,8 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Printed:
+@dataclass(frozen=True, repr=False)
+class Printed(Brief):
     """A printed statement, apart from the derivation.
 
     Args:
@@ -204,8 +205,8 @@ class Printed:
     statements: tuple[Statement, ...] = ()
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Difference(Brief):
     """A printed statement after the audit.
 
     Args:

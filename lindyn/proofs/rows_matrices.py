@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import sympy
 
+from lindyn.display.brief import Brief
 from lindyn.equations import matrices
 from lindyn.flows import choices
 from lindyn.proofs.algebra import Algebra, Along, WordRates
@@ -15,8 +16,8 @@ from lindyn.proofs.sheets.tian_appendix_d import P, R, S, Sx
 from lindyn.proofs.steps import Identity, ScalarSign, Step
 
 
-@dataclass(frozen=True)
-class Setting:
+@dataclass(frozen=True, repr=False)
+class Setting(Brief):
     """One set of assumptions.
 
     Args:

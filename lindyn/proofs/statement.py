@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lindyn._options import did_you_mean
+from lindyn.display.brief import Brief, notebook
 from lindyn.proofs.steps import Step, StepOutcome
 
 
-@dataclass(frozen=True)
-class Damage:
+@dataclass(frozen=True, repr=False)
+class Damage(Brief):
     """A way to make a statement false: the proof has to reject it.
 
     Args:
@@ -24,8 +25,8 @@ class Damage:
     changes: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Statement:
+@dataclass(frozen=True, repr=False)
+class Statement(Brief):
     """One statement: what it says, what it needs, where it stands, and how it is proved.
 
     Args:
@@ -63,8 +64,8 @@ class Statement:
         return Proof(self, outcomes, damage, time.perf_counter() - start)
 
 
-@dataclass(frozen=True)
-class Proof:
+@dataclass(frozen=True, repr=False)
+class Proof(Brief):
     """A proof that was run.
 
     Args:
@@ -83,6 +84,23 @@ class Proof:
     def holds(self) -> bool:
         """Whether there are steps and every one of them passed."""
         return bool(self.outcomes) and all(outcome.passed for outcome in self.outcomes)
+
+    def __repr__(self) -> str:
+        """Return one line: the statement, whether it is proved, and in how many steps."""
+        return f"Proof({self.statement.name!r}, {self._verdict()}, {len(self.outcomes)} steps{self._damaged()})"
+
+    def _repr_html_(self) -> str:
+        rows = [[each.text, "ok" if each.passed else f"fails, left over: {each.remainder}"] for each in self.outcomes]
+        title = f"{self.statement.name}: {self._verdict()}{self._damaged()}"
+        assumed = "; ".join(self.statement.assumptions)
+        note = self.statement.text + (f" Assumes: {assumed}." if assumed else "")
+        return notebook(title, ("step", ""), rows, note)
+
+    def _verdict(self) -> str:
+        return "proved" if self.holds else "not proved"
+
+    def _damaged(self) -> str:
+        return "" if self.damage is None else f", damaged on purpose: {self.damage.text}"
 
     @property
     def failed(self) -> tuple[StepOutcome, ...]:

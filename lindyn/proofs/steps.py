@@ -8,11 +8,12 @@ from typing import Any, Protocol
 import numpy as np
 import sympy
 
+from lindyn.display.brief import Brief
 from lindyn.proofs.algebra import Algebra, Along, Terms, add, evaluate, expand, scale, show, size_of
 
 
-@dataclass(frozen=True)
-class StepOutcome:
+@dataclass(frozen=True, repr=False)
+class StepOutcome(Brief):
     """What running one step gave.
 
     Args:
@@ -69,8 +70,8 @@ def _vanishes_with_one_root(expr: sympy.Expr) -> bool:
     return bool(sympy.expand(sympy.fraction(sympy.together(rest.as_expr()))[0]) == 0)
 
 
-@dataclass(frozen=True)
-class ScalarIdentity:
+@dataclass(frozen=True, repr=False)
+class ScalarIdentity(Brief):
     """lhs = rhs for commuting symbols, simplified to zero.
 
     Args:
@@ -96,8 +97,8 @@ class ScalarIdentity:
         return f"{sympy.latex(self.lhs)} = {sympy.latex(self.rhs)}"
 
 
-@dataclass(frozen=True)
-class ScalarSign:
+@dataclass(frozen=True, repr=False)
+class ScalarSign(Brief):
     """A scalar has one sign for all values of its symbols (sympy decides it from their assumptions).
 
     Args:
@@ -128,8 +129,8 @@ class ScalarSign:
         return f"{sympy.latex(self.equals)} = {sympy.latex(self.expr)} {mark}"
 
 
-@dataclass(frozen=True)
-class Lemma:
+@dataclass(frozen=True, repr=False)
+class Lemma(Brief):
     """A step that is no identity of matrix words: a check that computes and answers with what is left.
 
     Args:
@@ -170,8 +171,8 @@ def _inner(side: Any) -> Any:
     return side.expr if isinstance(side, Along) else side
 
 
-@dataclass(frozen=True)
-class Identity:
+@dataclass(frozen=True, repr=False)
+class Identity(Brief):
     """lhs = rhs for non-commuting matrices of symbolic size, reduced to zero under an `Algebra`.
 
     Args:
@@ -240,8 +241,8 @@ class Identity:
         return f"{latex_of(self.lhs)} = {latex_of(self.rhs)}"
 
 
-@dataclass(frozen=True)
-class Positivity:
+@dataclass(frozen=True, repr=False)
+class Positivity(Brief):
     """A trace is a sum of c tr(M^T M) with c >= 0, hence non-negative (Gram form).
 
     Args:
@@ -272,8 +273,8 @@ class Positivity:
         return self._identity().latex() + r" \geq 0"
 
 
-@dataclass(frozen=True)
-class CommutingValue:
+@dataclass(frozen=True, repr=False)
+class CommutingValue(Brief):
     """A matrix of commuting, jointly diagonal letters acts on each eigen-direction as a given scalar.
 
     Args:

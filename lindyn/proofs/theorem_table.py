@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy
 
+from lindyn.display.brief import Brief
 from lindyn.proofs import rows_matrices as matrices
 from lindyn.proofs import rows_modes as modes
 from lindyn.proofs.printed import counter_example
@@ -13,8 +14,8 @@ from lindyn.proofs.rows_matrices import COLUMNS, Setting
 from lindyn.proofs.steps import Step
 
 
-@dataclass(frozen=True)
-class Theorem:
+@dataclass(frozen=True, repr=False)
+class Theorem(Brief):
     """A row of the table.
 
     Args:
@@ -64,8 +65,8 @@ THEOREMS: tuple[Theorem, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class Cell:
+@dataclass(frozen=True, repr=False)
+class Cell(Brief):
     """One theorem under one set of assumptions.
 
     Args:

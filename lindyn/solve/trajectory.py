@@ -12,6 +12,7 @@ import lindyn
 from lindyn import _checks
 from lindyn._options import FLOW_TIME
 from lindyn._records import Record, State, static
+from lindyn.display.brief import FEW, Brief, brief, notebook
 from lindyn.flows import registry
 from lindyn.flows.from_settings import Flow
 from lindyn.hyperparameters import Hyperparameters, flow_step
@@ -30,8 +31,8 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class SolverSettings:
+@dataclass(frozen=True, repr=False)
+class SolverSettings(Brief):
     """How to integrate: what both engines are told.
 
     `elementwise`: errors are measured against each entry (modes) or against the root mean square of each block
@@ -49,8 +50,8 @@ class SolverSettings:
     progress: Callable[[float], None] | None = None
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, repr=False)
+class Solution(Brief):
     """What an engine returns; `outcome` indexes `trajectory.OUTCOMES`."""
 
     ts: Any
@@ -128,6 +129,20 @@ class Trajectory(Record):
         return (
             f"Trajectory({self.flow!r}, {len(self)} times {self.ts[0]:g}..{self.ts[-1]:g}, {self.status}, by {engine})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the run as a notebook shows it: how it went, and the sizes at its start and end."""
+        if _checks.is_traced(self.outcome) or _checks.is_traced(self.ts):
+            return notebook(repr(self), (), ())
+        first, last = self[0], self[-1]
+        rows = []
+        for name in self.states._fields():
+            ends = [np.asarray(_checks.to_numpy(getattr(state, name))) for state in (first, last)]
+            sizes = (brief(end) if end.size <= FEW else f"{float(np.linalg.norm(end)):.6g}" for end in ends)
+            rows.append([name, " x ".join(map(str, ends[0].shape)) or "1", *sizes])
+        head = ("", "shape", f"at t = {float(self.ts[0]):g}", f"at t = {float(self.ts[-1]):g}")
+        steps = ", ".join(f"{name} {count}" for name, count in self.stats.items())
+        return notebook(f"{self.flow!r}: {self.status}", head, rows, f"Norms of arrays. {self!r}; {steps}.")
 
     def __len__(self) -> int:
         return len(self.ts)

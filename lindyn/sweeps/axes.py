@@ -13,10 +13,11 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._options import QUANTITIES, nearest
+from lindyn.display.brief import Brief
 
 
-@dataclass(frozen=True)
-class Parameter:
+@dataclass(frozen=True, repr=False)
+class Parameter(Brief):
     """One parameter of a sweep.
 
     Args:
@@ -58,8 +59,8 @@ PRACTICES = {"copy": 1.0, "zero": 0.0}  # how the target starts, as a value of t
 DEFAULT_AXES = {"eta": np.linspace(0.0, 0.3, 61), "beta": np.geomspace(0.01, 10.0, 61)}
 
 
-@dataclass(frozen=True, eq=False)
-class Axis:
+@dataclass(frozen=True, eq=False, repr=False)
+class Axis(Brief):
     """One axis of a sweep.
 
     Args:
@@ -206,8 +207,8 @@ Block = tuple[int, ...]  # the position of a block among the blocks, one number 
 POINTS = 1 << 17  # points in a block: 6 MB of result, a fraction of a second of work
 
 
-@dataclass(frozen=True, eq=False)
-class Grid:
+@dataclass(frozen=True, eq=False, repr=False)
+class Grid(Brief):
     """Every combination of the axes' values, with the rest fixed.
 
     Args:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, observables, statistics
+from lindyn.display.brief import Brief
 from lindyn.flows import choices
 from lindyn.states import CorrelationState, WeightState
 from lindyn.sweeps import axes as ax
@@ -42,8 +43,8 @@ VARIABLES = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class MatrixPlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class MatrixPlan(Brief):
     """A sweep of systems of n2 x n2 matrices over parameters and seeds.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 from lindyn.flows import choices
 from lindyn.sweeps import axes as ax
 from lindyn.sweeps import outcome
@@ -37,8 +38,8 @@ def variables(statuses: tuple[str, ...], events: tuple[str, ...]) -> tuple[Varia
     )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class ModePlan:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModePlan(Brief):
     """A sweep of modes over a grid.
 
     Args:

@@ -9,13 +9,14 @@ import numpy as np
 
 import lindyn
 from lindyn._options import FLOW_TIME
+from lindyn.display.brief import Brief
 from lindyn.sweeps.axes import Grid
 
 INITIAL = {"p": "p0", "s": "s0", "tau": "tau0"}  # fixed initial values are named like their axes would be
 
 
-@dataclass(frozen=True)
-class Variable:
+@dataclass(frozen=True, repr=False)
+class Variable(Brief):
     """One array of the result.
 
     Args:
@@ -145,8 +146,8 @@ def _same_ends(text: str) -> bool:
     return old == new.removesuffix(" here")
 
 
-@dataclass(frozen=True, eq=False)
-class Results:
+@dataclass(frozen=True, eq=False, repr=False)
+class Results(Brief):
     """The arrays of a sweep in memory."""
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 
 MOST_SETS = 100_000
 
@@ -73,8 +74,8 @@ def regression_subspace(X: Any, X_aug: Any, k: int) -> np.ndarray:
     return np.linalg.qr(V[:, :k])[0]
 
 
-@dataclass(frozen=True, eq=False)
-class RegressionRest:
+@dataclass(frozen=True, eq=False, repr=False)
+class RegressionRest(Brief):
     """The resting row space next to given weights, and whether it attracts.
 
     Args:

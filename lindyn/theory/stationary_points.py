@@ -7,6 +7,7 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import Record
+from lindyn.display.brief import brief, notebook
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,6 +34,13 @@ class FixedPoints(Record):
     eta_critical: Any
     eigenvalues: dict[str, Any]
     stability: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        points = (("p_0", "zero", self.p_zero, 0.0), ("p_-", "minus", self.p_minus, self.s_minus),
+                  ("p_+", "plus", self.p_plus, self.s_plus))  # fmt: skip
+        rows = [[name, p, s, self.stability[key], self.eigenvalues[key]] for name, key, p, s in points]
+        note = f"Critical decay {brief(self.eta_critical)}."
+        return notebook("Fixed points of a mode", ("", "p", "s", "stability", "eigenvalues"), rows, note)
 
 
 def critical_decay(tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lindyn import observables
+from lindyn.display.brief import Brief
 from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
 from lindyn.verification import at_rest, critical, integrals, matrix_checks, record
@@ -15,8 +16,8 @@ MATRIX = (WeightFlow, GramFlow, CorrelationFlow)
 MODES = (ModeFlow, ModeWeightFlow)
 
 
-@dataclass(frozen=True)
-class Check:
+@dataclass(frozen=True, repr=False)
+class Check(Brief):
     """One statement as something to measure.
 
     Args:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, _files
+from lindyn.display.brief import Brief, notebook
 from lindyn.flows import choices, rules
 from lindyn.solve.trajectory import Trajectory, step_of
 
@@ -16,8 +17,8 @@ FLOOR = 1e-17  # residuals below are drawn there
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 
 
-@dataclass(frozen=True, eq=False)
-class VerificationRow:
+@dataclass(frozen=True, eq=False, repr=False)
+class VerificationRow(Brief):
     """One statement along one run.
 
     Args:
@@ -79,8 +80,8 @@ class VerificationRow:
         return "\n".join(parts + (["    " + "; ".join(facts)] if facts else []))
 
 
-@dataclass(frozen=True, eq=False)
-class Verification:
+@dataclass(frozen=True, eq=False, repr=False)
+class Verification(Brief):
     """All statements along one run.
 
     Args:
@@ -114,9 +115,22 @@ class Verification:
         return known[_checks.one_of("statement", name, known)]
 
     def __str__(self) -> str:
-        counts = [f"{sum(row.verdict == verdict for row in self.rows)} {verdict}" for verdict in VERDICTS]
-        order = sorted(self.rows, key=lambda row: VERDICTS.index(row.verdict))
-        return "\n".join([f"{self.flow}: {', '.join(counts)}.", *(row.as_text() for row in order)])
+        return "\n".join([f"{self.flow}: {self._counted()}.", *(row.as_text() for row in self._sorted())])
+
+    def __repr__(self) -> str:
+        """Return one line: what was run, and how many statements came out how."""
+        return f"Verification({self.flow}: {self._counted()})"
+
+    def _repr_html_(self) -> str:
+        rows = [[row.verdict, row.name, row.title, row.worst, row.reason] for row in self._sorted()]
+        head = ("verdict", "statement", "", "largest residual", "")
+        return notebook(f"{self.flow}: {self._counted()}", head, rows)
+
+    def _counted(self) -> str:
+        return ", ".join(f"{sum(row.verdict == verdict for row in self.rows)} {verdict}" for verdict in VERDICTS)
+
+    def _sorted(self) -> list[VerificationRow]:
+        return sorted(self.rows, key=lambda row: VERDICTS.index(row.verdict))
 
     def draw(self, axes: Any) -> Any:
         """Draw residuals of identities and bounds against what is bounded into two matplotlib `Axes`.

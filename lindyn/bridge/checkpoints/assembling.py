@@ -15,6 +15,7 @@ from lindyn.bridge.checkpoints.content import Content, stripped
 from lindyn.bridge.layers.stacks import widths
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
+from lindyn.display.brief import Brief
 
 WITHOUT_PREDICTOR = (
     "without it the laws about W_p (alignment, symmetry, p against s, balance) cannot be tested; the spectrum of F, "
@@ -29,8 +30,8 @@ PIECES = ("predictor", "projector", "backbone", "target_backbone", "target_proje
 SHOWN = 14  # groups of tensors in an answer
 
 
-@dataclass(frozen=True)
-class Names:
+@dataclass(frozen=True, repr=False)
+class Names(Brief):
     """Prefixes of the pieces in a layout, "" where it has none."""
 
     backbone: str = ""

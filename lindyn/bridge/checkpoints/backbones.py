@@ -17,6 +17,7 @@ from torch.nn import functional as fn
 from lindyn._checks import require
 from lindyn.bridge.checkpoints.heads import filled
 from lindyn.bridge.training.networks import LinearNet, SmallNet
+from lindyn.display.brief import Brief
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 NAMES: dict[tuple[str, tuple[int, ...]], str] = {
@@ -29,8 +30,8 @@ NAMES: dict[tuple[str, tuple[int, ...]], str] = {
 }
 
 
-@dataclass(frozen=True)
-class Form:
+@dataclass(frozen=True, repr=False)
+class Form(Brief):
     """What the tensors of a ResNet do not show.
 
     Args:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from lindyn.bridge.checkpoints import checkpoint_files
 from lindyn.bridge.records import Pieces
+from lindyn.display.brief import Brief
 
 OWN = "lindyn"
 CONTAINERS = ("state_dict", "model", "model_state_dict", "experiment_state")
@@ -27,8 +28,8 @@ _BESIDE = re.compile(r"optim|sched|callback|loops|scaler|loss|hyper_param|rng|hp
 NO_NETWORK = ("classifier", "probe", "linear")  # parameter groups of what is trained beside the network
 
 
-@dataclass(frozen=True, eq=False)
-class Content:
+@dataclass(frozen=True, eq=False, repr=False)
+class Content(Brief):
     """A file's contents.
 
     Args:
@@ -90,8 +91,8 @@ class Content:
         return (value, "") if isinstance(value, dict) else ({}, f"{name} beside the checkpoint holds no settings.")
 
 
-@dataclass(frozen=True)
-class Layout:
+@dataclass(frozen=True, repr=False)
+class Layout(Brief):
     """A way of writing checkpoints; a module that holds one as LAYOUT.
 
     Args:

@@ -10,6 +10,7 @@ from typing import Any
 from lindyn.bridge.checkpoints.layouts import known_layouts
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training import run_folder as kept
+from lindyn.display.brief import Brief
 
 ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin", ".h5")
 """Endings that a checkpoint has; a file that is named itself may have any."""
@@ -18,8 +19,8 @@ MOST = 24
 """Checkpoints of a run that are measured at most: first, last and an even choice between."""
 
 
-@dataclass(frozen=True)
-class Inputs:
+@dataclass(frozen=True, repr=False)
+class Inputs(Brief):
     """Files in the order of training.
 
     Args:

@@ -19,6 +19,7 @@ from lindyn.bridge.features.image_views import AUTO
 from lindyn.bridge.records import FEWEST, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.networks import has_batchnorm
+from lindyn.display.brief import Brief
 
 EARLY = 100
 """Steps before which running statistics are not trusted: 0.9^100 of their start is left then, 3e-5."""
@@ -31,8 +32,8 @@ OWN_IMAGES = ("lindyn",)
 WEIGHTS_ONLY = "No features: what weights alone permit was tested; give features, or images for the backbone."
 
 
-@dataclass(frozen=True)
-class Request:
+@dataclass(frozen=True, repr=False)
+class Request(Brief):
     """How to read and measure, as a call of `validate` has it; what no checkpoint can do is refused at once.
 
     Raises:

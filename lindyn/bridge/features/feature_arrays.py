@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lindyn import _checks
 from lindyn.bridge.records import FeatureBatch, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
+from lindyn.display.brief import Brief
 
 ROWS = 4096
 """Samples of a batch: 2048-dimensional ones in double precision are 64 MiB."""
@@ -34,8 +35,8 @@ ALONE, ALONE_TITLE = "features", "features alone"
 _TITLES = {"z1": "z1 (first view)", "z2": "z2 (second view)", "target1": "target1 (the target's first view)"}
 
 
-@dataclass(frozen=True, eq=False)
-class ArrayFeatures:
+@dataclass(frozen=True, eq=False, repr=False)
+class ArrayFeatures(Brief):
     """Features held in arrays, or mapped from a file; rows are samples.
 
     Args:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lindyn.bridge.features.image_views import AUTO, Views, views_of
 from lindyn.bridge.records import FeatureBatch, Pieces
 from lindyn.bridge.training.image_order import Order
+from lindyn.display.brief import Brief
 
 BATCH = 256
 BATCHNORM = ("eval", "batch")
@@ -21,8 +22,8 @@ Norms = list[nn.modules.batchnorm._BatchNorm]
 BY_RUNNING = "BatchNorm by its running statistics"
 
 
-@dataclass(frozen=True, eq=False)
-class ImageFeatures:
+@dataclass(frozen=True, eq=False, repr=False)
+class ImageFeatures(Brief):
     """What a network answers to two views of images; the same views every time it is asked.
 
     Args:

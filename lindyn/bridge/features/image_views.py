@@ -12,6 +12,7 @@ from lindyn._checks import require
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
+from lindyn.display.brief import Brief
 
 AUTO = "auto"
 """The images that a run of `lindyn train` was trained on."""
@@ -24,8 +25,8 @@ BYOL = "two views of each by lightly's BYOL transform"
 NORMALISED = "normalised by ImageNet's mean and deviation"
 
 
-@dataclass(frozen=True, eq=False)
-class Views:
+@dataclass(frozen=True, eq=False, repr=False)
+class Views(Brief):
     """Where views come from, and what makes them fit the network.
 
     Args:

@@ -27,6 +27,7 @@ from lindyn.bridge.measure.sampled import Interval
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.run.description import RunDescription
 from lindyn.bridge.settings import Rates
+from lindyn.display.brief import Brief
 
 TIAN = "Tian, Chen, Ganguli 2021"
 RICHEMOND = "Richemond et al. 2023"
@@ -37,8 +38,8 @@ NO_LIMIT = "No paper sets a limit; compare it along a run or between runs."
 NOTHING = Interval(math.nan, math.nan, math.nan, math.nan)
 
 
-@dataclass(frozen=True, eq=False)
-class KnownRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class KnownRun(Brief):
     """What a law may know beside the measured network.
 
     Args:
@@ -63,8 +64,8 @@ class KnownRun:
         return cls(run.rates, *run.rates_under(measured.F), run.predictor.rule, **first)
 
 
-@dataclass(frozen=True, eq=False)
-class Judgement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Judgement(Brief):
     """What a law's function returns; made by `by_limit`, `judged` or `untestable`.
 
     Args:
@@ -124,8 +125,8 @@ def enough_modes(measured: MeasuredNetwork, run: KnownRun) -> str:
 MODES_OF_PREDICTOR = (predictor_map, features, enough_modes)
 
 
-@dataclass(frozen=True, eq=False)
-class Law:
+@dataclass(frozen=True, eq=False, repr=False)
+class Law(Brief):
     """A law: what is measured, where it is printed, what makes it hold, and whom it speaks of.
 
     Args:

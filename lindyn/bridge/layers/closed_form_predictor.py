@@ -13,11 +13,12 @@ from lindyn.bridge.layers import batch_sums
 from lindyn.bridge.layers import predictor_base as base
 from lindyn.bridge.layers.gathered_statistics import TALLY, Gathering
 from lindyn.bridge.layers.predictor_base import full_precision, in_backward, outside_graph
+from lindyn.display.brief import Brief
 from lindyn.predictors import Recipe
 
 
-@dataclass(frozen=True)
-class Health:
+@dataclass(frozen=True, repr=False)
+class Health(Brief):
     """What happened to a layer so far; `healthy` if nothing was left out.
 
     Args:

@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lindyn.display.brief import Brief
+
 _PASSING = (nn.Identity, nn.Dropout)
 
 
-@dataclass(frozen=True, eq=False)
-class Affine:
+@dataclass(frozen=True, eq=False, repr=False)
+class Affine(Brief):
     """h -> A h + b.
 
     Args:
@@ -32,8 +34,8 @@ class Affine:
         return Affine(self.A @ first.A, self.A @ first.b + self.b)
 
 
-@dataclass(frozen=True, eq=False)
-class LastLayer:
+@dataclass(frozen=True, eq=False, repr=False)
+class LastLayer(Brief):
     """The last linear layer of a network, z = W h, h what the layers before give, a constant 1 as last entry.
 
     Args:

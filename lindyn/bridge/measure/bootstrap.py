@@ -17,6 +17,7 @@ from lindyn import statistics
 from lindyn.bridge.layers import batch_sums
 from lindyn.bridge.measure.sampled import Sampled
 from lindyn.bridge.records import FEWEST, FeatureBatch, FeatureSource
+from lindyn.display.brief import Brief
 
 BLOCKS = FEWEST // 2
 """40: of 39 degrees of freedom an interval of 99 % is 2.71 standard errors, beside 2.58 with all that exist."""
@@ -164,8 +165,8 @@ class BlockSums:
         return ids
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(Brief):
     """What stays fixed while samples are drawn; matrices in the coordinates of a basis U, d x m.
 
     Args:

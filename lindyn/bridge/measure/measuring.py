@@ -17,6 +17,7 @@ from lindyn.bridge.measure.sampled import Sampled
 from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import ABOVE_NOISE, FeatureSource, PredictorMap
 from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, diagnose
+from lindyn.display.brief import Brief
 from lindyn.moments import ViewSums
 from lindyn.statistics import shape_of
 
@@ -27,8 +28,8 @@ SHAPE_MODES = 64
 Tell = Callable[[str, float], None]
 
 
-@dataclass(frozen=True, eq=False)
-class MeasuredNetwork:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeasuredNetwork(Brief):
     """What was gathered of a network; arrays are numpy, float64, per mode with the largest s first.
 
     Args:

@@ -19,6 +19,7 @@ from lindyn.bridge.layers import stacks
 from lindyn.bridge.layers.batch_sums import FeatureSums, to_numpy
 from lindyn.bridge.records import PredictorMap
 from lindyn.bridge.watch import find_predictor
+from lindyn.display.brief import Brief
 
 EXACT, LEAST_SQUARES, JACOBIAN, PRODUCT = "exact", "least squares", "mean Jacobian", "product of weights"
 
@@ -88,8 +89,8 @@ def product_map(predictor: nn.Module) -> np.ndarray | None:
     return whole.A.numpy()
 
 
-@dataclass(frozen=True, eq=False)
-class Outputs:
+@dataclass(frozen=True, eq=False, repr=False)
+class Outputs(Brief):
     """What was gathered of a predictor's inputs and outputs.
 
     Args:

@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from lindyn.display.brief import Brief
+
 LEVEL = 0.99
 """Of one interval; that of the smallest of k modes is LEVEL for all of them together (Bonferroni)."""
 
 
-@dataclass(frozen=True)
-class Interval:
+@dataclass(frozen=True, repr=False)
+class Interval(Brief):
     """A number with its interval.
 
     Args:
@@ -46,8 +48,8 @@ def fixed(value: float) -> Interval:
     return Interval(float(value), float(value), float(value), float(value))
 
 
-@dataclass(frozen=True, eq=False)
-class Sampled:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sampled(Brief):
     """A statistic of all samples and of the bootstrap draws.
 
     Args:

@@ -11,13 +11,14 @@ from lindyn.bridge.report import wording
 from lindyn.bridge.report.wording import law
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.settings import Rates
+from lindyn.display.brief import Brief, notebook
 
 SAME, HIGHER, LOWER, ONE_SIDED = "the same within the intervals", "higher in B", "lower in B", "measured in one only"
 NAMES = ("alpha_p", "beta", "eta_s", "eta_p", "target")
 
 
-@dataclass(frozen=True, eq=False)
-class ComparedRow:
+@dataclass(frozen=True, eq=False, repr=False)
+class ComparedRow(Brief):
     """One law in both runs.
 
     Args:
@@ -38,8 +39,8 @@ class ComparedRow:
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class Compared:
+@dataclass(frozen=True, eq=False, repr=False)
+class Compared(Brief):
     """Two runs held against the theory and each other.
 
     Args:
@@ -59,6 +60,19 @@ class Compared:
     settings: dict[str, tuple[Any, Any]]
     rates: dict[str, tuple[Any, Any]]
     theory: tuple[Advice, ...]
+
+    def __repr__(self) -> str:
+        """Return one line: both runs and the headline."""
+        return f"Compared({self.first.pieces.path} | {self.second.pieces.path}: {self.headline})"
+
+    def _repr_html_(self) -> str:
+        rows = [[law(row.either), _number(row.first), _number(row.second), row.difference] for row in self.rows]
+        title = f"A: {self.first.pieces.path}, B: {self.second.pieces.path}"
+        return notebook(title, ("law", "A", "B", "difference"), rows, self.headline)
+
+
+def _number(found: Finding | None) -> Any:
+    return "-" if found is None else found.value
 
 
 def compared(first: Validation, second: Validation) -> Compared:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from lindyn.bridge.records import Finding, Validation
 from lindyn.bridge.report import page, schema, wording
 from lindyn.bridge.report.compare import HIGHER, LOWER, ONE_SIDED, SAME, Compared, ComparedRow
-from lindyn.bridge.report.markup import STYLE, Markup, document, table, tag
 from lindyn.bridge.report.pictures import Picture
 from lindyn.bridge.report.terminal import COLUMNS, LINES
+from lindyn.display.markup import STYLE, Markup, document, table, tag
 from lindyn.plotting import network_pictures, style
 
 KEY = "lindyn_comparison"

@@ -6,9 +6,9 @@ from typing import Any
 
 from lindyn.bridge.records import FAILS, HOLDS, Finding, Validation
 from lindyn.bridge.report import schema, wording
-from lindyn.bridge.report.markup import STYLE, Markup, document, table, tag
 from lindyn.bridge.report.pictures import Picture, draw
 from lindyn.bridge.settings import USED, Settings
+from lindyn.display.markup import STYLE, Markup, document, table, tag
 
 CLASSES = {HOLDS: "holds", FAILS: "fails"}
 

@@ -11,12 +11,13 @@ from matplotlib.figure import Figure
 
 from lindyn.bridge.readings import SlopeFit
 from lindyn.bridge.records import Finding, Validation
+from lindyn.display.brief import Brief
 from lindyn.plotting import network_pictures as plots
 from lindyn.plotting import style
 
 
-@dataclass(frozen=True)
-class Picture:
+@dataclass(frozen=True, repr=False)
+class Picture(Brief):
     """One figure.
 
     Args:

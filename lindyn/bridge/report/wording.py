@@ -15,6 +15,7 @@ from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Curves, Finding, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch import diagnosis as alarms
+from lindyn.display.brief import Brief
 
 GROUPS = {
     "theory": "Laws of the theory",
@@ -137,8 +138,8 @@ def _last(values: Any) -> float:
     return finite[-1] if finite else math.nan
 
 
-@dataclass(frozen=True)
-class WeakPoint:
+@dataclass(frozen=True, repr=False)
+class WeakPoint(Brief):
     """What weakens a statement, in words; one that is `fatal` leaves a guess."""
 
     words: str

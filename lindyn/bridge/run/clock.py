@@ -8,13 +8,14 @@ from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import method
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.display.brief import Brief
 
 PIECES = 64
 """Stretches of constant beta that a run under schedules is cut into."""
 
 
-@dataclass(frozen=True, eq=False)
-class FlowClock:
+@dataclass(frozen=True, eq=False, repr=False)
+class FlowClock(Brief):
     """The time of every reading as the flow counts it.
 
     Args:

@@ -18,6 +18,7 @@ from lindyn.bridge.run.flow import NotPossible
 from lindyn.bridge.run.start import Reading, of_projections
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.networks import PredictorKind
+from lindyn.display.brief import Brief
 from lindyn.sweeps import outcome
 
 DECAY_TIMES = 30.0
@@ -29,8 +30,8 @@ ALIGNED = 0.5**0.5
 """Mean cosine of the leading modes from which they count as aligned, as in the law on alignment."""
 
 
-@dataclass(frozen=True)
-class Counterfactual:
+@dataclass(frozen=True, repr=False)
+class Counterfactual(Brief):
     """What becomes of the modes under some rates.
 
     Args:

@@ -12,10 +12,11 @@ from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import method
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.networks import PredictorKind
+from lindyn.display.brief import Brief
 
 
-@dataclass(frozen=True)
-class TrainingLoss:
+@dataclass(frozen=True, repr=False)
+class TrainingLoss(Brief):
     """The loss of a run, and how much faster or slower than J of Eq. 1 it moves the weights.
 
     A loss c J has c times J's gradient, decay and EMA have not (`over_J`, in the rates already). One of directions has
@@ -54,8 +55,8 @@ class TrainingLoss:
         return 1 / trace if trace > 0 else float("nan")
 
 
-@dataclass(frozen=True, eq=False)
-class RunDescription:
+@dataclass(frozen=True, eq=False, repr=False)
+class RunDescription(Brief):
     """What is known of a run; everything that asks about a run asks here.
 
     Args:

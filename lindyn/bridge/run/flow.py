@@ -25,6 +25,7 @@ import numpy as np
 from lindyn import observables, statistics
 from lindyn.bridge.run.clock import FlowClock, clock
 from lindyn.bridge.run.description import RunDescription
+from lindyn.display.brief import Brief
 from lindyn.flows import ModeWeightFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -39,8 +40,8 @@ DEAREST = 3e11
 """Floating-point operations, about a minute, above which Lemma 1 on matrices is left out."""
 
 
-@dataclass(frozen=True, eq=False)
-class WeightStart:
+@dataclass(frozen=True, eq=False, repr=False)
+class WeightStart(Brief):
     """What Lemma 1 on matrices needs, whatever it was made from (`lindyn.bridge.run.start`).
 
     Args:
@@ -52,8 +53,8 @@ class WeightStart:
     data: Moments
 
 
-@dataclass(frozen=True, eq=False)
-class ModeStart:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeStart(Brief):
     """What decoupled modes need: measured values and the constants of each mode.
 
     Args:
@@ -71,8 +72,8 @@ class ModeStart:
     k: np.ndarray
 
 
-@dataclass(frozen=True, eq=False)
-class Motion:
+@dataclass(frozen=True, eq=False, repr=False)
+class Motion(Brief):
     """How the run moves: rates, target, predictor, and the times of its readings.
 
     Args:

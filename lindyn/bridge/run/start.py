@@ -27,6 +27,7 @@ from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.networks import PredictorKind
 from lindyn.bridge.training.run_folder import Run
 from lindyn.bridge.watch.find_predictor import map_kind, weight_map
+from lindyn.display.brief import Brief
 from lindyn.moments import Moments, ViewSums
 from lindyn.states import WeightState
 
@@ -217,8 +218,8 @@ class Reading(Protocol):
     def diagnosis(self) -> Diagnosis | None: ...
 
 
-@dataclass(frozen=True, eq=False)
-class Projections:
+@dataclass(frozen=True, eq=False, repr=False)
+class Projections(Brief):
     """One reading that the theory starts from; modes by the eigenvectors u_j of F, largest s first.
 
     Args:

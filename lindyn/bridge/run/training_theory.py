@@ -31,6 +31,7 @@ from lindyn.bridge.training.method import OVER_J, SIDES_OVER_J
 from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.networks import PredictorKind
 from lindyn.bridge.training.run_folder import Run
+from lindyn.display.brief import Brief
 from lindyn.flows import WeightFlow, rules
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -43,8 +44,8 @@ LIVES, COLLAPSES = 0.5, 0.1  # share of directions alive
 STEP = 0.25  # of flow time, where a closed-form rule sets W_p
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Brief):
     """A run's weights at its checkpoints beside the flow from the same start.
 
     Args:

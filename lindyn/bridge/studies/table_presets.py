@@ -21,6 +21,7 @@ from lindyn import _checks, papers
 from lindyn._option_table import read_tables
 from lindyn.bridge import sections
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.display.brief import Brief
 
 SCALES = ("paper", "small", "smoke")
 SHARED = "small.toml"  # in papers_repro/: one small protocol for all papers, so that runs of one are runs of another
@@ -29,8 +30,8 @@ _LINE = _ENTRY - {"name", "spread", "top5"} | {"along", "values", "small_values"
 _TABLE = {"title", "source", "measure", "chosen", "base", "small", "kind", "row", "line", "pattern"}
 
 
-@dataclass(frozen=True)
-class StudyRow:
+@dataclass(frozen=True, repr=False)
+class StudyRow(Brief):
     """One row of a printed table.
 
     Args:
@@ -81,8 +82,8 @@ class StudyRow:
         return TrainConfig.of({**self.keys[scale], **{key.replace("__", "."): value for key, value in changes.items()}})
 
 
-@dataclass(frozen=True)
-class Table:
+@dataclass(frozen=True, repr=False)
+class Table(Brief):
     """One printed table (or figure) with its rows.
 
     Args:

@@ -23,6 +23,7 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.run_folder import CHECKPOINTS, Run, latest
 from lindyn.bridge.watch.trace import read_trace
+from lindyn.display.brief import Brief
 from lindyn.papers import study_files
 
 FIGURE_2 = ("s", "spectrum_W_p", "alignment")  # per mode, kept over training
@@ -30,8 +31,8 @@ RUNS, MEASURED, THEORY = "runs", "measured.json", "theory.json"
 MOST_SEEDS = 8  # seeds that are looked for among finished runs, whatever is asked now
 
 
-@dataclass(frozen=True)
-class Job:
+@dataclass(frozen=True, repr=False)
+class Job(Brief):
     """One run: a row with a seed.
 
     Args:
@@ -57,8 +58,8 @@ def deciding(config: TrainConfig) -> dict[str, Any]:
     return {name: value for name, value in config.flat().items() if not known[name].free}
 
 
-@dataclass
-class Study:
+@dataclass(repr=False)
+class Study(Brief):
     """The rows of one table at one scale, and the file their results go into.
 
     Args:

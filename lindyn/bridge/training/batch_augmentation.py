@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from lindyn.bridge.sections import DataConfig
+from lindyn.display.brief import Brief
 
 
-@dataclass(frozen=True)
-class Draw:
+@dataclass(frozen=True, repr=False)
+class Draw(Brief):
     """The random numbers of one view of a batch.
 
     Args:

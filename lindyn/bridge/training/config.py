@@ -16,10 +16,11 @@ from lindyn.bridge.sections import (
     OptimConfig,
     RunConfig,
 )
+from lindyn.display.brief import Brief
 
 
-@dataclass(frozen=True)
-class TrainConfig:
+@dataclass(frozen=True, repr=False)
+class TrainConfig(Brief):
     """Everything that decides a training run, in five sections.
 
         TrainConfig.read("run.toml", ["optim.lr=0.05", "model.predictor=direct_pred"])

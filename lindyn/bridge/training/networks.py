@@ -13,6 +13,7 @@ from lindyn import _checks
 from lindyn.bridge.layers import trained_predictors
 from lindyn.bridge.layers.closed_form_predictor import ClosedFormPredictor
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.display.brief import Brief
 from lindyn.predictors import Recipe
 from lindyn.predictors.definition import RULES
 from lindyn.predictors.recipe import PRESETS
@@ -111,8 +112,8 @@ def has_batchnorm(*modules: nn.Module) -> bool:
     return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for net in modules for m in net.modules())
 
 
-@dataclass(frozen=True)
-class PredictorKind:
+@dataclass(frozen=True, repr=False)
+class PredictorKind(Brief):
     """What the name of a predictor stands for; the one place where it is decided.
 
     Args:

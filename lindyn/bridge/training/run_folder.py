@@ -16,6 +16,7 @@ from lindyn.bridge.sections import TABLE
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.module import SelfSupervised, build
+from lindyn.display.brief import Brief
 
 CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
 SUMMARY = "summary.txt"
@@ -114,8 +115,8 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-@dataclass(frozen=True)
-class Run:
+@dataclass(frozen=True, repr=False)
+class Run(Brief):
     """A finished (or stopped) training run on disk.
 
     Args:

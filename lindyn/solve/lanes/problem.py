@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.display.brief import Brief
 from lindyn.flows import choices
 from lindyn.solve.lanes import layout
 from lindyn.solve.lanes.layout import STATUSES
@@ -64,8 +65,8 @@ CONSTANTS = ("alpha_p", "beta", "eta_p", "eta_s", "x", "x_aug")
 STATE = ("p", "s", "tau")
 
 
-@dataclass(frozen=True, eq=False)
-class LaneResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class LaneResult(Brief):
     """Final state and history of every lane, in the order in which the lanes were given.
 
     Args:
@@ -127,8 +128,8 @@ class LaneResult:
         return np.array(EVENTS)[self.event]
 
 
-@dataclass(frozen=True, eq=False)
-class LaneProblem:
+@dataclass(frozen=True, eq=False, repr=False)
+class LaneProblem(Brief):
     """A checked problem: arrays of one length n, or numbers where all lanes share them."""
 
     values: dict[str, Any]

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lindyn.bridge.records import Advice, Pieces
-from lindyn.bridge.report import markup, page, pictures, terminal
+from lindyn.bridge.report import page, pictures, terminal
 from lindyn.bridge.settings import Settings
+from lindyn.display import markup
 from tests.bridge.validation import answers
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\x1b[31m'

@@ -1,0 +1,1 @@
+"""How things show themselves: a record in one short line or, in a notebook, as a table; HTML by function calls."""
