@@ -19,6 +19,9 @@ SCHEDULES = ("cosine", "constant")
 OPTIMISERS = ("sgd", "lars")
 AUGMENTATIONS = ("batched", "byol", "simsiam", "noise", "none")
 STEMS = ("imagenet", "cifar")
+POOLS = ("stem", "max", "none")
+ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "elu", "leaky_relu", "selu", "softplus", "sigmoid", "mish", "relu6",
+               "hardswish", "none")  # fmt: skip
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed", "64-true")
 EVALUATIONS = ("features", "images", "none")
 
@@ -58,6 +61,10 @@ class ModelConfig(Brief):
 
     backbone: str = key("small", "small conv net, resnet18, resnet50, or linear (the paper's W)", BACKBONES)
     stem: str = key("imagenet", "first layers of a ResNet: imagenet, or cifar (3 x 3, no pooling)", STEMS)
+    stem_stride: int = key(0, "stride of a ResNet's first layer; 0: that of its stem (imagenet 2, cifar 1)", low=0)
+    pool: str = key(
+        "stem", "pooling behind a ResNet's first layer: that of its stem (imagenet max, cifar none), max, none", POOLS
+    )
     width: int = key(16, "channels of the first layer of `small`; outputs of `linear`", low=1)
     norm: str = key("batch", "normalisation in `small`", ("batch", "group", "none"))
     projector: str = key(
@@ -65,8 +72,23 @@ class ModelConfig(Brief):
     )
     hidden: int = key(256, "hidden width of the projector", low=1)
     dim: int = key(64, "output width of the projector, d", low=1)
+    activation: str = key("relu", "between the layers of projector and predictor", ACTIVATIONS)
+    predictor_activation: str = key("same", "between the layers of the predictor, where it is another",
+                                    ("same", *ACTIVATIONS))  # fmt: skip
     predictor: str = key("linear", "mlp, linear, mlp_symmetric, linear_symmetric, identity, or any rule or preset")
     predictor_options: tuple[tuple[str, Any], ...] = key((), "parameters of the predictor, by name")
+
+
+@dataclass(frozen=True, repr=False)
+class UnsaidConfig(Brief):
+    """What the tensors of a checkpoint do not say beside that; read by `lindyn validate` alone."""
+
+    weights: str = key("current", "which of two sets of weights in a file: current, or their average over training",
+                       ("current", "average"))  # fmt: skip
+    head_norm: str = key("layer", "normalisation without running statistics in the heads: layer, batch (by the batch), "
+                         "group (of head_groups)", ("layer", "batch", "group"))  # fmt: skip
+    head_groups: int = key(32, "groups of a GroupNorm in the heads", low=1)
+    eps: float = key(1e-5, "added to the variances by the normalisations", low=0.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,6 +178,10 @@ TABLE = OptionTable(
     ignored=("paper", "printed"),  # a preset's notes: which table and row it repeats
     where="docs/training.md has the table of keys.",
 )
+VALIDATED = OptionTable(
+    (*TABLE.options, *options_of("model", UnsaidConfig)), dotted=True, ignored=TABLE.ignored, where=TABLE.where
+)
+"""The keys that `lindyn validate` takes: those of a training run, and what the tensors of a file do not say."""
 OPTIONS = "model.predictor_options"
 
 PHOTO = {"data.augmentation": "byol", "data.flip": 0.5, "data.workers": 4, "model.backbone": "resnet18",

@@ -34,7 +34,7 @@ class Settings(Brief):
     def __post_init__(self) -> None:
         for key in self.values:
             if not key.startswith(sections.OPTIONS):
-                _checks.one_of("a setting", key, sections.TABLE.keys)
+                _checks.one_of("a setting", key, sections.VALIDATED.keys)
 
     @classmethod
     def of(cls, values: Mapping[str, Any], source: str) -> Self:

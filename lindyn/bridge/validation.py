@@ -28,7 +28,7 @@ from lindyn.bridge.report.wording import headline
 from lindyn.bridge.run import curves
 from lindyn.bridge.run.counterfactuals import first_aligned, modes_of_run
 from lindyn.bridge.run.description import describe
-from lindyn.bridge.sections import TABLE
+from lindyn.bridge.sections import VALIDATED
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.watch.trace import last_reading
 
@@ -78,7 +78,7 @@ def validate(
         ImportError: a package that the file or the images need is missing.
     """
     paths = inputs.paths_of(checkpoints)
-    known = Settings.of({TABLE.full_name(key): value for key, value in (settings or {}).items()}, "the call")
+    known = Settings.of({VALIDATED.full_name(key): value for key, value in (settings or {}).items()}, "the call")
     device = None if device == AUTO else device
     request = Request(features, images, known, names, layout, unsafe, samples, device, seed)
     given = None if not paths and features is not None else inputs.find(paths)
@@ -121,7 +121,8 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, stages: Stages) -> V
     notes, words, count = list(given.notes), "", len(given.files)
     for place, (path, own) in enumerate(zip(given.files, request.of_each(count), strict=True)):
         stages.begin(f"{path.name} ({place + 1} of {count})" if count > 1 else path.name)
-        pieces = read_checkpoint(path, unsafe=request.unsafe, names=request.names, layout=request.layout)
+        pieces = read_checkpoint(path, unsafe=request.unsafe, names=request.names, layout=request.layout,
+                                 settings=request.settings.values)  # fmt: skip
         told = [*request.settings.in_place_of(pieces.settings)]
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
         pieces, source, why = checkpoint_features.of_checkpoint(pieces, own, request)

@@ -10,7 +10,6 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
 from lindyn.commands.flags import add_command
-from lindyn.commands.train import training_keys
 
 DESCRIPTION = """\
 Hold a trained network against the theory: does it describe the run, is it collapsing, and would less weight decay, a
@@ -66,7 +65,14 @@ def add_parser(commands: Any) -> None:
         "words", nargs="*", metavar="CHECKPOINT key=value",
         help="checkpoints, a folder of lindyn train or a trace.jsonl; keys of lindyn train that the file does not hold",
     )  # fmt: skip
-    parser.words_anywhere, parser.keys = True, training_keys
+    parser.words_anywhere, parser.keys = True, known_keys
+
+
+def known_keys() -> OptionTable:
+    """Return the table of the keys that may be given: those of a training run, and what a file's tensors do not say."""
+    from lindyn.bridge import sections
+
+    return sections.VALIDATED
 
 
 def run(args: argparse.Namespace) -> int:
@@ -110,7 +116,7 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
         if path.exists() or word.lower().endswith(ENDINGS) or not _KEY.match(word):
             paths.append(word)
         else:
-            name, value = training_keys().read_override(word)
+            name, value = known_keys().read_override(word)
             keys[name] = value
     return paths, keys
 

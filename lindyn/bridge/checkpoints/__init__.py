@@ -14,10 +14,13 @@ from lindyn._faces import lazy
 
 _FILES = {
     ".layouts": ("known_layouts", "matching", "read_checkpoint"),
-    ".content": ("Content", "Layout", "container", "group_settings", "peak", "unwrapped", "weights_of"),
+    ".content": ("Content", "Layout", "group_settings", "peak"),
+    ".wrappers": ("container", "unwrapped", "weights_of"),
     ".assembling": ("BACKBONE_ONLY", "Names", "assemble", "check_fit", "with_notes"),
-    ".backbones": ("Form", "SameConv2d", "SameMaxPool2d", "backbone", "pad_same", "same_padding", "translated"),
-    ".heads": ("batchnorm", "filled", "head", "stack", "symmetric_linear", "symmetric_mlp"),
+    ".backbones": ("Form", "backbone", "translated"),
+    ".padding": ("SameConv2d", "SameMaxPool2d", "pad_same", "same_padding"),
+    ".heads": ("head", "stack", "symmetric_linear", "symmetric_mlp"),
+    ".single_layers": ("NotBuiltError", "batchnorm", "filled", "multiplied_out"),
     ".inputs": ("ENDINGS", "Inputs", "paths_of"),
     "lindyn.bridge.records": ("Pieces",),
     "lindyn.bridge.settings": ("Settings",),

@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from lindyn import _checks
 from lindyn._options import did_you_mean
-from lindyn.bridge.checkpoints import backbones, heads
+from lindyn.bridge.checkpoints import backbones, heads, layer_rules, other_methods, unsaid
 from lindyn.bridge.checkpoints.backbones import TORCHVISION, Form
-from lindyn.bridge.checkpoints.content import Content, stripped
+from lindyn.bridge.checkpoints.content import Content
+from lindyn.bridge.checkpoints.single_layers import NotBuiltError
+from lindyn.bridge.checkpoints.wrappers import stripped
 from lindyn.bridge.layers.stacks import widths
-from lindyn.bridge.records import Pieces
+from lindyn.bridge.records import Assumption, Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.display.brief import Brief
 
@@ -71,27 +73,49 @@ def assemble(
     """
     same_names(content, names.backbone, names.target_backbone)
     same_names(content, names.projector, names.target_projector)
-    parts: dict[str, Any] = {piece: _part(content, piece, getattr(names, piece), form) for piece in PIECES}
-    said = list(notes)
-    if parts["predictor"] is None:
+    known = settings or Settings()
+    said = {**known.values, **content.said}
+    parts: dict[str, Any] = {}
+    said_of = list(notes)
+    for piece in PIECES:
+        parts[piece], note = part(content, piece, getattr(names, piece), said, form)
+        said_of += [note] if note and note not in said_of else []
+    rule, rule_notes = layer_rules.read(content.under(names.predictor), known)
+    known, said_of = rule, [*said_of, *rule_notes]
+    if not content.under(names.predictor):
         why = "This file holds no predictor" if predictor_saved else f"The layout of {title} never saves the predictor"
-        said.append(f"{why}: {WITHOUT_PREDICTOR}")
-    said += _said_of_backbone(content, names, parts["backbone"])
+        said_of.append(f"{why}: {WITHOUT_PREDICTOR}")
+        known = other_methods.without_predictor(known) if predictor_saved else known
+    said_of += _said_of_backbone(content, names, parts["backbone"])
     if parts["target_projector"] is None and parts["target_backbone"] is None and target_expected:
-        said.append("This file holds no target network: tau and Assumption 1 (W_a = tau W) cannot be tested.")
+        said_of.append("This file holds no target network: tau and Assumption 1 (W_a = tau W) cannot be tested.")
+    assumed = (*content.assumptions, *unsaid.of_heads(parts, said), *unsaid.of_backbone(parts["backbone"], said))
     return Pieces(
         content.path, layout, title, **parts, F=second_moment(content.under(names.predictor)),
         step=content.number("global_step", "step"), epoch=content.number("epoch", "ep"),
-        settings=settings or Settings(), notes=tuple(said),
+        settings=known, notes=tuple(said_of), assumptions=assumed,
     )  # fmt: skip
 
 
-def _part(content: Content, piece: str, prefix: str, form: Form = TORCHVISION) -> nn.Module | None:
-    """Return the network or head that lies under a prefix, or None."""
-    found = content.under(prefix)
-    if "backbone" in piece:
-        return backbones.backbone(found, prefix, form) if found else None
-    return heads.head(found, prefix, piece == "predictor")
+def part(
+    content: Content, piece: str, prefix: str, said: Mapping[str, Any], form: Form = TORCHVISION
+) -> tuple[nn.Module | None, str]:
+    """Return the network or head that lies under a prefix, or None, and why it was not built, in one sentence.
+
+    Raises:
+        ValueError: a tensor is missing, not finite or of the wrong shape.
+    """
+    found = content.under(prefix) if prefix else {}
+    try:
+        if "backbone" in piece:
+            return (backbones.backbone(found, prefix, form.told(said)) if found else None), ""
+        words = unsaid.activation_of(piece.removeprefix("target_"), said)
+        return heads.head(found, prefix, piece == "predictor", said, words), ""
+    except NotBuiltError as error:
+        lost = {"predictor": "the laws about W_p cannot be tested",
+                "projector": WITHOUT_BACKBONE.rstrip(".")}.get(piece.removeprefix("target_"), "")  # fmt: skip
+        what = piece.replace("target_", "target's ")
+        return None, f"The {what} was not built: {str(error).rstrip('.')}{': ' if lost else ''}{lost}."
 
 
 def _said_of_backbone(content: Content, names: Names, net: nn.Module | None) -> list[str]:
@@ -121,7 +145,7 @@ def same_names(content: Content, online: str, target: str) -> None:
 
 def second_moment(found: Mapping[str, Tensor]) -> Tensor | None:
     """Return the F-hat that a closed-form predictor of lindyn carries, or None before its first update."""
-    F = found.get("F_hat")
+    F = (heads.by_rule(found) or found).get("F_hat")
     return F if F is not None and bool(F.any()) else None
 
 
@@ -182,26 +206,36 @@ def named(content: Content, pieces: Pieces, names: Mapping[str, str]) -> Pieces:
         ValueError: an unknown piece, no tensors under a prefix, tensors that lindyn can make nothing of.
     """
     built: dict[str, Any] = {}
+    said = {**pieces.settings.values, **content.said}
     for piece, prefix in names.items():
         _checks.one_of("a piece", piece, PIECES)
         found = _tensors(content, piece, prefix)
         if "backbone" not in piece:
-            built[piece] = heads.head(found, prefix)
+            words = unsaid.activation_of(piece.removeprefix("target_"), said)
+            built[piece] = heads.head(found, prefix, said=said, activation=words)
             continue
-        built[piece] = backbones.backbone(found, prefix)
+        built[piece] = backbones.backbone(found, prefix, TORCHVISION.told(said))
         if built[piece] is None:
             raise ValueError(
                 f"{prefix} is no backbone that lindyn builds (ResNet-18 to -152, small, linear); give the projections "
                 "of two views as features instead."
             )
+    known = pieces.settings
     if "predictor" in names:
-        F = second_moment(_tensors(content, "predictor", names["predictor"]))
+        found = _tensors(content, "predictor", names["predictor"])
+        F = second_moment(found)
         built |= {} if F is None else {"F": F}
+        known, rule_notes = layer_rules.read(found, known)
+        pieces = with_notes(pieces, *rule_notes)
+    assumed = (*unsaid.of_heads(built, said), *unsaid.of_backbone(built.get("backbone"), said))
     told = ", ".join(f"{piece} {prefix}" for piece, prefix in names.items())
-    return with_notes(
-        replace(pieces, **built),
-        f"Named by hand: {told}; numbers left out between layers were taken to be ReLUs.",
-    )
+    pieces = replace(pieces, **built, settings=known, assumptions=_once((*pieces.assumptions, *assumed)))
+    return with_notes(pieces, f"Named by hand: {told}.")
+
+
+def _once(assumed: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
+    """Return what was assumed, each of it once."""
+    return tuple({(each.about, each.taken): each for each in assumed}.values())
 
 
 def _tensors(content: Content, piece: str, prefix: str) -> dict[str, Tensor]:
@@ -217,7 +251,7 @@ def _tensors(content: Content, piece: str, prefix: str) -> dict[str, Tensor]:
 def empty(content: Content) -> Pieces:
     """Return the pieces of a file of which nothing is known."""
     return Pieces(content.path, "by hand", "pieces named by hand", step=content.number("global_step", "step"),
-                  epoch=content.number("epoch"))  # fmt: skip
+                  epoch=content.number("epoch"), assumptions=content.assumptions)  # fmt: skip
 
 
 def unknown(content: Content) -> str:

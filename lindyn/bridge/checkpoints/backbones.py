@@ -1,21 +1,20 @@
 """Recognises backbones by their tensors and builds them: ResNets of any depth and width, lindyn's `small` and `linear`.
 
 ResNets are torchvision's, and those of code that pads as TensorFlow and haiku do ("SAME"): torch pads strided layers
-otherwise.
+otherwise (`padding`).
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as fn
 
 from lindyn._checks import require
-from lindyn.bridge.checkpoints.heads import filled
+from lindyn.bridge.checkpoints.padding import pad_same
+from lindyn.bridge.checkpoints.single_layers import COUNTER, NotBuiltError, filled
 from lindyn.bridge.training.networks import LinearNet, SmallNet
 from lindyn.display.brief import Brief
 
@@ -36,6 +35,9 @@ class Form(Brief):
 
     Args:
         stem_padding: zeros around the image before a 3 x 3 first convolution (solo-learn: 2).
+        stem: "imagenet" (stride 2, pooling), "cifar" (stride 1, none), "": by the kernel, 3 x 3 or larger.
+        stride: of the first convolution; 0: that of the stem.
+        pool: "max" or "none" behind it, "stem": that of the stem.
         keep_fc: whether a last layer `fc` belongs to the backbone; else it is left out.
         same: whether strided layers pad as in TensorFlow and haiku ("SAME").
         eps: of BatchNorm.
@@ -45,6 +47,14 @@ class Form(Brief):
     keep_fc: bool = False
     same: bool = False
     eps: float = 1e-5
+    stem: str = ""
+    stride: int = 0
+    pool: str = "stem"
+
+    def told(self, said: Mapping[str, Any]) -> "Form":
+        """Return the form with what keys of `lindyn validate` say of it."""
+        keys = {"stem": "model.stem", "stride": "model.stem_stride", "pool": "model.pool", "eps": "model.eps"}
+        return replace(self, **{name: said[key] for name, key in keys.items() if key in said})
 
 
 TORCHVISION = Form()
@@ -140,22 +150,29 @@ def resnet(found: Mapping[str, Tensor], name: str, form: Form) -> nn.Module | No
     Raises:
         ValueError: a tensor is missing or of a shape that does not fit.
     """
+    given = found
     found, between = torchvision_names(found)
+    found = {_deep_name(key): value for key, value in found.items()} if "stem.0.weight" in found else found
     blocks = [len({key.split(".")[1] for key in found if key.startswith(stage + ".")}) for stage in STAGES]
     if not any(re.match(r"layer1\.0\.conv\d\.", key) for key in found) or 0 in blocks:
         return None
     require("torchvision", "torchvision", "building a ResNet")
     from torchvision.models import resnet as models
 
+    if not any(key.endswith(("running_mean", "running_var", COUNTER)) for key in found) and "bn1.weight" in found:
+        raise NotBuiltError(
+            f"{name} is a ResNet whose normalisation has no running statistics (GroupNorm, LayerNorm, or BatchNorm by "
+            "the batch), which lindyn does not build."
+        )
     bottleneck = any(".conv3." in key for key in found)
-    first = _shape(found, "conv1.weight", name)
     with torch.device("meta"):  # nothing is drawn for it: every part with weights is exchanged below
         net: Any = models.ResNet(models.Bottleneck if bottleneck else models.BasicBlock, [1, 1, 1, 1])
-    net.conv1 = nn.Conv2d(first[1], first[0], first[2], stride=2, padding=first[2] // 2, bias=False)
-    net.bn1, net.features = nn.BatchNorm2d(first[0]), first[0]
-    if first[2] == 3:
-        net.conv1 = nn.Conv2d(first[1], first[0], 3, stride=1, padding=form.stem_padding, bias=False)
+    net.conv1, net.features = _first_layers(found, name, form)
+    net.bn1 = nn.BatchNorm2d(net.features)
+    small = (form.stem or ("cifar" if stem_side(net) == 3 and not deep(net) else "imagenet")) == "cifar"
+    if form.pool == "none" or (small and form.pool == "stem"):
         net.maxpool = nn.Identity()
+    net.between, net.of_lightly = between, any(".shortcut." in key for key in given)
     for stage, count in zip(STAGES, blocks, strict=True):
         layers = []
         for k in range(count):
@@ -177,6 +194,38 @@ def resnet(found: Mapping[str, Tensor], name: str, form: Form) -> nn.Module | No
     return _whole(net, found, name)
 
 
+def _first_layers(found: Mapping[str, Tensor], name: str, form: Form) -> tuple[nn.Module, int]:
+    """Return what stands in the place of conv1, one convolution or the deep stem of three, and its channels."""
+    if "conv1.weight" in found or not any(re.match(r"conv1\.\d", key) for key in found):
+        outer, inner, side, _ = _shape(found, "conv1.weight", name)
+        stride = form.stride or (1 if (form.stem or ("cifar" if side == 3 else "")) == "cifar" else 2)
+        padding = form.stem_padding if side == 3 else side // 2
+        return nn.Conv2d(inner, outer, side, stride=stride, padding=padding, bias=False), outer
+    layers: list[nn.Module] = []
+    for number in (0, 3, 6):
+        outer, inner, side, _ = _shape(found, f"conv1.{number}.weight", name)
+        stride = 1 if number else form.stride or (1 if form.stem == "cifar" else 2)
+        layers += [nn.Conv2d(inner, outer, side, stride=stride, padding=side // 2, bias=False)]
+        layers += [nn.BatchNorm2d(outer), nn.ReLU()] if number < 6 else []
+    return nn.Sequential(*layers), outer
+
+
+def _deep_name(key: str) -> str:
+    """Return what timm calls a tensor of mmpretrain's deep stem, whose last normalisation belongs to it."""
+    return key.replace("stem.7.", "bn1.") if key.startswith("stem.7.") else re.sub(r"^stem\.", "conv1.", key)
+
+
+def deep(net: Any) -> bool:
+    """Return whether a ResNet begins with three convolutions."""
+    return isinstance(net.conv1, nn.Sequential)
+
+
+def stem_side(net: Any) -> int:
+    """Return the side of a ResNet's first kernel."""
+    first = net.conv1[0] if deep(net) else net.conv1
+    return int(first.kernel_size[0])
+
+
 def _block(found: Mapping[str, Tensor], place: str, inner: int, name: str) -> nn.Module:
     """Return the block of the width that its first convolution shows, with a shortcut where its tensors have one."""
     from torchvision.models import resnet as models
@@ -192,6 +241,10 @@ def _block(found: Mapping[str, Tensor], place: str, inner: int, name: str) -> nn
     shortcut = None
     if stride > 1 or inner != outer or any(key.startswith(place + ".downsample.") for key in found):
         shortcut = nn.Sequential(nn.Conv2d(inner, outer, 1, stride=stride, bias=False), nn.BatchNorm2d(outer))
+        if f"{place}.downsample.2.running_mean" in found:  # ResNet-D: the mean of four places, then the convolution
+            mean = nn.AvgPool2d(2, stride, ceil_mode=True, count_include_pad=False) if stride > 1 else nn.Identity()
+            plain = nn.Conv2d(inner, outer, 1, bias=False)
+            shortcut = nn.Sequential(mean, plain, nn.BatchNorm2d(outer))
     if not bottleneck:
         return models.BasicBlock(inner, planes, stride, shortcut)
     share: Any = (64 * (width // groups) + 0.5) / planes  # torchvision: width of a group = int(planes x share / 64)
@@ -207,11 +260,12 @@ def _resnet_title(net: Any) -> str:
     kind = "bottleneck" if hasattr(net.layer1[0], "conv3") else "basic"
     counts = tuple(len(getattr(net, stage)) for stage in STAGES)
     words = NAMES.get((kind, counts), f"a ResNet of {' + '.join(map(str, counts))} {kind} blocks")
-    width = net.conv1.out_channels
+    width = net.bn1.num_features
     words += "" if width == 64 else f" of width {width}"
     grouped = kind == "bottleneck" and net.layer1[0].conv2.groups > 1
     words += f" of {net.layer1[0].conv2.groups} groups (ResNeXt)" if grouped else ""
-    return words + (" with a 3 x 3 first layer" if net.conv1.kernel_size == (3, 3) else "")
+    first = " with a deep stem of three layers" if deep(net) else " with a 3 x 3 first layer"
+    return words + (first if stem_side(net) == 3 else "")
 
 
 def torchvision_names(found: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], int | None]:
@@ -256,62 +310,3 @@ def _set_norms(net: nn.Module, found: Mapping[str, Tensor], eps: float) -> None:
 def _whole(net: nn.Module, found: Mapping[str, Tensor], name: str) -> nn.Module | None:
     """Return the network with these tensors; None where there are more than it has."""
     return None if set(found) - set(net.state_dict()) else filled(net, found, name)
-
-
-def same_padding(size: Sequence[int], kernel: Sequence[int], stride: Sequence[int]) -> list[int]:
-    """Return the padding of "SAME" in the order of `torch.nn.functional.pad`, the last axis first.
-
-    An axis of n places gives ceil(n / stride) of them; what that needs is halved, and the odd one stands behind.
-
-    Args:
-        size: places of the axes.
-        kernel: of the window, per axis.
-        stride: of the window, per axis.
-    """
-    needed = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, kernel, stride, strict=True)]
-    return list(chain.from_iterable((total // 2, total - total // 2) for total in reversed(needed)))
-
-
-class SameConv2d(nn.Conv2d):
-    """A convolution with this padding, of no dilation."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Return B x channels x ceil(height / stride) x ceil(width / stride)."""
-        around = same_padding(input.shape[-2:], self.kernel_size, self.stride)
-        return fn.conv2d(fn.pad(input, around), self.weight, self.bias, self.stride, groups=self.groups)
-
-
-class SameMaxPool2d(nn.Module):
-    """The largest number of each window, with this padding.
-
-    Args:
-        kernel: side of the window.
-        stride: between windows.
-    """
-
-    def __init__(self, kernel: int, stride: int):
-        super().__init__()
-        self.kernel, self.stride = kernel, stride
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return B x channels x ceil(height / stride) x ceil(width / stride)."""
-        around = same_padding(images.shape[-2:], (self.kernel,) * 2, (self.stride,) * 2)
-        return fn.max_pool2d(fn.pad(images, around, value=-float("inf")), self.kernel, self.stride)
-
-
-def pad_same(net: nn.Module) -> None:
-    """Exchange the strided layers of a network for ones with this padding; the others pad alike in torch."""
-    for name, module in list(net.named_modules()):
-        parent = net.get_submodule(name.rpartition(".")[0])
-        if isinstance(module, nn.Conv2d) and max(module.stride) > 1:
-            shape: Any = {
-                "kernel_size": module.kernel_size,
-                "stride": module.stride,
-                "bias": module.bias is not None,
-                "groups": module.groups,
-            }
-            same = SameConv2d(module.in_channels, module.out_channels, **shape)
-            setattr(parent, name.rpartition(".")[2], same)
-        elif isinstance(module, nn.MaxPool2d):
-            window: Any = module.kernel_size, module.stride
-            setattr(parent, name.rpartition(".")[2], SameMaxPool2d(*window))

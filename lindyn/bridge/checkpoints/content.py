@@ -1,30 +1,22 @@
 """What a checkpoint file holds, ready for the readers of the layouts; what a layout is.
 
-Here the names of tensors lose what wrappers put around them (containers, `module.`, `_orig_mod.`, `model.`,
-`learner.`), and an optimiser's state tells the settings that it keeps.
+What wrappers put around names is gone by then (`wrappers`); an optimiser's state tells the settings that it keeps.
 """
 
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from lindyn.bridge.checkpoints import checkpoint_files
-from lindyn.bridge.records import Pieces
+from lindyn.bridge.checkpoints import checkpoint_files, wrappers
+from lindyn.bridge.records import Assumption, Pieces
 from lindyn.display.brief import Brief
 
 OWN = "lindyn"
-CONTAINERS = ("state_dict", "model", "model_state_dict", "experiment_state")
-INNER = ("module", "_orig_mod")  # DistributedDataParallel and torch.compile wrap any part of a network
-LEADING = ("model", "learner")  # a LightningModule or trainer around the whole network
-_BESIDE = re.compile(r"optim|sched|callback|loops|scaler|loss|hyper_param|rng|hparam", re.IGNORECASE)
 NO_NETWORK = ("classifier", "probe", "linear")  # parameter groups of what is trained beside the network
 
 
@@ -36,17 +28,36 @@ class Content(Brief):
         path: of the file.
         tree: everything in it.
         weights: its tensors by name, out of their container and without wrappers' prefixes.
+        said: keys of `lindyn validate` that say what tensors do not ("model.activation"), as the user gave them.
+        assumptions: what was taken for granted while the tensors were found.
+        notes: one sentence each on what was left out.
     """
 
     path: Path
     tree: Mapping[str, Any]
     weights: Mapping[str, Tensor]
+    said: Mapping[str, Any] = field(default_factory=dict)
+    assumptions: tuple[Assumption, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, path: str | Path, unsafe: bool = False) -> Self:
+    def of(cls, path: str | Path, unsafe: bool = False, said: Mapping[str, Any] | None = None) -> Self:
         """Read a file; see `lindyn.bridge.checkpoints.checkpoint_files.read`."""
         tree = checkpoint_files.read(path, unsafe)
-        return cls(Path(path), tree, weights_of(tree))
+        found, assumed = wrappers.chosen(tree, str((said or {}).get("model.weights", "current")))
+        return cls(Path(path), tree, found, dict(said or {}), assumed)
+
+    def inside(self, depth: int = 1) -> Iterator["Content"]:
+        """Yield the contents under each name that a network may have been put under ("byol.", "net.byol.")."""
+        for name in wrappers.first_names(self.weights):
+            inner = wrappers.unwrapped(self.under(name))
+            left = sorted({key.partition(".")[0] for key in self.weights} - {name})
+            note = f"Read was what lies under {name}.; left out: {', '.join(left[:6])}." if left else ""
+            here = replace(self, weights=inner, notes=(*self.notes, *([note] if note else [])))
+            if depth == 1:
+                yield here
+            else:
+                yield from here.inside(depth - 1)
 
     def under(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors under a prefix, which is taken off; a tensor of just this name is called "weight"."""
@@ -124,58 +135,6 @@ class Layout(Brief):
         for name in ("matches", "read", "aside"):
             if not callable(getattr(self, name)):
                 raise ValueError(f"{name} of layout {self.name} must be a function; got {getattr(self, name)!r}.")
-
-
-def weights_of(tree: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Return the network's tensors by name: out of their container, without the wrappers' prefixes.
-
-    Args:
-        tree: contents of a file.
-
-    Returns:
-        Tensors by dotted name; several state dicts in one file keep their names in front.
-    """
-    inside = container(tree)
-    found: dict[str, Tensor] = {}
-    _flatten(tree if inside is None else tree[inside], "", found)
-    return unwrapped(found)
-
-
-def container(tree: Mapping[str, Any]) -> str | None:
-    """Return the entry that the state dict is wrapped in, or None."""
-    for name in CONTAINERS:
-        if isinstance(tree.get(name), Mapping) and tree[name]:
-            return name
-    return None
-
-
-def _flatten(value: Any, name: str, found: dict[str, Tensor]) -> None:
-    if isinstance(value, Mapping):
-        for key, entry in value.items():
-            if not (name == "" and isinstance(entry, Mapping | list) and _BESIDE.search(str(key))):
-                _flatten(entry, f"{name}.{key}" if name else str(key), found)
-    elif isinstance(value, Tensor):
-        found[name] = value.detach()
-    elif isinstance(value, np.ndarray) and value.dtype.kind in "fiu":
-        found[name] = torch.from_numpy(np.ascontiguousarray(value).copy())
-
-
-def unwrapped(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors without `module.` and `_orig_mod.` anywhere and `model.` and `learner.` in front.
-
-    Where two names would become one, the longer one stays as it is.
-    """
-    short = {name: stripped(name) for name in found}
-    count = Counter(short.values())
-    return {new if count[new] == 1 else name: found[name] for name, new in short.items()}
-
-
-def stripped(name: str) -> str:
-    """Return one name without the wrappers' prefixes."""
-    parts = [part for part in name.split(".") if part not in INNER]
-    while len(parts) > 1 and parts[0] in LEADING:
-        parts = parts[1:]
-    return ".".join(parts) or name
 
 
 def group_settings(groups: Sequence[dict[str, Any]], has_predictor: bool = True) -> dict[str, Any]:

@@ -1,56 +1,94 @@
-"""Builds projectors and predictors from their tensors: plain stacks of Linear, BatchNorm1d and ReLU in eval mode.
+"""Builds projectors and predictors from their tensors: plain stacks of layers with activations between, in eval mode.
 
-The names tell the structure: in a numbered stack every number that is left out is a layer without parameters, which
-is a ReLU in all layouts known here; in `fc0, bn0, fc1` a ReLU stands before every `fc` but the first.
+The names tell the structure. In a numbered stack every number that is left out is a layer without tensors: one
+activation, whichever `model.activation` says (ReLU where nothing does). In `fc0, bn0, fc1`, or `layer1.0, layer1.1,
+layer2.0`, one stands before every Linear but the first.
 """
 
 import re
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.layers.stacks import widths
+from lindyn.bridge.checkpoints.single_layers import NotBuiltError, layer, linear
+from lindyn.bridge.layers.stacks import ACTIVATIONS, widths
 
-Made = TypeVar("Made", bound=nn.Module)
-WRAPPERS = ("layers.", "net.", "mlp.")
+SAID: Mapping[str, Any] = {}
+_PARTS = re.compile(r"[A-Za-z_]+\d+(\.\d+)?\.")
+_RULE = ("F_hat", "counters", "tally", "_extra_state")  # beside W_p, of lindyn's closed-form predictors
 
 
-def head(found: Mapping[str, Tensor], name: str, square: bool = False) -> nn.Sequential | None:
+def head(
+    found: Mapping[str, Tensor], name: str, square: bool = False, said: Mapping[str, Any] = SAID, activation: str = ""
+) -> nn.Sequential | None:
     """Return the stack that these tensors are, or None where there is none.
 
     Args:
         found: tensors by name within the head ("0.weight", "layers.1.bias", "fc0.weight", "W_p").
         name: of the head, for messages.
         square: whether it must give as many numbers as it takes (a predictor).
+        said: keys of `lindyn validate` that say what tensors do not (`model.head_norm`, `model.eps`, ...).
+        activation: what stands in its gaps, a word of `model.activation`; "": a ReLU.
 
     Returns:
         The stack in eval mode, without gradients; float32 unless the tensors are float64.
 
     Raises:
+        NotBuiltError: it is no stack that lindyn builds.
         ValueError: a tensor is missing, not finite, or of a shape that does not fit.
     """
     if not found:
         return None
     if "W_p" in found:  # lindyn's closed-form predictors
-        return stack([_linear({"weight": found["W_p"]}, f"{name}.W_p")])
+        return stack([linear({"weight": found["W_p"]}, f"{name}.W_p")])
     if "F_hat" in found:
         raise ValueError(f"{name}.W_p is missing, though {name} is a closed-form predictor of lindyn.")
-    for wrapper in WRAPPERS:
-        if all(key.startswith(wrapper) for key in found):
-            return head(
-                {key.removeprefix(wrapper): value for key, value in found.items()}, f"{name}.{wrapper[:-1]}", square
-            )
-    if set(found) <= {"weight", "bias"}:
-        return stack([_linear(found, name)])
-    if all(re.match(r"\d+\.", key) for key in found):
-        return _numbered(found, name, square)
-    if all(re.match(r"(fc|bn)\d+\.", key) for key in found):
-        return _named(found, name, square)
-    shown = ", ".join(sorted(found)[:4])
-    raise ValueError(f"{name} is no stack of Linear, BatchNorm1d and ReLU that lindyn knows; its tensors are {shown}.")
+    whole, prefix = opened(found)
+    name = f"{name}.{prefix}" if prefix else name
+    if prefix and ("W_p" in whole or "F_hat" in whole):
+        return head(whole, name, square, said, activation)
+    if set(whole) <= {"weight", "bias"}:
+        return stack([layer(whole, name, said)])
+    gap = ACTIVATIONS[activation or "relu"]
+    if all(re.match(r"\d+\.", key) for key in whole):
+        return _numbered(whole, name, square, said, gap)
+    if all(re.match(r"(fc|bn)\d+\.", key) for key in whole) and any(key.startswith("fc0.") for key in whole):
+        return _named(whole, name, square, said, gap)
+    if all(_PARTS.match(key) for key in whole):
+        return _in_parts(whole, name, square, said, gap)
+    shown = ", ".join(sorted(whole)[:4])
+    raise NotBuiltError(
+        f"{name} is no stack of Linear, BatchNorm1d and ReLU that lindyn knows; its tensors are {shown}."
+    )
+
+
+def opened(found: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], str]:
+    """Return the tensors without the names that all of them begin with (`layers.`, `net.`, `model.`), and these."""
+    taken: list[str] = []
+    rest = dict(found)
+    while rest:
+        firsts = {key.partition(".")[0] for key in rest if "." in key}
+        first = next(iter(firsts), "")
+        alone = len(firsts) == 1 and all("." in key for key in rest)
+        if not alone or re.fullmatch(r"\d+|(fc|bn)\d+", first) or first == "parametrizations":
+            break
+        rest = {key.partition(".")[2]: value for key, value in rest.items()}
+        taken.append(first)
+    return rest, ".".join(taken)
+
+
+def by_rule(found: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
+    """Return the tensors of a closed-form predictor of lindyn, wherever it lies in a head, or None."""
+    inner, _ = opened(found)
+    return inner if "W_p" in inner and any(key in inner for key in _RULE) else None
+
+
+def has_gaps(built: nn.Module | None) -> bool:
+    """Return whether an activation without tensors stands in a stack."""
+    kinds = tuple(ACTIVATIONS.values())
+    return built is not None and any(isinstance(module, kinds) for module in built.children())
 
 
 def stack(modules: list[nn.Module]) -> nn.Sequential:
@@ -61,55 +99,92 @@ def stack(modules: list[nn.Module]) -> nn.Sequential:
 def symmetric_linear(built: nn.Sequential) -> nn.Sequential:
     """Return the map of a `SymmetricLinearPredictor`, whose parameter V gives W_p = (V + V^T) / 2."""
     V = _weight(built[0])
-    return stack([_linear({"weight": (V + V.T) / 2}, "the symmetric predictor")])
+    return stack([linear({"weight": (V + V.T) / 2}, "the symmetric predictor")])
 
 
 def symmetric_mlp(built: nn.Sequential) -> nn.Sequential:
     """Return the map of a `SymmetricMLPPredictor`: both layers use V = (A + B^T) / 2 of the two parameters."""
     V = (_weight(built[0]) + _weight(built[3]).T) / 2
     last: dict[str, Any] = {"weight": V.T} if built[3].bias is None else {"weight": V.T, "bias": built[3].bias}
-    return stack([_linear({"weight": V}, "V"), built[1], built[2], _linear(last, "V^T")])
+    return stack([linear({"weight": V}, "V"), built[1], built[2], linear(last, "V^T")])
 
 
 def _weight(module: nn.Module) -> Tensor:
     return module.weight.detach()  # type: ignore[union-attr, operator, return-value]
 
 
-def _numbered(found: Mapping[str, Tensor], name: str, square: bool) -> nn.Sequential:
-    """Return a stack whose layers are numbered from 0, numbers left out being ReLUs."""
+def _numbered(
+    found: Mapping[str, Tensor], name: str, square: bool, said: Mapping[str, Any], gap: type[nn.Module]
+) -> nn.Sequential:
+    """Return a stack whose layers are numbered from 0; numbers left out have no tensors."""
     layers = _grouped(found)
     numbers = sorted(layers, key=int)
-    if numbers[0] != "0":
+    made = {number: layer(layers[number], f"{name}.{number}", said) for number in numbers}
+    if numbers[0] != "0" and not (numbers[0] == "1" and isinstance(made["1"], nn.Linear)):
         raise ValueError(f"{name}.0.weight is missing: the layers of {name} start at {numbers[0]}.")
-    modules: list[nn.Module] = []
+    modules: list[nn.Module] = [nn.Identity()] * int(numbers[0])
     for number in numbers:
-        gap = int(number) - len(modules)
-        if gap > 1:
+        missing = int(number) - len(modules)
+        if missing > 2 or (missing == 2 and not isinstance(made[number], nn.Linear)):
             raise ValueError(
-                f"{name} has {gap} layers without tensors before {number}, or {name}.{int(number) - gap + 1}.weight is "
-                "missing; lindyn knows only single ReLUs there."
+                f"{name} has {missing} layers without tensors before {number}, or "
+                f"{name}.{int(number) - missing + 1}.weight is missing; lindyn knows only single activations there, or "
+                "one and a Dropout."
             )
-        modules += [nn.ReLU()] * gap + [_layer(layers[number], f"{name}.{number}")]
+        modules += [gap() for _ in range(min(missing, 1))] + [nn.Identity()] * (missing - 1) + [made[number]]
     built = _chained(modules, name)
     if square:
         _check_end(built, f"{name}.{int(numbers[-1]) + 2}.weight")
     return built
 
 
-def _named(found: Mapping[str, Tensor], name: str, square: bool) -> nn.Sequential:
-    """Return a stack of fc0, bn0, fc1, bn1, ...: a ReLU before each fc but the first."""
+def _named(
+    found: Mapping[str, Tensor], name: str, square: bool, said: Mapping[str, Any], gap: type[nn.Module]
+) -> nn.Sequential:
+    """Return a stack of fc0, bn0, fc1, bn1, ...: an activation before each fc but the first."""
     layers = _grouped(found)
     count = 1 + max(int(key[2:]) for key in layers)
     modules: list[nn.Module] = []
     for k in range(count):
         if f"fc{k}" not in layers:
             raise ValueError(f"{name}.fc{k}.weight is missing.")
-        modules += ([nn.ReLU()] if k else []) + [_linear(layers[f"fc{k}"], f"{name}.fc{k}")]
+        modules += ([gap()] if k else []) + [linear(layers[f"fc{k}"], f"{name}.fc{k}")]
         if f"bn{k}" in layers:
-            modules.append(batchnorm(layers[f"bn{k}"], f"{name}.bn{k}"))
+            modules.append(layer(layers[f"bn{k}"], f"{name}.bn{k}", said))
     built = _chained(modules, name)
     if square:
         _check_end(built, f"{name}.fc{count}.weight")
+    return built
+
+
+def _in_parts(
+    found: Mapping[str, Tensor], name: str, square: bool, said: Mapping[str, Any], gap: type[nn.Module]
+) -> nn.Sequential:
+    """Return a stack of fc1, bn1, fc2 or layer1.0, layer1.1, layer2.0: an activation before each Linear but the first.
+
+    Layers act in the order of their numbers, a Linear before the normalisation of the same number.
+    """
+    parts: dict[tuple[int, int], list[tuple[str, nn.Module]]] = {}
+    groups: dict[str, dict[str, Tensor]] = {}
+    for key, value in found.items():
+        place, leaf = key.rsplit(".", 1)
+        groups.setdefault(place, {})[leaf] = value
+    for place, tensors in groups.items():
+        numbers = [int(number) for number in re.findall(r"\d+", place)]
+        made = layer(tensors, f"{name}.{place}", said)
+        parts.setdefault((numbers[0], numbers[1] if len(numbers) > 1 else 0), []).append((place, made))
+    modules: list[nn.Module] = []
+    for _, here in sorted(parts.items()):
+        kinds = [isinstance(module, nn.Linear) for _, module in here]
+        if sum(kinds) > 1 or len(here) > 2:
+            raise NotBuiltError(
+                f"{name} has layers whose order its names do not tell: {', '.join(p for p, _ in here)}."
+            )
+        for _, module in sorted(here, key=lambda each: not isinstance(each[1], nn.Linear)):
+            modules += [gap()] * (bool(modules) and isinstance(module, nn.Linear)) + [module]
+    built = _chained(modules, name)
+    if square:
+        _check_end(built, f"{name}'s last weight")
     return built
 
 
@@ -128,76 +203,16 @@ def _grouped(found: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
     return layers
 
 
-def _layer(found: Mapping[str, Tensor], name: str) -> nn.Module:
-    """Return the layer that these tensors are."""
-    moments = {"running_mean", "running_var", "num_batches_tracked"} & set(found)
-    if moments or ("weight" in found and found["weight"].ndim == 1):
-        return batchnorm(found, name)
-    return _linear(found, name)
-
-
-def _linear(found: Mapping[str, Tensor], name: str) -> nn.Linear:
-    weight = _need(found, "weight", name)
-    if weight.ndim != 2:
-        raise ValueError(f"{name}.weight must be a matrix [out, in]; got shape {tuple(weight.shape)}.")
-    made = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in found)
-    return filled(made, found, name)
-
-
-def batchnorm(found: Mapping[str, Tensor], name: str, eps: float = 1e-5) -> nn.BatchNorm1d:
-    """Return a BatchNorm1d of these tensors, with or without scale and shift.
-
-    Raises:
-        ValueError: a tensor is missing or not finite.
-    """
-    mean = _need(found, "running_mean", name)
-    _need(found, "running_var", name)
-    affine = "weight" in found or "bias" in found
-    if affine:
-        _need(found, "weight", name), _need(found, "bias", name)
-    return filled(nn.BatchNorm1d(len(mean), eps=eps, affine=affine), found, name)
-
-
-def _need(found: Mapping[str, Tensor], key: str, name: str) -> Tensor:
-    if key not in found:
-        raise ValueError(f"{name}.{key} is missing: {name} has only {', '.join(sorted(found))}.")
-    return found[key]
-
-
-def filled(made: Made, found: Mapping[str, Tensor], name: str) -> Made:
-    """Load the tensors of a module by name, in float64 where they are so; a count of batches may be missing.
-
-    Args:
-        made: the module.
-        found: its tensors, and perhaps more.
-        name: of the module, for messages.
-
-    Raises:
-        ValueError: a tensor is missing, not finite or of a shape that does not fit.
-    """
-    mine = made.state_dict()
-    for key, value in mine.items():
-        if key not in found:
-            if key.endswith("num_batches_tracked"):
-                continue
-            raise ValueError(f"{name}.{key} is missing.")
-        if found[key].shape != value.shape:
-            raise ValueError(f"{name}.{key} must have shape {tuple(value.shape)}; got {tuple(found[key].shape)}.")
-        if not bool(torch.isfinite(found[key]).all()):
-            raise ValueError(f"{name}.{key} must be finite; it holds NaN or infinity, so the run had diverged.")
-    known = {key: value for key, value in found.items() if key in mine}
-    wide = any(value.dtype == torch.float64 for value in known.values())
-    (made.double() if wide else made).load_state_dict(known, strict=False)
-    return made
-
-
 def _chained(modules: list[nn.Module], name: str) -> nn.Sequential:
     """Return the stack, or raise ValueError where a layer does not take what the one before gives."""
-    wide = [(place, module) for place, module in enumerate(modules) if not isinstance(module, nn.ReLU)]
+    kinds = tuple(ACTIVATIONS.values())
+    wide = [(place, module) for place, module in enumerate(modules) if widths(module) != (None, None)]
     for (_, first), (place, second) in pairwise(wide):
         gives, takes = widths(first)[1], widths(second)[0]
-        if gives != takes and isinstance(second, nn.BatchNorm1d) and isinstance(modules[place - 1], nn.ReLU):
+        if gives != takes and isinstance(second, nn.BatchNorm1d) and isinstance(modules[place - 1], kinds):
             raise ValueError(f"{name}.{place - 1}.weight is missing: a BatchNorm of {takes} follows {gives} numbers.")
         if gives != takes:
             raise ValueError(f"The layers of {name} do not fit: one gives {gives} numbers, the next takes {takes}.")
-    return stack(modules)
+    double = any(p.dtype.itemsize == 8 and p.dtype.is_floating_point for module in modules for p in module.parameters())
+    built = stack(modules)
+    return built.double() if double else built

@@ -27,6 +27,7 @@ from lindyn.bridge.measure.sampled import Interval
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.run.description import RunDescription
 from lindyn.bridge.settings import Rates
+from lindyn.bridge.training.networks import rule_words
 from lindyn.display.brief import Brief
 
 TIAN = "Tian, Chen, Ganguli 2021"
@@ -241,7 +242,7 @@ def _decided(law: Law, measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     """Return the judgement on a law with verdict and reason."""
     found = _judgement(law, measured, run)
     if law.only_if_trained and run.rule:
-        rule = f"W_p is set by the rule {run.rule}, not trained"
+        rule = f"W_p is set by {rule_words(run.rule)}, not trained"
         return replace(
             found, verdict=NOT_TESTABLE, reason=f"{rule}: it has neither alpha_p nor eta_p, and Eq. 11 is not its flow."
         )

@@ -1,5 +1,6 @@
 """`ClosedFormPredictor`: any closed-form rule as a layer that drops into a real training run, and one layer a rule."""
 
+import json
 import weakref
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,6 +16,16 @@ from lindyn.bridge.layers.gathered_statistics import TALLY, Gathering
 from lindyn.bridge.layers.predictor_base import full_precision, in_backward, outside_graph
 from lindyn.display.brief import Brief
 from lindyn.predictors import Recipe
+
+
+def recipe_of(state: Any) -> Recipe | None:
+    """Return the recipe that a layer's extra state holds; None where there is none that this lindyn knows."""
+    if not isinstance(state, Tensor):
+        return None
+    try:
+        return Recipe.from_dict(json.loads(bytes(state.tolist()).decode()))
+    except (ValueError, TypeError, KeyError):  # of another version, or a rule of a package that is not installed
+        return None
 
 
 @dataclass(frozen=True, repr=False)
@@ -230,6 +241,13 @@ class ClosedFormPredictor(Gathering):
         tally = dict(zip(TALLY, self.tally.tolist(), strict=True))
         del tally["accepted_cross"]
         return Health(calls=self.clock.calls, updates=self.clock.updates, **tally)
+
+    def get_extra_state(self) -> Tensor:
+        """Return the recipe as bytes: what a checkpoint's tensors alone do not say (a tensor, as safetensors wants)."""
+        return torch.tensor(list(json.dumps(self.recipe.as_dict()).encode()), dtype=torch.uint8)
+
+    def set_extra_state(self, state: Any) -> None:
+        """Leave the recipe as it is: it is the layer's own, a checkpoint brings statistics only."""
 
     def extra_repr(self) -> str:
         """Return the line that printing a model shows."""

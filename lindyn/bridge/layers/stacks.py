@@ -15,6 +15,12 @@ from torch import Tensor, nn
 from lindyn.display.brief import Brief
 
 _PASSING = (nn.Identity, nn.Dropout)
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh, "elu": nn.ELU, "leaky_relu": nn.LeakyReLU,
+    "selu": nn.SELU, "softplus": nn.Softplus, "sigmoid": nn.Sigmoid, "mish": nn.Mish, "relu6": nn.ReLU6,
+    "hardswish": nn.Hardswish, "none": nn.Identity,
+}  # fmt: skip
+"""What may stand between the layers of a head, by the words of `model.activation`; none of it has tensors."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,16 +158,31 @@ def weight_and_bias(layer: nn.Linear) -> Tensor:
     return _copy(layer.weight if layer.bias is None else torch.cat([layer.weight, layer.bias[:, None]], dim=1))
 
 
+def with_activation(module: nn.Module, name: str) -> nn.Module:
+    """Return the module with another activation in the place of each ReLU in it."""
+    for place, part in list(module.named_modules()):
+        if isinstance(part, nn.ReLU) and name != "relu":
+            parent, _, leaf = place.rpartition(".")
+            setattr(module.get_submodule(parent), leaf, ACTIVATIONS[name]())
+    return module
+
+
 def widths(module: nn.Module) -> tuple[int | None, int | None]:
     """Return (inputs, outputs) of a stack by its first and last layer with a width, None where it has none."""
-    known = [layer for layer in flat(module) if isinstance(layer, nn.Linear | nn.BatchNorm1d)]
-    if not known:
-        return None, None
-    first, last = known[0], known[-1]
-    return (
-        first.in_features if isinstance(first, nn.Linear) else first.num_features,
-        last.out_features if isinstance(last, nn.Linear) else last.num_features,
-    )
+    known = [width for layer in flat(module) if (width := _width(layer)) is not None]
+    return (known[0][0], known[-1][1]) if known else (None, None)
+
+
+def _width(layer: Any) -> tuple[int, int] | None:
+    """Return (inputs, outputs) of one layer, or None where it takes any number."""
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    if isinstance(layer, nn.LayerNorm):
+        return (layer.normalized_shape[-1],) * 2
+    if isinstance(layer, nn.GroupNorm):
+        return layer.num_channels, layer.num_channels
+    features = getattr(layer, "num_features", None) if isinstance(layer, nn.modules.batchnorm._NormBase) else None
+    return None if features is None else (features, features)
 
 
 def _one(layers: Sequence[nn.Module]) -> Affine | None:

@@ -32,6 +32,7 @@ from lindyn.bridge.report.wording import (
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.counterfactuals import Counterfactual
 from lindyn.bridge.settings import Rates, Settings
+from lindyn.bridge.training.networks import rule_words
 
 _SENTENCE = {
     "healthy": "It is not collapsing",
@@ -76,10 +77,10 @@ def advise(
     ]
     if start is None or len(start) == 0:
         found.append(_no_modes())
-    elif absent := counterfactuals.missing(rates):
-        found.append(_no_rates(absent, rates))
     elif rule := counterfactuals.rule_of(settings or Settings()):
         found += [*_critical(start, rates, weak), _no_trained_predictor(rule)]
+    elif absent := counterfactuals.missing(rates):
+        found.append(_no_rates(absent, rates))
     else:
         outcomes = counterfactuals.simulate_changes(start, rates)
         found += [*_critical(start, rates, weak), *_alternatives(outcomes, start, weak)]
@@ -172,8 +173,8 @@ def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
 
 def _no_trained_predictor(rule: str) -> Advice:
     return Advice(
-        f"W_p is set by the rule {rule}, not trained: there is no alpha_p or eta_p to change, and what another decay "
-        "or EMA would have done is not simulated.", SURE, "Eq. 11 is that of a trained predictor.",
+        f"W_p is set by {rule_words(rule)}, not trained: there is no alpha_p or eta_p to change, and what another "
+        "decay or EMA would have done is not simulated.", SURE, "Eq. 11 is that of a trained predictor.",
     )  # fmt: skip
 
 

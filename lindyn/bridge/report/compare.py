@@ -123,7 +123,7 @@ def _ends(found: Finding) -> tuple[float, float]:
 def _settings(first: Validation, second: Validation) -> dict[str, tuple[Any, Any]]:
     """Return the settings that decide the result and differ (not the folder of a run, or how often it is saved)."""
     here, there = first.pieces.settings.values, second.pieces.settings.values
-    known = sections.TABLE.keys
+    known = sections.VALIDATED.keys
     deciding = [k for k in dict.fromkeys([*here, *there]) if k not in known or not known[k].free]
     return {k: (here.get(k), there.get(k)) for k in deciding if here.get(k) != there.get(k)}
 
@@ -163,7 +163,7 @@ def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, A
     trained = not any(counterfactuals.rule_of(answer.pieces.settings) for answer in (first, second))
     told = [name for name in NAMES if name in known and (trained or name not in ("alpha_p", "eta_p"))]
     found += [Advice(_effect(name, *rates[name]), wording.LIKELY, _SOURCES[name]) for name in told]
-    unknown = sorted(set(rates) - known)
+    unknown = sorted(set(rates) - known - (set() if trained else {"alpha_p", "eta_p"}))
     if unknown:
         text = f"Nothing can be said on {', '.join(unknown)}: known in one run only. Give the keys of the other."
         found.append(Advice(text, wording.SURE, "The files do not say how both runs were trained."))

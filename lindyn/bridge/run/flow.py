@@ -16,7 +16,7 @@ but for the pole of tau where w passes through zero.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, TypeVar, cast
 
@@ -25,6 +25,7 @@ import numpy as np
 from lindyn import observables, statistics
 from lindyn.bridge.run.clock import FlowClock, clock
 from lindyn.bridge.run.description import RunDescription
+from lindyn.bridge.training.networks import UNNAMED_RULE
 from lindyn.display.brief import Brief
 from lindyn.flows import ModeWeightFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
@@ -132,6 +133,10 @@ def motion_of(
         NotPossible: a rate, or the target, is not known, or F is zero.
     """
     rates = run.rates
+    if run.predictor.name == UNNAMED_RULE:
+        raise NotPossible("W_p is set by a closed-form rule that the file does not name (model.predictor=NAME)")
+    if run.predictor.rule:  # alpha_p and eta_p have no part in its flow
+        rates = replace(rates, alpha_p=1.0, eta_p=rates.eta_s)
     needed = {name: getattr(rates, name) for name in ("alpha_p", "eta_s", "eta_p", "step_time")}
     if rates.target == "ema":
         needed["beta"] = rates.beta

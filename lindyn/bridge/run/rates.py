@@ -5,6 +5,7 @@ from typing import Any
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.method import OVER_J, SIDES_OVER_J
+from lindyn.bridge.training.networks import NO_PREDICTOR, PredictorKind
 from lindyn.hyperparameters import Hyperparameters, flow_step
 
 LOSS = ("method.loss", "method.sides")
@@ -17,6 +18,8 @@ NEEDS = {
     "eta_p": (*LOSS, "optim.predictor_weight_decay"),
 }
 """What each rate is made from, beside alpha_p."""
+OF_A_TRAINED_ONE = ("optim.alpha_p", "optim.predictor_weight_decay")
+"""Keys that a predictor which is set by a rule has no use for."""
 FLOWING = "sgd"
 
 
@@ -39,8 +42,14 @@ def rates_of(settings: Settings) -> Rates:
 
     Source: Tian, Chen, Ganguli 2021, Lemma 1 and Eqs. 2-4.
     """
+    kind = PredictorKind.of(settings.get("model.predictor"))
+    if kind.name == NO_PREDICTOR:
+        words = ("there is no predictor, so that the theory has no rates for it",)
+        return Rates(None, None, None, None, None, str(settings.get("method.target", "")), (), words)
     known, assumed = _completed(settings)
     target = str(known.get("method.target", ""))
+    if kind.rule:
+        return _of_rule(known, target, [words for words in assumed if "predictor" not in words])
     if known.get("optim.name") != FLOWING:
         name = str(known.get("optim.name", "")).upper()
         assumed += [f"{name} is no gradient flow: it rescales every layer's step, so that decay and EMA have no rate "
@@ -59,6 +68,16 @@ def rates_of(settings: Settings) -> Rates:
         _missing(known, target),
         tuple(assumed + _schedules(known)),
     )
+
+
+def _of_rule(known: dict[str, Any], target: str, assumed: list[str]) -> Rates:
+    """Return the rates of a run whose W_p is set by a rule: it has neither alpha_p nor a decay of its own."""
+    known = {key: value for key, value in known.items() if key != "optim.predictor_weight_decay"}
+    flows, words = known.get("optim.name") == FLOWING, tuple(assumed + _schedules(known))
+    found = _rates({"optim.alpha_p": 1.0, **known}) if flows else {}
+    unknown = tuple(key for key in _missing(known, target) if key not in OF_A_TRAINED_ONE)
+    beta = {"ema": found.get("beta"), "frozen": 0.0 if flows else None}.get(target)
+    return Rates(None, beta, found.get("eta_s"), None, found.get("step_time"), target, unknown, words)
 
 
 def hyperparameters(config: TrainConfig, over_J: float = 1.0, share: float = 1.0) -> Hyperparameters:

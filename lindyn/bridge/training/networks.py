@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lindyn import _checks
 from lindyn.bridge.layers import trained_predictors
 from lindyn.bridge.layers.closed_form_predictor import ClosedFormPredictor
+from lindyn.bridge.layers.stacks import with_activation
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.display.brief import Brief
 from lindyn.predictors import Recipe
@@ -25,6 +26,8 @@ LAYERS = {
     "linear_symmetric": "SymmetricLinearPredictor",
 }
 TRAINED = (*LAYERS, "identity")
+UNNAMED_RULE, NO_PREDICTOR = "unnamed-rule", "none"
+"""What a checkpoint may say of its predictor that no run can ask for: a rule without its name; that there is none."""
 OF_THE_LAYER = ("cross_from", "views", "trainable")
 """Options of a closed-form predictor's layer; the others are its recipe's."""
 
@@ -86,11 +89,12 @@ def backbone(config: TrainConfig, shape: tuple[int, ...]) -> Any:
     net: Any = getattr(models, model.backbone)(weights=None)
     net.features = net.fc.in_features
     net.fc = nn.Identity()
-    if model.stem == "cifar":
-        net.conv1 = nn.Conv2d(channels, 64, 3, stride=1, padding=1, bias=False)
+    small = model.stem == "cifar"
+    side, stride = (3, 1) if small else (7, 2)
+    if small or channels != 3 or model.stem_stride not in (0, stride):
+        net.conv1 = nn.Conv2d(channels, 64, side, stride=model.stem_stride or stride, padding=side // 2, bias=False)
+    if model.pool == "none" or (small and model.pool == "stem"):
         net.maxpool = nn.Identity()
-    elif channels != 3:
-        net.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
     return net
 
 
@@ -104,7 +108,7 @@ def projector(config: TrainConfig, features: int) -> tuple[nn.Module, int]:
     if model.projector == "linear":
         return nn.Linear(features, model.dim, bias=False), model.dim
     head = BYOLProjectionHead if model.projector == "byol" else SimSiamProjectionHead
-    return head(features, model.hidden, model.dim), model.dim
+    return with_activation(head(features, model.hidden, model.dim), model.activation), model.dim
 
 
 def has_batchnorm(*modules: nn.Module) -> bool:
@@ -140,6 +144,8 @@ class PredictorKind(Brief):
         name = str(name or "")
         if name == "identity":
             return cls(name, "identity")
+        if name == UNNAMED_RULE:
+            return cls(name, "rule")
         if name in LAYERS:
             return cls(name, "symmetrised" if name.endswith("_symmetric") else "trained", name.startswith("mlp"))
         if name in RULES or name in PRESETS:
@@ -173,6 +179,11 @@ class PredictorKind(Brief):
         return Recipe.of(self.name, **dict(self.options))
 
 
+def rule_words(rule: str) -> str:
+    """Return a closed-form rule in words: by its name, where that is known."""
+    return "a closed-form rule that the file does not name" if rule == UNNAMED_RULE else f"the rule {rule}"
+
+
 def predictor(config: TrainConfig, dim: int) -> nn.Module:
     """Return the predictor of width `dim`.
 
@@ -182,7 +193,8 @@ def predictor(config: TrainConfig, dim: int) -> nn.Module:
     name, options = config.model.predictor, dict(config.model.predictor_options)
     _checks.one_of("model.predictor", name, [*TRAINED, *PRESETS, *RULES])
     if name in TRAINED:
-        return _trained(name, dim, options)
+        own = config.model.predictor_activation
+        return with_activation(_trained(name, dim, options), config.model.activation if own == "same" else own)
     if "cross_from" not in options and PredictorKind.of(name, options).recipe.rule.reads_cross:
         options["cross_from"] = "target"  # z' is the target's output, as the papers have it
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}

@@ -321,7 +321,7 @@ def test_step_and_epoch(name, step, epoch):
         ),
         ("deepmind", "a ResNet of 1 + 1 + 1 + 1 basic blocks of width 4, by its tensors. Its strided layers pad as in"),
         ("simsiam", "SimSiam has no target network: tau = 1."),
-        ("solo-learn simsiam", "There is no momentum network: the target was taken to be the online network, tau = 1."),
+        ("solo-learn simsiam", "SimSiam has no target network: tau = 1."),
         ("implicit-var-reg", "The predictor was made from C by the rule in args.json"),
         ("luckmatters input BN", "There is no corr_*.pth of this epoch beside it, so F comes from features alone."),
         ("byol-pytorch", "byol-pytorch saves no settings: give optim.lr, optim.weight_decay and method.ema"),

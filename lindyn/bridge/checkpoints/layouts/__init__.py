@@ -11,16 +11,21 @@ A layout that is missing: a file beside these with `matches`, `read` and LAYOUT.
 
 import functools
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from lindyn import _checks
 from lindyn._extensions import Extension, collected
-from lindyn.bridge.checkpoints import assembling
+from lindyn.bridge.checkpoints import assembling, unsaid
 from lindyn.bridge.checkpoints.content import OWN, Content, Layout
-from lindyn.bridge.records import Pieces
+from lindyn.bridge.records import Assumption, Pieces
+from lindyn.bridge.sections import VALIDATED
+from lindyn.bridge.settings import Settings
+
+OTHER = "a second reading"
 
 
 def known_layouts() -> tuple[tuple[Layout, ...], tuple[str, ...]]:
@@ -31,7 +36,8 @@ def known_layouts() -> tuple[tuple[Layout, ...], tuple[str, ...]]:
 
 @functools.cache
 def _own() -> tuple[Layout, ...]:
-    return tuple(import_module(f"{__name__}.{file.name}").LAYOUT for file in pkgutil.iter_modules(__path__))
+    modules = [import_module(f"{__name__}.{file.name}") for file in pkgutil.iter_modules(__path__)]
+    return tuple(layout for module in modules for layout in getattr(module, "LAYOUTS", None) or (module.LAYOUT,))
 
 
 def _of_package(extension: Extension) -> list[Layout]:
@@ -42,7 +48,12 @@ def _of_package(extension: Extension) -> list[Layout]:
 
 
 def read_checkpoint(
-    path: str | Path, *, unsafe: bool = False, names: Mapping[str, str] | None = None, layout: str | None = None
+    path: str | Path,
+    *,
+    unsafe: bool = False,
+    names: Mapping[str, str] | None = None,
+    layout: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Pieces:
     """Return the pieces of a checkpoint: predictor, projector, backbone, target, F, settings, and what is missing.
 
@@ -55,9 +66,10 @@ def read_checkpoint(
         names: pieces that are named by hand, "predictor", "projector", "backbone", "target_backbone" or
             "target_projector", each with the start of its tensors' names; they go before what the layout gives.
         layout: name of the layout; None finds it.
+        settings: keys of `lindyn validate` that say what tensors do not ({"model.activation": "gelu"}).
 
     Returns:
-        The pieces; a missing predictor is a note, no error.
+        The pieces; a missing predictor is a note, no error. What had to be taken for granted is in `assumptions`.
 
     Raises:
         ValueError: a file that cannot be read, an unknown layout (the message lists what is in the file), two layouts
@@ -67,8 +79,10 @@ def read_checkpoint(
     layouts, told = known_layouts()
     if layout is not None:
         _check_name(layout, layouts, told)
-    content = Content.of(path, unsafe)
-    found, notes = _tried(content)
+    given = {VALIDATED.full_name(key): value for key, value in (settings or {}).items()}
+    said = {key: VALIDATED.convert(key, value) for key, value in given.items() if key in VALIDATED.keys}
+    content = Content.of(path, unsafe, said)
+    found, notes, content = _found(content)
     if layout is None:
         found = _first(found)
         if len(found) > 1:
@@ -84,12 +98,38 @@ def read_checkpoint(
     if names:
         pieces = assembling.named(content, pieces, names)
     assembling.check_fit(pieces)
-    return assembling.with_notes(pieces, *notes)
+
+    def again(changes: Mapping[str, Any]) -> Pieces:
+        more = {**(settings or {}), **changes}
+        return read_checkpoint(path, unsafe=unsafe, names=names, layout=layout, settings=more)
+
+    pieces = replace(pieces, assumptions=tuple(_with_other(each, again, pieces) for each in pieces.assumptions))
+    return assembling.with_notes(pieces, *content.notes, *notes)
+
+
+def _with_other(each: Assumption, again: Callable[[Mapping[str, Any]], Pieces], read: Pieces) -> Assumption:
+    """Return an assumption whose key says otherwise with the pieces that it gives, read when they are asked for."""
+    if each.instead is not None or "=" not in each.choose:
+        return each
+    key, value = VALIDATED.read_override(each.choose)
+    changes = {key: value}
+    if key == "model.activation":  # the projector's; that of the predictor is an assumption of its own
+        own = unsaid.activation_of("predictor", read.settings.values) or "relu"
+        changes["model.predictor_activation"] = own
+
+    def instead(pieces: Pieces) -> Pieces:
+        other = again({**{k: v for k, v in pieces.settings.values.items() if pieces.settings.sources.get(k) == OTHER},
+                       **changes})  # fmt: skip
+        networks = {name: getattr(other, name) for name in (*assembling.PIECES, "F")}
+        told = Settings.of(changes, OTHER).over(pieces.settings)
+        return replace(pieces, **networks, settings=told)
+
+    return replace(each, instead=instead)
 
 
 def matching(content: Content) -> list[Layout]:
     """Return the layouts whose keys a file has: one, or none; a last resort only where there is no other."""
-    return _first(_tried(content)[0])
+    return _first(_found(content)[0])
 
 
 def _first(found: list[Layout]) -> list[Layout]:
@@ -102,6 +142,21 @@ def _check_name(name: str, layouts: Sequence[Layout], told: Sequence[str]) -> No
         _checks.one_of("layout", name, [known.name for known in layouts])
     except ValueError as error:
         raise ValueError(" ".join((str(error), *told))) from None
+
+
+def _found(content: Content) -> tuple[list[Layout], list[str], Content]:
+    """Return what `_tried` does of a file, or of what lies in it under one name, where that alone has a layout."""
+    found, notes = _tried(content)
+    if found:
+        return found, notes, content
+    for depth in (1, 2, 3):
+        for inner in content.inside(depth):
+            known, _ = _tried(inner)
+            whole = len(inner.weights) == len(content.weights)
+            known = known if whole else [layout for layout in known if not layout.last]
+            if known:
+                return known, notes, inner
+    return found, notes, content
 
 
 def _tried(content: Content) -> tuple[list[Layout], list[str]]:

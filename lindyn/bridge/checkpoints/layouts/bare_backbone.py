@@ -1,8 +1,9 @@
 """A bare backbone and nothing else, as torchvision and the trainer of byol-pytorch save it."""
 
-from lindyn.bridge.checkpoints import backbones
+from lindyn.bridge.checkpoints import backbones, unsaid
 from lindyn.bridge.checkpoints.assembling import BACKBONE_ONLY
 from lindyn.bridge.checkpoints.content import Content, Layout
+from lindyn.bridge.checkpoints.single_layers import NotBuiltError
 from lindyn.bridge.records import Pieces
 
 NAME, TITLE = "backbone", "a bare backbone, as byol-pytorch's trainer and torchvision save it"
@@ -19,10 +20,14 @@ def matches(content: Content) -> bool:
 
 def read(content: Content) -> Pieces:
     """Return the backbone."""
-    net = backbones.backbone(content.weights, "the backbone")
-    said = (BACKBONE_ONLY,) if net is None else (BACKBONE_ONLY, backbones.said(net))
-    return Pieces(content.path, NAME, TITLE, backbone=net, notes=said, step=content.number("step"),
-                  epoch=content.number("epoch"))  # fmt: skip
+    try:
+        net, why = backbones.backbone(content.weights, "the backbone", backbones.TORCHVISION.told(content.said)), ""
+    except NotBuiltError as error:
+        net, why = None, str(error)
+    said = (BACKBONE_ONLY, backbones.said(net) if net is not None else why)
+    return Pieces(content.path, NAME, TITLE, backbone=net, notes=tuple(note for note in said if note),
+                  step=content.number("step"), epoch=content.number("epoch"),
+                  assumptions=(*content.assumptions, *unsaid.of_backbone(net, content.said)))  # fmt: skip
 
 
 LAYOUT = Layout(NAME, TITLE, matches, read, last=True)

@@ -25,7 +25,7 @@ def read(content: Content) -> Pieces:
     """Return the pieces."""
     has_target = content.has(r"target_encoder\.")
     code = {"method.loss": "cosine", "method.sides": "symmetrised", "method.target": "ema" if has_target else "online",
-            "optim.alpha_p": 1.0, "method.ema_schedule": "constant"}  # fmt: skip
+            "optim.alpha_p": 1.0, "method.ema_schedule": "constant", "model.activation": "relu"}  # fmt: skip
     notes: tuple[str, ...] = (
         "byol-pytorch saves no settings: give optim.lr, optim.weight_decay and method.ema (0.99 by its default).",
     )
@@ -45,7 +45,8 @@ def _with_fc(content: Content, pieces: Pieces) -> Pieces:
     if net is None or takes in (None, net.features):
         return pieces
     places = (("backbone", NAMES.backbone), ("target_backbone", NAMES.target_backbone))
-    both: Any = {part: backbones.backbone(content.under(prefix), prefix, Form(keep_fc=True))
+    form = Form(keep_fc=True).told(content.said)
+    both: Any = {part: backbones.backbone(content.under(prefix), prefix, form)
                  for part, prefix in places if content.under(prefix)}  # fmt: skip
     if both["backbone"].features == takes:
         return replace(pieces, **both)

@@ -56,7 +56,7 @@ def configuration(content: Content) -> TrainConfig:
 
 def _predictor(content: Content, config: TrainConfig, pieces: Pieces) -> nn.Sequential:
     """Return the predictor's map as the configuration has it acting."""
-    name, built = config.model.predictor, pieces.predictor
+    name, built = config.model.predictor, pieces.predictor  # activations are the configuration's, in its settings
     if name == "identity":
         width = widths(pieces.projector)[1] if pieces.projector is not None and len(pieces.projector) else (
             pieces.backbone.features if pieces.backbone is not None else config.model.dim)  # type: ignore[union-attr]  # fmt: skip

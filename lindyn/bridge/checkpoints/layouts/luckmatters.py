@@ -18,7 +18,8 @@ NAME, TITLE = "luckmatters", "luckmatters (the DirectPred authors' code)"
 ONLINE, TARGET = "online_network_state_dict", "target_network_state_dict"
 NAMES = Names(f"{ONLINE}.encoder", f"{ONLINE}.projetion", "predictor_state_dict", f"{TARGET}.encoder",
               f"{TARGET}.projetion")  # fmt: skip
-CODE = {"method.sides": "symmetrised", "method.target": "ema", "method.ema_schedule": "constant"}
+CODE = {"method.sides": "symmetrised", "method.target": "ema", "method.ema_schedule": "constant",
+        "model.activation": "relu"}  # fmt: skip
 NOT_SAVED = (
     "luckmatters saves neither the target's rate nor the loss: name them (method.ema, 0.996 in its configuration, and "
     "method.loss, cosine unless use_l2_normalization was off).",

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lindyn.bridge.checkpoints.assembling import Names, assemble
+from lindyn.bridge.checkpoints import other_methods, unsaid
+from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
@@ -25,16 +26,28 @@ def read(content: Content) -> Pieces:
     meta = meta if isinstance(meta, Mapping) else {}
     found = group_settings(content.groups("optimizer"), content.has(r"head\.predictor\."))
     has_target = content.has(r"target_net\.")
-    found |= {"method.target": "ema" if has_target else "online", "method.ema": rate(str(meta.get("cfg", "")))}
-    known = Settings.of(found, "the checkpoint").over(
-        Settings.of({"method.ema_schedule": "cosine"} if has_target else {}, "mmpretrain's code (CosineEMA)")
+    found |= {"method.ema": rate(str(meta.get("cfg", "")))}
+    known = (
+        other_methods.target_of(has_target)
+        .over(Settings.of(found, "the checkpoint"))
+        .over(Settings.of({"method.ema_schedule": "cosine"} if has_target else {}, "mmpretrain's code (CosineEMA)"))
     )
+    known = unsaid.by_code(content.under("backbone"), "mmpretrain's code").over(known)
     notes: tuple[str, ...] = ("The loss is not saved: name it (method.loss, method.sides).",)
     if has_target and found["method.ema"] is None:
         notes += ("The target's rate was not found in the configuration inside: give method.ema (1 - base_momentum).",)
-    if not has_target:
-        notes += ("There is no target network: the target was taken to be the online network, tau = 1.",)
-    pieces = assemble(content, NAME, TITLE, NAMES, settings=known, notes=notes, target_expected=False)
+    method = re.search(r"\btype\s*=\s*'(\w+)'", str(meta.get("cfg", "")).partition("model")[2])
+    other = other_methods.told_of(method[1]) if method else ""
+    has_predictor = content.has(r"head\.predictor\.") and not other
+    names = NAMES if not other else replace(NAMES, predictor="")
+    pieces = assemble(content, NAME, TITLE, names, settings=known, notes=notes if has_predictor else (),
+                      target_expected=False)  # fmt: skip
+    if not has_predictor:
+        pieces = with_notes(pieces, other or other_methods.may_be(content, has_target))
+    elif method and method[1].lower() == "simsiam":
+        pieces = with_notes(pieces, "SimSiam has no target network: tau = 1.")
+    else:
+        pieces = other_methods.with_guess(content, pieces, has_target)
     step, epoch = (meta.get(name) for name in ("iter", "epoch"))
     return replace(pieces, step=_whole(step, pieces.step), epoch=_whole(epoch, pieces.epoch))
 

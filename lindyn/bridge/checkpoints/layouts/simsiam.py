@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
-from lindyn.bridge.checkpoints import backbones
+from lindyn.bridge.checkpoints import unsaid
 from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
 NAME, TITLE = "simsiam", "facebookresearch/simsiam"
+_TRUNK = "the encoder"  # without its last layer, the projector
 CODE = {
     "method.loss": "negative-cosine",
     "method.sides": "averaged",
@@ -28,13 +29,18 @@ def read(content: Content) -> Pieces:
     found, note = _rates(content)
     known = Settings.of(found, "the checkpoint")
     known = known.over(Settings.of(CODE, f"the code of {TITLE}"))
-    names = Names("encoder", "encoder.fc", "predictor")
-    pieces = assemble(content, NAME, TITLE, replace(names, backbone=""), settings=known, target_expected=False)
     inner = {key: value for key, value in content.under("encoder").items() if not key.startswith("fc.")}
-    net = backbones.backbone(inner, "encoder") if inner else None
-    said = backbones.said(net) if net is not None else (
-        "The encoder is none that lindyn builds: give the projections of two views as features.")  # fmt: skip
-    return with_notes(replace(pieces, backbone=net), said, "SimSiam has no target network: tau = 1.", note)
+    known = unsaid.by_code(inner, f"the code of {TITLE}", small=False).over(known)
+    pieces = assemble(
+        replace(content, weights={key: value for key, value in content.weights.items() if not _of_encoder(key)}
+                | {f"{_TRUNK}.{key}": value for key, value in inner.items()}),
+        NAME, TITLE, Names(_TRUNK, "encoder.fc", "predictor"), settings=known, target_expected=False,
+    )  # fmt: skip
+    return with_notes(pieces, "SimSiam has no target network: tau = 1.", note)
+
+
+def _of_encoder(key: str) -> bool:
+    return key.startswith("encoder.") and not key.startswith("encoder.fc.")
 
 
 def _rates(content: Content) -> tuple[dict[str, Any], str]:

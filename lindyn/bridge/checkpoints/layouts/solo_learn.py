@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lindyn.bridge.checkpoints import other_methods, unsaid
 from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.backbones import Form
 from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
@@ -34,21 +35,28 @@ def pieces_of(content: Content, name: str, title: str, predictor_saved: bool = T
     """Return the pieces of solo-learn's names, with the settings of args.json."""
     net = "backbone" if content.has(r"backbone\.") else "encoder"
     target = content.has(r"momentum_projector\.") or content.has(rf"momentum_{net}\.")
-    names = Names(net, "projector", "predictor", f"momentum_{net}", "momentum_projector")
     args, wrong = content.beside(ARGS)
+    method = str(args.get("method") or other_methods.stored(content))
+    other = other_methods.told_of(method)
     stored = group_settings(content.groups("optimizer_states"), content.has(r"predictor\."))
     stored = {key: value for key, value in stored.items() if key not in ("optim.alpha_p",)}  # its groups have no names
     known = Settings.of(stored, "the checkpoint") if stored else Settings()
-    known = Settings.of({"method.target": "ema" if target else "online"}, "the checkpoint").over(known)
-    known = Settings.of(of_method(str(args.get("method", ""))), "solo-learn's code").over(known)
+    known = other_methods.target_of(target).over(known)
+    known = Settings.of(of_method(method), "solo-learn's code").over(known)
+    known = unsaid.by_code(content.under(net), "solo-learn's code").over(known)
     known = Settings.of(of_args(args), ARGS).over(known)
+    names = Names(net, "projector", "" if other else "predictor", f"momentum_{net}", "momentum_projector")
     pieces = assemble(
         content, name, title, names, settings=known, form=FORM, predictor_saved=predictor_saved,
         target_expected=False,
     )  # fmt: skip
     missing = "" if args or wrong else f"There is no {ARGS} beside the checkpoint: give the run's settings yourself."
-    none = "" if target else "There is no momentum network: the target was taken to be the online network, tau = 1."
-    return with_notes(replace(pieces, epoch=content.number("epoch", "ep")), wrong, missing, none)
+    pieces = with_notes(replace(pieces, epoch=content.number("epoch", "ep")), wrong, missing)
+    if other or not (content.has(r"predictor\.") or not predictor_saved):
+        return with_notes(pieces, other or other_methods.may_be(content, target))
+    if method == "simsiam":
+        return with_notes(pieces, "SimSiam has no target network: tau = 1.")
+    return other_methods.with_guess(content, pieces, target)
 
 
 def of_method(method: str) -> dict[str, Any]:
@@ -90,7 +98,17 @@ def of_args(args: Mapping[str, Any]) -> dict[str, Any]:
         "method.ema": base,
         "method.ema_schedule": None if base is None or final is None else "cosine" if final > base else "constant",
         "run.epochs": args.get("max_epochs"),
+        "data.size": _size(args),
     }
+
+
+def _size(args: Mapping[str, Any]) -> int | None:
+    """Return the side of the views, of the first of its augmentations."""
+    first = args.get("augmentations")
+    first = first[0] if isinstance(first, list) and first and isinstance(first[0], Mapping) else {}
+    size = first.get("crop_size", args.get("crop_size"))
+    size = size[0] if isinstance(size, list) and size else size
+    return size if isinstance(size, int) and not isinstance(size, bool) and size > 0 else None
 
 
 def _table(args: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ CODE = {
     "method.ema_schedule": "constant",
     "optim.alpha_p": 1.0,
     "optim.schedule": "constant",
+    "model.activation": "relu",
 }
 CONFIG = "config.yaml"
 
