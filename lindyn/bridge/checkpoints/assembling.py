@@ -80,7 +80,7 @@ def assemble(
     for piece in PIECES:
         parts[piece], note = part(content, piece, getattr(names, piece), said, form)
         said_of += [note] if note and note not in said_of else []
-    rule, rule_notes = layer_rules.read(content.under(names.predictor), known)
+    rule, rule_notes = layer_rules.read(content.under(names.predictor), known, content.said)
     known, said_of = rule, [*said_of, *rule_notes]
     if not content.under(names.predictor):
         why = "This file holds no predictor" if predictor_saved else f"The layout of {title} never saves the predictor"
@@ -225,7 +225,7 @@ def named(content: Content, pieces: Pieces, names: Mapping[str, str]) -> Pieces:
         found = _tensors(content, "predictor", names["predictor"])
         F = second_moment(found)
         built |= {} if F is None else {"F": F}
-        known, rule_notes = layer_rules.read(found, known)
+        known, rule_notes = layer_rules.read(found, known, content.said)
         pieces = with_notes(pieces, *rule_notes)
     assumed = (*unsaid.of_heads(built, said), *unsaid.of_backbone(built.get("backbone"), said))
     told = ", ".join(f"{piece} {prefix}" for piece, prefix in names.items())

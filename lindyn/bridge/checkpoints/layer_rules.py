@@ -25,18 +25,19 @@ NAME_IT = (
 )
 
 
-def read(found: Mapping[str, Tensor], known: Settings) -> tuple[Settings, tuple[str, ...]]:
+def read(found: Mapping[str, Tensor], known: Settings, said: Mapping[str, Any]) -> tuple[Settings, tuple[str, ...]]:
     """Return the settings of a run, with the rule that sets its predictor where one does, and what is to be said of it.
 
     Args:
         found: tensors of the predictor.
         known: settings as the layout has them; a rule that is named there stays.
+        said: keys that the user gave.
     """
     inner = heads.by_rule(found)
     if inner is None or known.get("model.predictor"):
         return known, ()
     recipe = recipe_of(inner.get(STATE))
-    return of_rule(known, recipe), () if recipe is not None else (NAME_IT,)
+    return of_rule(known, recipe), () if recipe is not None or "model.predictor" in said else (NAME_IT,)
 
 
 def of_rule(known: Settings, recipe: Recipe | None, source: str = "the predictor's own state") -> Settings:
