@@ -9,6 +9,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FixedFormatter
 
 from lindyn.flows import choices
 from lindyn.plotting import style
@@ -93,6 +94,23 @@ def fill_outcomes(panel: Axes, x: np.ndarray, y: np.ndarray, codes: np.ndarray) 
 def outcome_key(codes: np.ndarray) -> list[tuple[str, str]]:
     """Return (colour, words) of the outcomes that occur."""
     return [(COLOURS[k], WORDS[word]) for k, word in enumerate(OUTCOMES) if np.any(codes == k)]
+
+
+def categories(codes: Any) -> dict[str, Any]:
+    """Return what xarray's plot needs to show an array of codes in words: `ds.outcome.plot(**categories(ds.outcome))`.
+
+    Args:
+        codes: outcome, event or status of a sweep, a DataArray with flag_values and flag_meanings.
+
+    Returns:
+        levels, colors and the ticks of the colour bar.
+    """
+    words = codes.attrs["flag_meanings"].split()
+    count = len(words)
+    colours = COLOURS[:count] if tuple(words) == OUTCOMES else style.shades(count)
+    ticks = FixedFormatter([WORDS.get(word, word.replace("_", " ")) for word in words])
+    bar = {"ticks": range(count), "format": ticks}
+    return {"levels": np.arange(count + 1) - 0.5, "colors": list(colours), "extend": "neither", "cbar_kwargs": bar}
 
 
 def line(dashes: Any, colour: Any, label: str) -> Line2D:

@@ -9,7 +9,8 @@ import numpy as np
 
 from lindyn import _files
 
-Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
+Variables = dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]
+"""Axes, values and attributes of every array, by its name."""
 FORMAT = 1
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ def write(path: Any, variables: Variables, text: dict[str, str]) -> Path:
 
     Args:
         path: file to write, by custom `*.nc`; an existing file is replaced.
-        variables: names of the axes and values of every array.
+        variables: names of the axes, values and attributes (long_name, units) of every array.
         text: the attributes.
 
     Returns:
@@ -60,12 +61,15 @@ def write(path: Any, variables: Variables, text: dict[str, str]) -> Path:
 
 
 def _write(file: Any, variables: Variables) -> None:
-    for axes, value in variables.values():
+    for axes, value, _ in variables.values():
         for axis, size in zip(axes, value.shape, strict=True):
             if axis not in file.dimensions:
                 file.createDimension(axis, size)
-    for name, (axes, value) in variables.items():
-        file.createVariable(name, "f8", axes)[...] = value
+    for name, (axes, value, told) in variables.items():
+        variable = file.createVariable(name, "f8", axes)
+        variable[...] = value
+        for key, text in told.items():
+            setattr(variable, key, text)
 
 
 def read(path: Any, build: Callable[[dict[str, np.ndarray], dict[str, str]], T]) -> T:

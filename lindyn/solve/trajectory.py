@@ -10,7 +10,7 @@ import numpy as np
 
 import lindyn
 from lindyn import _checks
-from lindyn._options import FLOW_TIME
+from lindyn._options import FLOW_TIME, QUANTITIES
 from lindyn._records import Record, State, static
 from lindyn.display.brief import FEW, Brief, brief, notebook
 from lindyn.flows import registry
@@ -215,24 +215,42 @@ def _described(traj: Trajectory) -> tuple[netcdf.Variables, dict[str, str]]:
         "status": traj.status,
         "time_unit": f"flow time = {FLOW_TIME}",
     }
-    return variables, text | {"sha256": netcdf.digest({name: value for name, (_, value) in variables.items()}, text)}
+    arrays = {name: value for name, (_, value, _) in variables.items()}
+    return variables, text | {"sha256": netcdf.digest(arrays, text)}
 
 
 def _variables(traj: Trajectory) -> netcdf.Variables:
     states, flow = traj.states, traj.flow
-    out: netcdf.Variables = {"t": (("t",), np.asarray(traj.ts))}
+    clock = {"long_name": "flow time", "units": FLOW_TIME}
+    out: netcdf.Variables = {"t": (("t",), np.asarray(traj.ts), clock)}
     for name in states._fields():
         value = np.asarray(_checks.to_numpy(getattr(states, name)))
-        out[name] = (("t", *states.axes.get(name, _modes(value.ndim - 1))[: value.ndim - 1]), value)
+        out[name] = (("t", *states.axes.get(name, _modes(value.ndim - 1))[: value.ndim - 1]), value, _told(name))
     for name in flow._fields(static=False):
         given = getattr(flow, name)
         if isinstance(given, Moments):
             for moment in ("X", "X_aug"):
-                out[moment] = (("n1", "n1_in"), np.asarray(_checks.to_numpy(getattr(given, moment))))
+                out[moment] = (("n1", "n1_in"), np.asarray(_checks.to_numpy(getattr(given, moment))), _told(moment))
         elif name != "hp":
             value = np.asarray(_checks.to_numpy(given))
-            out[_variable(name, states)] = (_modes(value.ndim), value)
+            out[_variable(name, states)] = (_modes(value.ndim), value, _told(name, f"{name} of the flow"))
     return out
+
+
+MEANINGS = {
+    "W": "online weights W", "W_p": "predictor W_p", "W_a": "target weights W_a", "F": "correlation F = W W^T",
+    "H": "H = W_a W^T", "J": "J = W_a W_a^T", "p": "eigenvalue of the predictor", "s": "eigenvalue of F = W W^T",
+    "tau": "target / online ratio", "w": "online weight of the mode", "a": "target weight of the mode",
+    "X": "second moment X of the mean view", "X_aug": "covariance X' of the augmentation",
+    "x": QUANTITIES["x"].help, "x_aug": QUANTITIES["x_aug"].help,
+    "sigma2": "variance of the augmentation, X' = sigma2 I",
+}  # fmt: skip
+"""What the arrays of a file are; one of another package is called by its name."""
+
+
+def _told(name: str, otherwise: str = "") -> dict[str, str]:
+    """Return the CF attributes of an array that is no time: all of them are pure numbers."""
+    return {"long_name": MEANINGS.get(name, otherwise or name), "units": "1"}
 
 
 def _modes(count: int) -> tuple[str, ...]:

@@ -79,7 +79,11 @@ def test_xarray_opens_the_file_and_agrees_with_to_dataset(name, tmp_path):
             stored.attrs["status"] == run.status
             and "learning rate x steps / (1 - momentum)" in stored.attrs["time_unit"]
         )
+        for one in stored.variables:
+            assert stored[one].attrs == made[one].attrs and {"long_name", "units"} <= set(made[one].attrs)
+        assert made["t"].attrs["units"] == "learning rate x steps / (1 - momentum)"
     if name == "weights":
+        assert made["W"].attrs["long_name"] == "online weights W" and made["W"].dims == ("t", "n2", "n1")
         assert made["W"].dims == ("t", "n2", "n1") and made["X"].dims == ("n1", "n1_in")
         assert json.loads(made.attrs["flow"])["hyperparameters"]["alpha_p"] == 1.7
 

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn.plotting import sweep_map
 from lindyn.sweeps import outcome
 from lindyn.sweeps.modes_sweep import sweep
 from lindyn.sweeps.outcome import OUTCOMES
@@ -16,6 +18,20 @@ def small():
     return sweep(
         eta=[0.0, 0.05, 0.1, 0.25], beta=[0.1, 1.0, 5.0], alpha_p=2.0, x_aug=0.4, p=0.15, s=0.03, tau=0.7, t1=150
     )
+
+
+def test_codes_are_drawn_in_words(small):
+    """xarray's own plot with `categories`: a colour and a word for each code, none between."""
+    for name in ("outcome", "event", "status"):
+        how = sweep_map.categories(small[name])
+        mesh = small[name].plot(ax=Figure().subplots(), **how)
+        words = small[name].attrs["flag_meanings"].split()
+        assert list(mesh.norm.boundaries) == [k - 0.5 for k in range(len(words) + 1)] and len(words) == mesh.cmap.N
+        shown = [text.get_text() for text in mesh.colorbar.ax.get_yticklabels()]
+        assert len(shown) == len(words) and shown[0] == words[0].replace("_", " ")
+    panel = Figure().subplots()
+    small.p.isel(eta=slice(1, None)).plot(ax=panel, yscale="log", x="beta")
+    panel.figure.canvas.draw()
 
 
 def test_the_result_is_labelled(small):
