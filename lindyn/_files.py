@@ -2,7 +2,8 @@
 
 What is written is on the disk before it takes its place. A full disk is named, whatever library met it. What a killed
 process left goes when the next one writes in the same folder. The commands import this before they are asked for
-anything, so what it needs itself is loaded late.
+anything, so what it needs itself is loaded late. Where a run may write is
+decided in `outputs.places`.
 """
 
 import contextlib
@@ -276,6 +277,10 @@ def writable_folder(folder: str | Path) -> Path:
             probe.touch()
             probe.unlink()
     except OSError as error:
+        try:
+            os.getcwd()
+        except OSError:
+            raise OSError("The folder you are in was removed. Go to one that is there (cd), and try again.") from error
         raise OSError(f"Cannot {what} the output folder {folder}: {why(error)}. Choose another with --out.") from error
     return folder
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lindyn._options import Option, agree, did_you_mean, flag, nearest
+from lindyn._options import Option, agree, did_you_mean, flag, nearest, spelled
 
 _ANY = Option("", "any")
 
@@ -59,6 +59,23 @@ class OptionTable:
             if spelled:
                 found[option.name] = next(iter(spelled.values()))
         return found
+
+    def command(self, start: str, values: Mapping[str, Any]) -> str:
+        """Return the command line that gives these values: the flags whose value is not the default.
+
+        Options that leave the result as it is (`free`) are left out, so that equal command lines are one run.
+
+        Args:
+            start: what stands before the flags, "lindyn simulate".
+            values: by key.
+        """
+        changed = (
+            spelled(option, values[key])
+            for key, option in self.keys.items()
+            if not option.free and values.get(key) is not None and values[key] != option.default
+        )
+        line = " ".join([start, *changed]).replace("\n", r"\n")
+        return line.encode("utf-8", "backslashreplace").decode()  # a file name need not be text
 
     # names
 
@@ -169,9 +186,9 @@ class OptionTable:
 
         Args:
             values: by key.
-            first: a comment above them.
+            first: a comment above them, of one line or more.
         """
-        lines = [f"# {first}", ""] if first else []
+        lines = [*(f"# {line}" for line in first.splitlines()), ""] if first else []
         for section in self.sections:
             body, tables = [], []
             for key, option in self.keys.items():

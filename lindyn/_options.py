@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lindyn.outputs import places
+
 FLOW_TIME = "learning rate x steps / (1 - momentum)"
 """What the time of every flow counts: a step with momentum m moves the weights 1 / (1 - m) times as far."""
 RATE = "1 / flow time"
@@ -51,6 +53,7 @@ class Option:
         free: whether it leaves the result as it is.
         same: other flags for the same quantity.
         metavar: what stands for the value in the help.
+        path: whether the text (or a part of it) is a path, in which ~ is the home folder.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Option:
     free: bool = False
     same: tuple[str, ...] = ()
     metavar: str | None = None
+    path: bool = False
 
     @property
     def flag(self) -> str:
@@ -91,7 +95,8 @@ class Option:
             ValueError: another kind, not one of the allowed words, or out of range.
         """
         if self.kind in _LISTS:
-            return _LISTS[self.kind](where, value)
+            found: list[Any] = _LISTS[self.kind](where, value)  # type: ignore
+            return [places.expanded(part) for part in found] if self.path else found
         if self.kind in ("range", "any"):
             return value
         if self.kind == "table" and isinstance(value, Mapping | tuple):
@@ -109,7 +114,7 @@ class Option:
             raise ValueError(f"{where} must be {finite}at least {self.low:g}; got {value!r}.")
         if self.high is not None and value > self.high:
             raise ValueError(f"{where} must be at most {self.high:g}; got {value:g}.")
-        return value
+        return places.expanded(str(value)) if self.path else value
 
     def read(self, where: str, text: str) -> Any:
         """Return the value of a text: of a flag, or after key=; raise ValueError as `convert` does."""
@@ -186,6 +191,21 @@ def _number(value: Any) -> Any:
         return float(value[0] if isinstance(value, list) and len(value) == 1 else value)
     except (TypeError, ValueError):
         return value
+
+
+def spelled(option: Option, value: Any) -> str:
+    """Return the flag that gives an option its value, as one would type it."""
+    import shlex
+
+    if option.kind in (bool, "switch"):
+        return option.flag if value else "--no-" + option.flag.removeprefix("--")
+    parts = value if isinstance(value, list | tuple) else [value]
+    text = [
+        f"{part:.12g}" if isinstance(part, float) and float(f"{part:.12g}") == part else str(part) for part in parts
+    ]
+    if option.kind == "texts":
+        return " ".join(f"{option.flag} {shlex.quote(part)}" for part in text)
+    return f"{option.flag} {shlex.quote(','.join(text))}"
 
 
 def shown(value: Any) -> str:

@@ -32,6 +32,7 @@ FLOORS = (
         "_progress",
         "_files",
         "stored",
+        "outputs",
         "_options",
         "_option_table",
         "operators",

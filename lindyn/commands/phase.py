@@ -7,6 +7,7 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import QUANTITIES, Option
 from lindyn.commands.flags import add_command
+from lindyn.outputs import places
 
 KINDS = ("portrait", "bifurcation", "two-parameter", "basin", "surface")
 DESCRIPTION = """\
@@ -26,6 +27,7 @@ Look at one mode of Tian, Chen, Ganguli 2021 as a dynamical system: draw a pictu
 
 A parameter is a number or, where it is an axis of the picture, a range LOW:HIGH:COUNT or log:LOW:HIGH:COUNT.
 """
+DEFAULT_OUT = "lindyn-out/phase"
 _RANGES = (
     QUANTITIES["eta"].but(default=0.05),
     QUANTITIES["eta_p"],
@@ -45,7 +47,16 @@ TABLE = OptionTable(
         Option("hold_tau", "switch", False, "basin: hold tau instead of moving the target"),
         Option("count", int, 20000, "basin: starts drawn for the share"),
         Option("seed", int, 0, "basin: seed of the draw"),
-        Option("out", str, "lindyn-out/phase", "output folder", metavar="DIR"),
+        Option(
+            "out",
+            str,
+            None,
+            f"output folder (default {DEFAULT_OUT}, the picture named by its flags)",
+            metavar="DIR",
+            free=True,
+            path=True,
+        ),
+        Option("overwrite", "switch", False, "replace a picture of other parameters", free=True),
     )
 )
 
@@ -62,15 +73,19 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: an unknown kind, a parameter out of its range, or a folder that cannot be written.
     """
+    words = TABLE.command("", TABLE.given(args) | {"kind": None})
+    command = f"lindyn phase --kind {args.kind}{words}"
+    name = args.kind if args.out is not None else places.run_name(args.kind + words)
+    file = places.as_folder(args.out or DEFAULT_OUT) / f"{name}.png"
+    places.check_free(file, command, args.overwrite)
     given = _given(args)
     from lindyn.commands import phase_pictures
     from lindyn.plotting.style import write
 
-    out = _files.writable_folder(args.out)
+    _files.writable_folder(file.parent)
     make = getattr(phase_pictures, args.kind.replace("-", "_"))
     figure, words = make(given, vars(args))
-    file = out / f"{args.kind}.png"
-    write(figure, file, "png")
+    write(figure, file, "png", command=command)
     print(words)
     print(f"Wrote {file}.")
     return 0

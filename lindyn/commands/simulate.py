@@ -1,6 +1,7 @@
 """`lindyn simulate`: one system from flags or a TOML file; saves the trajectory and a picture."""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from lindyn._option_table import OptionTable
 from lindyn._options import FLOW_TIME, Option
 from lindyn.commands.flags import add_command, add_flags
 from lindyn.commands.simulate_options import IMAGES, TABLE, configuration
+from lindyn.outputs import places
 
 DESCRIPTION = """\
 Integrate one system of Tian, Chen, Ganguli 2021 and look at it. Without flags: the full flow of (W, W_p, W_a),
@@ -25,11 +27,21 @@ trajectory.png, run.toml (the complete configuration; `lindyn simulate --config 
   lindyn simulate --images digits --eta 0.02                 which directions of real images survive
 """
 
-
+DEFAULT_OUT = "lindyn-out/simulate"
+HEAD = "run.toml"
+WRITTEN = ("trajectory.nc", "trajectory.png", "trajectory-verified.png", "survival.png", "summary.txt")  # beside it
 FILES = OptionTable(
     (
-        Option("config", str, None, "TOML file with the same keys as the flags, by section", metavar="FILE"),
-        Option("out", str, "lindyn-out/simulate", "output folder", metavar="DIR"),
+        Option("config", str, None, "TOML file with the same keys as the flags, by section", metavar="FILE", path=True),
+        Option(
+            "out",
+            str,
+            None,
+            f"output folder (default {DEFAULT_OUT}, and the flags that are given)",
+            metavar="DIR",
+            path=True,
+        ),
+        Option("overwrite", "switch", False, "drop another run that is in the output folder"),
         Option("verify", "switch", False, "test the papers' statements along the run"),
     )
 )
@@ -63,27 +75,44 @@ def run(args: argparse.Namespace) -> int:
     settings, given = configuration(args)
     if "list" in (settings["system"], settings["predictor"]):
         return _list(settings)
+    command = TABLE.command("lindyn simulate", settings)
+    out = Path(DEFAULT_OUT).with_name(places.run_name(command.removeprefix("lindyn ")))
+    if args.out is not None:
+        out = places.as_folder(args.out)
+    _check_free(out, command, settings, args.overwrite)
     if settings["images"] is not None:
-        return run_images(settings, given, _files.writable_folder(args.out))
+        return run_images(settings, given, _files.writable_folder(out), command)
     from lindyn._progress import Progress
     from lindyn.commands import flow_settings
 
     flow_settings.check_relevant(settings, given)
     settings = flow_settings.relevant(settings)
     flow, y0 = flow_settings.build(settings)
-    out = _files.writable_folder(args.out)
+    _files.writable_folder(out)
     progress = Progress("simulate", settings["t1"])
     try:
         trajectory = flow_settings.solve(flow, y0, settings, progress)
     finally:
         progress.close()
-    code = write(trajectory, settings, out)
+    code = write(trajectory, settings, out, command)
     if not args.verify:
         return code
     from lindyn.commands.verify import show
     from lindyn.verification import verify
 
-    return max(code, show(verify(trajectory), out / "trajectory.nc"))
+    return max(code, show(verify(trajectory), out / "trajectory-verified.png", "lindyn verify trajectory.nc"))
+
+
+def _check_free(out: Path, command: str, settings: dict[str, Any], overwrite: bool) -> None:
+    """Raise ValueError where the folder holds another run: of `lindyn train`, or of other settings and not given up."""
+    if (out / "checkpoints").is_dir():
+        raise ValueError(f"{out} holds a run of lindyn train. Choose another --out.")
+    same = False
+    if (out / HEAD).is_file() and places.made_by(out / HEAD) != command:
+        with contextlib.suppress(ValueError):  # what cannot be read is another's
+            kept = TABLE.collected(TABLE.read_toml(out / HEAD))
+            same = TABLE.defaults | kept == settings  # --config of this very file
+    places.check_free(out / HEAD, command, overwrite, (out / name for name in WRITTEN), same=same)
 
 
 def _list(settings: dict[str, Any]) -> int:
@@ -101,18 +130,18 @@ def _list(settings: dict[str, Any]) -> int:
     return 0
 
 
-def write(trajectory: Any, settings: dict[str, Any], out: Path) -> int:
+def write(trajectory: Any, settings: dict[str, Any], out: Path, command: str) -> int:
     """Save trajectory, configuration and picture; print what happened; return the exit code."""
     import numpy as np
 
     from lindyn.commands.flow_settings import describe
     from lindyn.plotting.trajectory_picture import save_picture
 
-    with _files.together(out, gone=("survival.png", "summary.txt"), what="the run") as fresh:
-        _files.write(fresh / "run.toml", TABLE.to_toml(settings, _clock(trajectory)))
+    with _files.together(out, gone=WRITTEN, what="the run") as fresh:
+        _files.write(fresh / HEAD, TABLE.to_toml(settings, f"{_clock(trajectory)}\n{command}"))
         trajectory.save(fresh / "trajectory.nc")
         with np.errstate(over="ignore", invalid="ignore"):  # a run that blew up is drawn as far as it goes
-            save_picture(trajectory, fresh / "trajectory.png")
+            save_picture(trajectory, fresh / "trajectory.png", command)
     print(describe(trajectory))
     print(f"Wrote {out / 'trajectory.nc'}, {out / 'trajectory.png'} and {out / 'run.toml'}.")
     return 0 if trajectory.succeeded else 1
@@ -126,7 +155,7 @@ def _clock(traj: Any) -> str:
     return f"t1 is flow time: {FLOW_TIME}" + (f" = {step_of(traj):g} x steps here" if descent else "")
 
 
-def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
+def run_images(settings: dict[str, Any], given: set[str], out: Path, command: str) -> int:
     """Measure X and X', run the flow, write trajectory, picture, summary and configuration; 0 if all went well.
 
     Raises:
@@ -137,6 +166,7 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
 
     from lindyn.flows.from_settings import hyperparameters
     from lindyn.images import study_images
+    from lindyn.plotting import style
     from lindyn.plotting.survival_map import draw_survival
 
     images = settings["images"]
@@ -148,17 +178,18 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path) -> int:
         t1=settings["t1"] if "t1" in given else None,
         engine="scipy" if settings["engine"] == "auto" else settings["engine"],
     )
-    figure = Figure(figsize=(13.5, 4.2), layout="constrained")
-    draw_survival(study, figure.subplots(1, 3))
+    with style.settings():
+        figure = Figure(figsize=(13.5, 4.2), layout="constrained")
+        draw_survival(study, figure.subplots(1, 3))
     summary = study.summary()
     kept = {name: value for name, value in settings.items() if name not in _REPLACED}
     kept |= {"n2": settings["n2"] if "n2" in given else N2, "t1": float(study.full.trajectory.t1)}
     if study.source is not None and study.source.augmentation is not None:
         kept |= {name: getattr(study.source.augmentation, name) for name in ("crop", "flip", "noise", "blur")}
-    with _files.together(out, gone=("trajectory.png",), what="the run") as fresh:
-        figure.savefig(fresh / "survival.png", dpi=110, format="png")
+    with _files.together(out, gone=WRITTEN, what="the run") as fresh:
+        style.write(figure, fresh / "survival.png", dpi=110, command=command)
         _files.write(fresh / "summary.txt", summary + "\n")
-        _files.write(fresh / "run.toml", TABLE.to_toml(kept, _clock(study.full.trajectory)))
+        _files.write(fresh / HEAD, TABLE.to_toml(kept, f"{_clock(study.full.trajectory)}\n{command}"))
         study.full.trajectory.save(fresh / "trajectory.nc")
     print(summary)
     print(f"Wrote {out / 'trajectory.nc'}, {out / 'survival.png'}, {out / 'summary.txt'} and {out / 'run.toml'}.")

@@ -26,8 +26,8 @@ TABLE = OptionTable(
             Option("x", "numbers", None, "eigenvalues of X (one number: isotropic; default 1)"),
             Option("x_aug", "numbers", None, "eigenvalues of X' (default sigma2)"),
             Option("sigma2", float, QUANTITIES["x_aug"].default, "variance of the augmentation, X' = sigma2 I"),
-            Option("X", str, None, "file X.npy with X, n1 x n1 (give --X-aug-file too)"),
-            Option("X_aug_file", str, None, "file with X', n1 x n1"),
+            Option("X", str, None, "file X.npy with X, n1 x n1 (give --X-aug-file too)", path=True),
+            Option("X_aug_file", str, None, "file with X', n1 x n1", path=True),
         ),
         *_in(
             "state",
@@ -64,7 +64,7 @@ TABLE = OptionTable(
             "images",
             Option(
                 "images", "names", None,
-                "digits, photos, an image folder, or two .npy files of views (comma-separated)",
+                "digits, photos, an image folder, or two .npy files of views (comma-separated)", path=True,
             ),
             Option("crop", float, None, "largest share of the side a random crop leaves out (default 0.25)"),
             Option("flip", float, None, "probability of a mirrored image (default 0)"),

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import ABLATIONS, QUANTITIES, Option
 from lindyn.commands.flags import add_command
+from lindyn.outputs import places
 
 DESCRIPTION = """\
 Run a mode (Eqs. 11-13 of Tian, Chen, Ganguli 2021) at every combination of parameters, draw the map of what became of
@@ -40,11 +42,30 @@ TABLE = OptionTable(
         ABLATIONS["predictor"].but(help="the predictor", section=_HOW, choices=("trained", "identity")),
         Option("rtol", float, 1e-8, "relative tolerance of a step", _HOW),
         Option("engine", str, "lanes", "lanes (CPU) or jax", _HOW, ("lanes", "jax"), metavar="WORD"),
-        Option("threads", int, None, "threads (default all cores)", _HOW),
-        Option("scheduler", str, None, "run on the dask cluster at this address", _HOW, metavar="ADDRESS"),
-        Option("out", str, OUT, "zarr store, or a .nc file", _OUTPUT, metavar="STORE"),
-        Option("points", int, None, "points in a block of a new store (default 131072)", _OUTPUT),
-        Option("picture", str, None, "the map (default beside the result, .png)", _OUTPUT, metavar="FILE"),
+        Option("threads", int, None, "threads (default all cores)", _HOW, free=True),
+        Option("scheduler", str, None, "run on the dask cluster at this address", _HOW, metavar="ADDRESS", free=True),
+        Option(
+            "out",
+            str,
+            None,
+            f"zarr store, or a .nc file (default {OUT}, named by the flags)",
+            _OUTPUT,
+            metavar="STORE",
+            free=True,
+            path=True,
+        ),
+        Option("points", int, None, "points in a block of a new store (default 131072)", _OUTPUT, free=True),
+        Option(
+            "picture",
+            str,
+            None,
+            "the map (default beside the result, .png)",
+            _OUTPUT,
+            metavar="FILE",
+            free=True,
+            path=True,
+        ),
+        Option("overwrite", "switch", False, "replace the result of another sweep", _OUTPUT, free=True),
     ),
     titles={_VALUES: "parameters (number, list or range)", _HOW: "how to run", _OUTPUT: "output"},
 )
@@ -67,16 +88,42 @@ def run(args: argparse.Namespace) -> int:
 
     settings = {name: getattr(args, name) for name in ("t1", "target", "tau_mode", "predictor", "rtol", "engine")}
     settings |= {"threads": args.threads, "points": args.points}
-    out = Path(args.out)
-    picture = out.with_suffix(".png") if args.picture is None else Path(args.picture)
+    words = TABLE.command("", TABLE.given(args))
+    out, picture = _places(args, words)
+    given = _parameters(args)
     for file in (out, picture):
         _files.writable_folder(file.parent)
+    if args.overwrite and out.suffix != ".nc":
+        shutil.rmtree(out, ignore_errors=not out.exists())
+    command = f"lindyn sweep{words}"
     try:
-        ds = _sweep(_parameters(args), settings, out, args.scheduler)
+        ds = _sweep(given, settings, out, args.scheduler)
     except SweepInterrupted as error:
         print(f"lindyn: {error}", file=sys.stderr)
         return 130
-    return report(ds, out, picture)
+    return report(ds, out, picture, command)
+
+
+def _places(args: argparse.Namespace, words: str) -> tuple[Path, Path]:
+    """Return where result and picture go.
+
+    Raises:
+        ValueError: neither a .nc file nor a store, a folder that is no store, or files of another sweep.
+    """
+    out = Path(OUT).with_stem(places.run_name("sweep" + words)) if args.out is None else Path(args.out)
+    if not out.name or (out.suffix.lower() in places.ENDINGS and out.suffix not in (".nc", ".zarr")):
+        raise ValueError(f"--out must be a .nc file or a zarr store (a folder); got {args.out!r}.")
+    if out.suffix == ".nc" and out.is_dir():
+        raise ValueError(f"--out {out} is a folder; a .nc file is written as a file. Choose another.")
+    store = out.suffix != ".nc" and out.exists()
+    if store and not (out / "zarr.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} exists and is no store of a sweep. Choose another --out.")
+    picture = out.with_suffix(".png") if args.picture is None else places.as_picture(args.picture)
+    if not store:  # which sweep an existing one is of it says itself
+        places.check_free(out, f"lindyn sweep{words}", args.overwrite)
+        if args.picture is not None or not out.exists():
+            places.check_free(picture, f"lindyn sweep{words}", args.overwrite, flag="--picture")
+    return out, picture
 
 
 def _parameters(args: argparse.Namespace) -> dict[str, Any]:
@@ -104,29 +151,31 @@ def _sweep(given: dict[str, Any], settings: dict[str, Any], out: Path, scheduler
         return lindyn.sweep(**given, **settings, store=store, client=client)
 
 
-def _write(ds: Any, out: Path, picture: Path) -> Path | None:
+def _write(ds: Any, out: Path, picture: Path, command: str) -> Path | None:
     """Write the map and its picture, together where they stand in one folder; return the picture's path, if any."""
     from lindyn.plotting.sweep_map import save_map
 
     drawn = picture if ds["outcome"].ndim else None
     if out.suffix != ".nc":
-        return drawn and save_map(ds, drawn)
-    beside = drawn is not None and drawn.parent.resolve() == out.parent.resolve()
-    with _files.together(out.parent, what="the map") as fresh:
+        return drawn and save_map(ds, drawn, command)
+    ds.attrs["command"] = command
+    beside = picture.parent.resolve() == out.parent.resolve()
+    gone = [picture.name] if beside else []  # of another sweep: it would stand beside these numbers
+    with _files.together(out.parent, gone=gone, what="the map") as fresh:
         ds.to_netcdf(fresh / out.name, engine="scipy")
         if drawn is not None:
-            save_map(ds, fresh / drawn.name if beside else drawn)
+            save_map(ds, fresh / drawn.name if beside else drawn, command)
     return drawn
 
 
-def report(ds: Any, out: Path, picture: Path) -> int:
+def report(ds: Any, out: Path, picture: Path, command: str) -> int:
     """Write and draw the map, print the reading, return the exit code."""
     import numpy as np
 
     from lindyn.sweeps.sweep_text import tally, words
 
     told = tally(ds)
-    drawn = _write(ds, out, picture)
+    drawn = _write(ds, out, picture, command)
     print(words(ds, told))
     if drawn is None:
         ends = ", ".join(f"{name} = {ds[name].item():.6g}" for name in ("p", "s", "tau"))

@@ -7,6 +7,7 @@ from typing import Any
 from lindyn._option_table import OptionTable
 from lindyn._options import ABLATIONS, PREDICTORS, QUANTITIES, Option
 from lindyn.commands.flags import add_command
+from lindyn.outputs import places
 
 DESCRIPTION = """\
 Test every statement along a trajectory: identities, bounds against the measured decay, premises, sharpness.
@@ -22,7 +23,16 @@ _RATES = ("alpha_p", "beta", "eta", "eta_p", "eta_s")
 _OF = "of an .npz run"
 TABLE = OptionTable(
     (
-        Option("picture", str, None, "where to draw it (default: beside FILE, -verified.png)", metavar="FILE"),
+        Option(
+            "picture",
+            str,
+            None,
+            "where to draw it (default: beside FILE, -verified.png)",
+            metavar="FILE",
+            free=True,
+            path=True,
+        ),
+        Option("overwrite", "switch", False, "replace a picture of another run", free=True),
         *(QUANTITIES[name].but(default=None, help=f"{name} {_OF}") for name in _RATES),
         ABLATIONS["target"].but(default=None, help=f"target {_OF}"),
         ABLATIONS["predictor"].but(default=None, help=f"predictor {_OF}", choices=PREDICTORS),
@@ -43,9 +53,10 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: a file that is missing or no trajectory, or rates for a file that holds its own.
     """
-    from lindyn.verification import verify
-
-    path = Path(args.file)
+    path = Path(places.expanded(args.file))
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "there is no such file"
+        raise ValueError(f"No trajectory at {path}: {what}.")
     given = TABLE.given(args)
     rates = {name: given[name] for name in _RATES if name in given}
     choices: dict[str, Any] = {name: given[name] for name in ("target", "predictor") if name in given}
@@ -53,15 +64,17 @@ def run(args: argparse.Namespace) -> int:
         choices["stop_gradient"] = False
     if path.suffix != ".npz" and (rates or choices):
         raise ValueError(f"{path} holds its own rates and choices; leave {', '.join([*rates, *choices])} out.")
-    return show(verify(path, rates=rates, **choices), path, args.picture)
+    of = path.name if args.picture is None else path.resolve()  # beside its file the name is enough
+    command = TABLE.command(f"lindyn verify {of}", given)
+    picture = path.with_name(f"{path.stem}-verified.png") if args.picture is None else places.as_picture(args.picture)
+    places.check_free(picture, command, args.overwrite, flag="--picture")
+    from lindyn.verification import verify
+
+    return show(verify(path, rates=rates, **choices), picture, command)
 
 
-def show(found: Any, path: Path, picture: Any = None) -> int:
-    """Print the verdicts and draw the picture; 0 if nothing fails."""
-    from lindyn.plotting import style
-
+def show(found: Any, picture: Path, command: str) -> int:
+    """Print the verdicts and draw the picture, which keeps the command line; 0 if nothing fails."""
     print(found)
-    with style.settings():
-        drawn = found.save_picture(path.with_name(path.stem + "-verified.png") if picture is None else picture)
-    print(f"Drew {drawn}.")
+    print(f"Drew {found.save_picture(picture, command)}.")
     return 0 if found.holds else 1

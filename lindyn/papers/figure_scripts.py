@@ -141,7 +141,10 @@ def _rendered(figure: Any, ending: str) -> bytes:
     if hasattr(figure, "write"):
         figure.write(picture, ending[1:])
     else:
-        figure.savefig(picture, format=ending[1:])
+        from lindyn.outputs import picture_style
+
+        with picture_style.settings():
+            figure.savefig(picture, format=ending[1:])
     return picture.getvalue()
 
 

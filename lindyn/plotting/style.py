@@ -1,73 +1,30 @@
-"""One style for every figure: sizes, colours, markers, and how a figure is written.
+"""One style for every figure: sizes, colours, markers, the frame around panels.
 
 Colours mean one thing everywhere: stable red, unstable green, flow blue, invariant parabola black dashed. Marker
 shape and fill say the same again, so that a grey print loses nothing; families of curves run from dark to light.
 """
 
-import contextlib
-import functools
-import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lindyn import _files
+from lindyn.outputs.picture_style import FLOW as FLOW
+from lindyn.outputs.picture_style import INK as INK
+from lindyn.outputs.picture_style import STABLE as STABLE
+from lindyn.outputs.picture_style import UNSTABLE as UNSTABLE
+from lindyn.outputs.picture_style import settings as settings
+from lindyn.outputs.picture_style import styled as styled
+from lindyn.outputs.picture_style import write
 
-STABLE, UNSTABLE, FLOW = "#c8102e", "#0b8a3a", "#3b6fb6"
-INK, GREY, PALE = "#1a1a1a", "0.55", "0.85"
+GREY, PALE = "0.55", "0.85"
 WIDTH = 10.0  # inches; a double column at 70 %
-DPI = 160
 TIME = "flow time $t$ (learning rate × steps / (1 − momentum))"  # `_options.FLOW_TIME` as an axis says it
 KEY = 7.5  # points: the letters of a panel's own key
-
-RC: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "mathtext.fontset": "cm",
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 10.5,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "axes.edgecolor": INK,
-    "axes.formatter.useoffset": False,
-    "axes.prop_cycle": cycler(color=[FLOW, STABLE, UNSTABLE, "#c05a00", "#7a4fa3", INK]),
-    "xtick.direction": "out",
-    "ytick.direction": "out",
-    "legend.frameon": False,
-    "legend.fontsize": 8.0,
-    "lines.linewidth": 1.5,
-    "figure.constrained_layout.h_pad": 0.06,
-    "figure.constrained_layout.w_pad": 0.06,
-    "savefig.facecolor": "white",
-    "pdf.fonttype": 42,  # TrueType; journals refuse Type 3
-}
-
-
-def settings() -> AbstractContextManager[None]:
-    """Return a context in which matplotlib has this style and nothing of the user's."""
-    every: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
-    return matplotlib.rc_context(every)
-
-
-def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """Return `draw` run under this style, whatever the user's matplotlib settings are."""
-
-    @functools.wraps(draw)
-    def wrapped(*args: Any, **kwargs: Any) -> Figure:
-        with settings():
-            return draw(*args, **kwargs)
-
-    return wrapped
 
 
 class StyledFigure(Figure):
@@ -151,17 +108,3 @@ def inset(
     panel.set_facecolor("white")
     axes.indicate_inset_zoom(panel, edgecolor=GREY)
     return panel
-
-
-def write(figure: Figure, file: Any, ending: str) -> None:
-    """Write a figure as "png", "pdf" or what else matplotlib knows; equal figures give equal PNG and PDF bytes."""
-    undated: dict[str, Any] = {"pdf": {"CreationDate": None}, "png": {"Software": None}}
-    fonts = logging.getLogger("fontTools")
-    level = fonts.level
-    fonts.setLevel(logging.ERROR)  # it warns of the dates inside matplotlib's own fonts
-    try:
-        whole = _files.draft(file) if isinstance(file, str | Path) else contextlib.nullcontext(file)
-        with whole as target, settings():  # ticks and texts are made when the figure is written
-            figure.savefig(target, format=ending, dpi=DPI, metadata=undated.get(ending))
-    finally:
-        fonts.setLevel(level)

@@ -32,9 +32,9 @@ UNKNOWN = "it is not known where a rate is 0, nor for p(0) < 0 with a moving tar
 MOST = 800  # points drawn along an axis
 
 
-def save_map(ds: Any, path: Path) -> Path:
-    """Draw a sweep of modes and write it; the format follows the file's ending."""
-    style.write(draw(ds), path, path.suffix[1:] or "png")
+def save_map(ds: Any, path: Path, command: str = "") -> Path:
+    """Draw a sweep of modes and write it; the format follows the file's ending, and it keeps the command line."""
+    style.write(draw(ds), path, command=command)
     return path
 
 

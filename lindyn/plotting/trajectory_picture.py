@@ -20,9 +20,9 @@ SYMBOLS = {"alpha_p": r"\alpha_p", "beta": r"\beta", "eta": r"\eta", "eta_p": r"
 HIDDEN = "not drawn: ratios of modes with $s_j < 10^{-40}$, and $s_j$ at round-off of the largest"
 
 
-def save_picture(traj: Trajectory, path: Path) -> Path:
-    """Draw the run and write it; the format follows the file's ending."""
-    style.write(draw(traj), path, path.suffix[1:] or "png")
+def save_picture(traj: Trajectory, path: Path, command: str = "") -> Path:
+    """Draw the run and write it; the format follows the file's ending, and it keeps the command line that made it."""
+    style.write(draw(traj), path, command=command)
     return path
 
 

@@ -94,7 +94,10 @@ def _here(
 
 def _kept(what: str, target: Store | None, bar: "SweepBar", when: str = "") -> str:
     if target is None:
-        return f"{what}: {bar.share()} were computed, in memory, and are lost; a store (store=PATH) would have kept it."
+        return (
+            f"{what}: {bar.share()} were computed, in memory, and are lost; a store would have kept it "
+            "(--out DIR, or store= from Python)."
+        )
     return f"{what}: {bar.share()} are complete in {target.path}; the same call{when} goes on from there."
 
 
@@ -140,7 +143,7 @@ def check_memory(plan: Plan) -> None:
         shape = " x ".join(map(str, plan.grid.shape))
         raise ValueError(
             f"The result of {shape} = {plan.grid.size:.3g} points takes {sized(wanted)} and {sized(free)} of memory "
-            "are free; give store=PATH (--out PATH) to stream it to disk, or a coarser grid."
+            "are free; stream it to a store on disk (--out DIR, or store= from Python), or take a coarser grid."
         )
 
 

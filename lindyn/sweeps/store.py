@@ -77,7 +77,7 @@ class Store:
         if there != here:
             raise ValueError(
                 f"The store {path} holds another sweep: {clash(there, here)}. "
-                "Give another place, or the same settings to go on with it."
+                "Give another place, the same settings to go on with it, or remove it first (--overwrite does)."
             )
         return cls(path, group, tuple(group.attrs["block_shape"]))
 

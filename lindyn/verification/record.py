@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import _checks, _files
+from lindyn import _checks
 from lindyn.display.brief import Brief, notebook
 from lindyn.flows import choices, rules
 from lindyn.solve.trajectory import Trajectory, step_of
@@ -159,23 +159,26 @@ class Verification(Brief):
                 ax.text(0.5, 0.5, "none applies", ha="center", transform=ax.transAxes)
         return axes
 
-    def save_picture(self, path: Any) -> Path:
+    def save_picture(self, path: Any, command: str = "") -> Path:
         """Write the picture of `draw` to a file.
 
         Args:
             path: file name with an ending matplotlib knows (.png, .pdf, .svg).
+            command: line that made it, which the picture keeps.
 
         Returns:
             The path.
         """
         from matplotlib.figure import Figure
 
+        from lindyn.outputs import picture_style
+
         rows = sum(row.residual is not None or row.actual is not None for row in self.rows)
-        figure = Figure(figsize=(10, 3.6 + 0.17 * rows), layout="constrained")
-        self.draw(figure.subplots(1, 2))
-        figure.suptitle(self.flow, fontsize=9)
-        with _files.draft(path) as file:
-            figure.savefig(file, format=Path(path).suffix[1:] or "png")
+        with picture_style.settings():
+            figure = Figure(figsize=(10, 3.6 + 0.17 * rows), layout="constrained")
+            self.draw(figure.subplots(1, 2))
+            figure.suptitle(self.flow, fontsize=9)
+        picture_style.write(figure, Path(path), command=command)
         return Path(path)
 
 

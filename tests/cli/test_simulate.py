@@ -48,9 +48,9 @@ def test_flags_override_the_file_and_the_file_overrides_the_defaults(tmp_path, c
 
 
 def test_the_verdict_follows_the_critical_decay(tmp_path, command):
-    _, out, _ = command("simulate", "--eta", "0.3", "--out", str(tmp_path))
+    _, out, _ = command("simulate", "--eta", "0.3", "--out", str(tmp_path / "one"))
     assert "above the critical decay" in out and "collapsed" in out
-    _, out, _ = command("simulate", "--eta", "0.05", "--out", str(tmp_path))
+    _, out, _ = command("simulate", "--eta", "0.05", "--out", str(tmp_path / "two"))
     assert "below the critical decay" in out and "modes above" in out
 
 
@@ -185,7 +185,7 @@ def test_a_collapse_to_the_smallest_numbers_is_no_singularity(tmp_path, command)
 
 def test_no_picture_of_another_run_is_left_beside_the_numbers(tmp_path, command):
     (tmp_path / "survival.png").write_text("of a run on images")
-    command("simulate", "--t1", "1", "--out", str(tmp_path))
+    command("simulate", "--t1", "1", "--out", str(tmp_path), "--overwrite")
     assert (tmp_path / "trajectory.png").exists() and not (tmp_path / "survival.png").exists()
 
 

@@ -45,7 +45,10 @@ def test_ranges_words_and_a_store(tmp_path, command):
         (["--eta=-0.3:0.1:3"], "eta must be >= 0"),
         (["--target", "onlin"], "Did you mean 'online'?"),
         (["--tau", "copyy"], "Did you mean 'copy'?"),
-        (["--eta", "0:1:100000", "--beta", "0:1:100000", "--alpha-p", "1:2:1000"], "give store=PATH (--out PATH)"),
+        (
+            ["--eta", "0:1:100000", "--beta", "0:1:100000", "--alpha-p", "1:2:1000"],
+            "stream it to a store on disk (--out DIR",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(flags, words, command, tmp_path):

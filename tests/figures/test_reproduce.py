@@ -11,6 +11,7 @@ import pytest
 
 import lindyn
 import lindyn.papers
+from lindyn.outputs import picture_style
 from lindyn.papers import (
     Checklist,
     Claim,
@@ -19,7 +20,6 @@ from lindyn.papers import (
     figure_claims,
     figure_scripts,
 )
-from lindyn.plotting import style
 from tests.figures.conftest import SMALL
 
 REDUCED = """
@@ -55,7 +55,7 @@ def reduced(figures, number, folder, source=REDUCED):
 
 @pytest.mark.parametrize("number", sorted(SMALL))
 def test_files_hold_the_picture_and_all_that_is_behind_it(figures, number, tmp_path, monkeypatch):
-    monkeypatch.setattr(style, "DPI", 60)
+    monkeypatch.setattr(picture_style, "DPI", 60)
     script, path, data = figures.script[number], figures.paths[number], figures.data(number)
     found = script.check(data)
     files = figure_scripts._write(data, found, script.draw(data), tmp_path, path.stem)

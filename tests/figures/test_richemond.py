@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
+from lindyn.outputs import picture_style
 from lindyn.papers import expected, figure_claims, figure_scripts
-from lindyn.plotting import style
 from tests.figures.conftest import RICHEMOND
 from tests.figures.test_claims import by_key, change, damaged
 
@@ -65,7 +65,7 @@ def test_the_claim_about_a_damaged_number_turns_false(richemond, number, key, in
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_files_hold_the_picture_and_all_that_is_behind_it(richemond, number, tmp_path, monkeypatch):
-    monkeypatch.setattr(style, "DPI", 60)
+    monkeypatch.setattr(picture_style, "DPI", 60)
     script, path, data = richemond.script[number], richemond.paths[number], richemond.data(number)
     found = script.check(data)
     figure_scripts._write(data, found, script.draw(data), tmp_path, path.stem)

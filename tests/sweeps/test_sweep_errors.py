@@ -97,7 +97,7 @@ def test_ranges_that_are_understood():
 def test_a_result_that_does_not_fit_says_how_large_it_is(monkeypatch):
     monkeypatch.setattr(execution, "free_memory", lambda: 2e9)
     axes = {name: np.linspace(0.01, 1, 2000) for name in ("eta", "beta", "alpha_p")}
-    with pytest.raises(ValueError, match=r"2000 x 2000 x 2000 = 8e\+09 points takes .* GB and 2 GB .* store=PATH"):
+    with pytest.raises(ValueError, match=r"2000 x 2000 x 2000 = 8e\+09 points takes .* GB and 2 GB .* to a store"):
         ld.sweep(**axes)
 
 
