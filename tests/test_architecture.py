@@ -51,7 +51,7 @@ FLOORS = (
     ("cli",),
 )
 BRIDGE_FLOORS = (
-    ("records", "readings", "settings", "sections"),
+    ("records", "readings", "settings", "sections", "assumptions"),
     ("layers",),
     ("watch",),
     ("training",),

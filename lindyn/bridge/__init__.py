@@ -49,7 +49,7 @@ _HOME = {
     "Diagnostics": "lindyn.bridge.watch.diagnostics",
     "DiagnosticsCallback": "lindyn.bridge.watch.lightning",
     "SlopeFit": "lindyn.bridge.readings",
-    "collapse_alarm": "lindyn.bridge.watch.diagnosis",
+    "collapse_alarm": "lindyn.bridge.watch.collapse_words",
     "diagnose": "lindyn.bridge.watch.diagnosis",
     "fit_slope": "lindyn.bridge.watch.diagnosis",
     "read_trace": "lindyn.bridge.watch.trace",

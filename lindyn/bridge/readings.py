@@ -1,6 +1,7 @@
-"""What one reading of a network is: its diagnosis, with the slope of p against s."""
+"""What one reading of a network is: its diagnosis, with the slope of p against s and the word on collapse."""
 
 import dataclasses
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,81 @@ from typing import Any
 import numpy as np
 
 from lindyn.display.brief import Brief
+
+COMPLETE, PARTIAL, NONE = "complete", "partial", "none"
+COLLAPSE_WORDS = (NONE, PARTIAL, COMPLETE)
+
+
+@dataclass(frozen=True, repr=False)
+class Collapse(Brief):
+    """The word on collapse with its numbers (`watch.collapse_words`, docs/layers.md).
+
+    Args:
+        word: "complete", "partial", "none", "" where nothing could be read.
+        alarm: "healthy", "at risk", "collapsed" or "unknown": partial collapse is "at risk" at least.
+        reason: of word and alarm, one sentence.
+        live: directions that live: c_j >= tr C / (100 D), C the centred covariance; NaN where not known.
+        live_low: lower end of its 99 % interval.
+        live_high: upper end.
+        live_uncentred: the same count of F's eigenvalues.
+        directions: D, how many could live.
+        limit: what limits D where it is not d, in words.
+        concentration: largest share of tr F in one direction.
+        concentration_centred: of tr C.
+        shape: of a complete collapse: "a point", "a line beside the origin", ...; of a partial one, where it is not
+            directions that are missing.
+        centred: whether the mean was known; else F's eigenvalues stand for C's.
+    """
+
+    word: str
+    alarm: str = "unknown"
+    reason: str = ""
+    live: float = math.nan
+    live_low: float = math.nan
+    live_high: float = math.nan
+    live_uncentred: float = math.nan
+    directions: float = math.nan
+    limit: str = ""
+    concentration: float = math.nan
+    concentration_centred: float = math.nan
+    shape: str = ""
+    centred: bool = True
+
+    @property
+    def told(self) -> str:
+        """The word and its number: "partial: 2 of 32 directions live, 2 not centred"."""
+        if not self.word or math.isnan(self.live):
+            return self.word
+        if self.shape == "a point":
+            return f"{self.word}: a point, {self._count(self.live_uncentred)} not centred"
+        ends = "" if self.live_low == self.live_high else f" [{self.live_low:.0f}, {self.live_high:.0f}]"
+        beside = f", {self.live_uncentred:.0f} not centred" if self.centred and self.word != NONE else ""
+        shape = f"{self.shape}, " if self.shape else ""
+        limit = f", no more with {self.limit}" if self.limit else ""
+        return f"{self.word}: {shape}{self._count(self.live, ends)}{beside}{limit}"
+
+    @property
+    def short(self) -> str:
+        """The word, with its number where there is collapse; as it stands in a comparison."""
+        if self.word in ("", NONE) or math.isnan(self.live):
+            return self.word
+        point = self.shape == "a point"
+        return f"{self.word} ({self._count(self.live_uncentred if point else self.live)}{' not centred' * point})"
+
+    def _count(self, live: float, ends: str = "") -> str:
+        verb = "lives" if live == 1 else "live"
+        return f"{live:.0f}{ends} of {self.directions:.0f} direction{'s' * (self.directions != 1)} {verb}"
+
+    @property
+    def severity(self) -> tuple[int, int]:
+        """What a worse reading has more of: word, then alarm."""
+        alarms = ("unknown", "healthy", "at risk", "collapsed")
+        return (COLLAPSE_WORDS.index(self.word) if self.word else -1, alarms.index(self.alarm))
+
+    def flat(self) -> dict[str, Any]:
+        """Return what a trace holds of it."""
+        names = ("live", "live_low", "live_high", "live_uncentred", "directions", "concentration_centred")
+        return {"collapse": self.word, **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,6 +139,7 @@ class Diagnosis(Brief):
         scale: tr F over its start.
         alarm: "healthy", "at risk" or "collapsed".
         reason: of the alarm, one sentence.
+        collapse: the word with its numbers; of a reading made before there was one, by what it holds.
     """
 
     s: np.ndarray
@@ -88,6 +165,7 @@ class Diagnosis(Brief):
     scale: float
     alarm: str
     reason: str
+    collapse: Collapse = Collapse("")
 
     @property
     def balance_residual(self) -> float:
@@ -101,5 +179,10 @@ class Diagnosis(Brief):
     def flat(self) -> dict[str, Any]:
         """Return every number under a name of its own: the slope's fields become slope, slope_low, ..."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        slope = dataclasses.asdict(values.pop("slope"))
-        return {**values, "slope": slope.pop("slope"), **{f"slope_{name}": value for name, value in slope.items()}}
+        slope, collapse = dataclasses.asdict(values.pop("slope")), values.pop("collapse").flat()
+        return {
+            **values,
+            **collapse,
+            "slope": slope.pop("slope"),
+            **{f"slope_{name}": value for name, value in slope.items()},
+        }

@@ -1,6 +1,6 @@
 """What passes between the stages of a validation: pieces of a checkpoint, features, findings, the whole answer."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,7 +9,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from lindyn import _checks
-from lindyn.bridge.readings import Diagnosis
+from lindyn.bridge.assumptions import Assumption as Assumption
+from lindyn.bridge.readings import Collapse, Diagnosis
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.display.brief import Brief, notebook
 
@@ -20,46 +21,6 @@ VERDICTS = (HOLDS, FAILS, NOT_TESTABLE)
 ABOVE_NOISE = 10.0
 """A mode is known where N s_j is so many times tr F: noise turns u_j by an angle of about sqrt(tr F / (N s_j))."""
 MOST_MODES = 512  # modes kept of a reading, the largest s first
-
-
-NOT_TRIED, SAME, OTHER = "not tried", "the same verdicts", "other verdicts"
-OUTCOMES = (NOT_TRIED, SAME, OTHER)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Assumption(Brief):
-    """What was taken for granted of a network or its features, since nothing that was read says it.
-
-    Args:
-        about: one noun, stable: "activation", "stem", "pooling", "BatchNorm", "image size", "weights", "views", ...
-        taken: what it was taken to be, a clause ("a ReLU stands in each gap of the predictor").
-        choose: how to say otherwise ("model.activation=gelu"), "" where nobody can.
-        instead: the same pieces with it changed, for a second reading; None where that cannot be had.
-        changed: what `instead` changes it to, in words ("GELU").
-        outcome: of the second reading, one of `OUTCOMES`.
-        told: which verdicts the second reading changed, in words.
-
-    Raises:
-        ValueError: another outcome.
-    """
-
-    about: str
-    taken: str
-    choose: str = ""
-    instead: "Callable[[Pieces], Pieces] | None" = None
-    changed: str = ""
-    outcome: str = NOT_TRIED
-    told: str = ""
-
-    def __post_init__(self) -> None:
-        _checks.one_of("outcome", self.outcome, OUTCOMES)
-
-    @property
-    def words(self) -> str:
-        """The assumption as a sentence without its stop: what was taken, what a second reading gave, how to choose."""
-        tried = {SAME: f"with {self.changed} the verdicts are the same", OTHER: f"with {self.changed} {self.told}"}
-        parts = [f"{self.about}: {self.taken}", tried.get(self.outcome, ""), f"say otherwise by {self.choose}"]
-        return "; ".join(part for part in (parts if self.choose else parts[:2]) if part)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -317,6 +278,7 @@ class Validation(Brief):
         advice: in order of weight.
         headline: one sentence: does the theory describe the run, is it collapsing.
         modes: where the modes stood when the advice was computed; None where s, tau or x are not known.
+        collapse: the word on collapse with its numbers; "" without features.
     """
 
     pieces: Pieces
@@ -330,6 +292,7 @@ class Validation(Brief):
     advice: tuple[Advice, ...]
     headline: str
     modes: ModeReading | None = None
+    collapse: Collapse = Collapse("")
 
     def __repr__(self) -> str:
         """Return one line: what was read, and the headline."""

@@ -195,8 +195,10 @@ def _answer(
         measured.diagnosis,
         measured.samples,
     )
+    collapse = diagnosis.collapse if diagnosis is not None else measured.collapse
+    advice = advise(found, rates, diagnosis, maps, pieces.settings, modes, samples, over, pieces.assumptions, collapse)
+    sure = (advice[0].sure, advice[1].sure)
     return Validation(
-        pieces, rates, words, samples, maps, diagnosis, found, over,
-        advise(found, rates, diagnosis, maps, pieces.settings, modes, samples, over),
-        headline(found, diagnosis, maps[0].kind if maps else "", over), modes,
+        pieces, rates, words, samples, maps, diagnosis, found, over, advice,
+        headline(found, diagnosis, maps[0].kind if maps else "", over, collapse, sure), modes, collapse,
     )  # fmt: skip

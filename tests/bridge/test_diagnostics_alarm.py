@@ -5,7 +5,7 @@ import pytest
 
 import lindyn as ld
 from lindyn.bridge import collapse_alarm, diagnose
-from lindyn.bridge.watch.diagnosis import CONCENTRATION_COLLAPSED, SPREAD_COLLAPSED
+from lindyn.bridge.watch.collapse_words import CONCENTRATION_COLLAPSED, SPREAD_COLLAPSED
 
 SIGMA2 = 0.25
 CRITICAL = 1 / (4 * (1 + SIGMA2))

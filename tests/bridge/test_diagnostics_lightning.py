@@ -61,7 +61,7 @@ def test_a_few_steps_leave_a_trace_and_reach_the_logger(tmp_path):
     ds = read_trace(tmp_path / "trace.jsonl")
     assert list(ds.step.values) == [3, 6, 9, 12] and set(ds.alarm.values) == {"healthy"}
     assert (ds.scale < 10).all()  # the validation's features, a thousand times as long, did not get in
-    assert lines == [f"step 3: healthy. {ds.reason.values[0]}"]
+    assert lines == [f"step 3: healthy (collapse: none: 6 of 6 directions live). {ds.reason.values[0]}"]
     assert not model.predictor._forward_hooks
     logged = np.genfromtxt(f"{trainer.logger.log_dir}/metrics.csv", delimiter=",", names=True, deletechars="")
     rows = logged["lindyn/rankme"][~np.isnan(logged["lindyn/rankme"])]

@@ -6,9 +6,13 @@ import numpy as np
 
 from lindyn.bridge.laws.law_definition import Judgement, KnownRun, by_limit, judged, law, untestable
 from lindyn.bridge.measure.measuring import MeasuredNetwork
-from lindyn.bridge.measure.sampled import fixed
+from lindyn.bridge.measure.sampled import Interval, fixed
+from lindyn.bridge.readings import COMPLETE, PARTIAL
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
-from lindyn.bridge.watch.diagnosis import CONCENTRATION_AT_RISK, SPREAD_AT_RISK
+from lindyn.bridge.watch.collapse_words import CONCENTRATION_AT_RISK as LIMIT
+from lindyn.bridge.watch.collapse_words import SPREAD_AT_RISK
+
+SHARES = ("concentration", "concentration_centred")
 
 
 def some_features(measured: MeasuredNetwork, run: KnownRun) -> str:
@@ -18,37 +22,37 @@ def some_features(measured: MeasuredNetwork, run: KnownRun) -> str:
 
 @law(
     title="the features have not collapsed", role="alarm",
-    statistic="sqrt(d) x mean standard deviation of l2-normalised features, and the largest share of tr F in one "
-    "direction",
+    statistic="sqrt(d) x mean standard deviation of l2-normalised features, the largest share of tr F and of the "
+    "variance in one direction, and how many directions live",
     source="Chen and He 2021", group="collapse", limit=SPREAD_AT_RISK, good="above", needs=(some_features,),
-    why="the alarm's limits: spread above 0.32 and no direction with more than 0.9 of tr F",
+    why="the alarm's limits: spread above 0.32, no direction with more than 0.9 of tr F or of the variance, no cliff",
 )  # fmt: skip
 def collapse(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
-    concentration = measured.readings["concentration"].interval(0.0, 1.0)
-    details: dict[str, Any] = {
-        "concentration": concentration.value, "concentration_low": concentration.low,
-        "concentration_high": concentration.high,
-    }  # fmt: skip
+    shares = {name: measured.readings[name].interval(0.0, 1.0) for name in SHARES if name in measured.readings}
+    details: dict[str, Any] = {"word": measured.collapse.word, "live": measured.collapse.live}
+    for name, share in shares.items():
+        details |= {name: share.value, f"{name}_low": share.low, f"{name}_high": share.high}
     if np.isnan(measured.readings["concentration"].full):
         return judged(fixed(0.0), FAILS, "All features are zero.", **details)
     if "std" not in measured.readings:
         return untestable("The spread of normalised features needs the features, not only F.", **details)
     root = float(np.sqrt(measured.dim))
     spread = measured.readings["std"].map(lambda std: std * root).interval(0.0)
-    crowded = measured.dim > 1 and concentration.low > CONCENTRATION_AT_RISK
-    loose = measured.dim == 1 or concentration.high <= CONCENTRATION_AT_RISK
-    if spread.high < SPREAD_AT_RISK or crowded:
-        verdict = FAILS
-    else:
-        verdict = HOLDS if spread.low >= SPREAD_AT_RISK and loose else NOT_TESTABLE
-    reason = {
-        HOLDS: f"The spread is above {SPREAD_AT_RISK:.2g} and one direction carries at most {concentration.high:.2g}",
-        FAILS: f"The spread is {spread.value:.2g} (at risk below {SPREAD_AT_RISK:.2g}) and one direction carries "
-        f"{concentration.value:.2g} (at risk above {CONCENTRATION_AT_RISK:g})",
-        NOT_TESTABLE: f"A limit lies inside its interval: {SPREAD_AT_RISK:.2g} of the spread, or "
-        f"{CONCENTRATION_AT_RISK:g} of one direction's share",
-    }[verdict]
-    return judged(spread, verdict, f"{reason} of tr F.", **details)
+    crowded = [name for name, share in shares.items() if measured.dim > 1 and _end(share.low, share) > LIMIT]
+    loose = measured.dim == 1 or all(_end(share.high, share) <= LIMIT for share in shares.values())
+    if measured.collapse.word in (PARTIAL, COMPLETE) or _end(spread.high, spread) < SPREAD_AT_RISK or crowded:
+        return judged(spread, FAILS, measured.collapse.reason, **details)
+    if _end(spread.low, spread) >= SPREAD_AT_RISK and loose:
+        most = max((_end(share.high, share) for share in shares.values()), default=np.nan)
+        why = f"The spread is above {SPREAD_AT_RISK:.2g} and one direction carries at most {most:.2g}"
+        return judged(spread, HOLDS, f"{why} of tr F or of the variance.", **details)
+    why = f"A limit lies inside its interval: {SPREAD_AT_RISK:.2g} of the spread, or {LIMIT:g} of one direction's share"
+    return judged(spread, NOT_TESTABLE, f"{why} of tr F or of the variance.", **details)
+
+
+def _end(end: float, interval: Interval) -> float:
+    """Return an end of an interval; without draws there is none, and the number stands for it."""
+    return interval.value if np.isnan(end) else end
 
 
 @law(

@@ -12,11 +12,27 @@ from lindyn import statistics
 from lindyn.equations import weights
 
 Sums = dict[str, Tensor]
+SMALL = 1e-10
+"""Features that are smaller throughout have sums of squares that single precision does not hold."""
 
 
 def rows(z: Tensor) -> Tensor:
     """Return [..., d] as samples x d, detached, in float32 (float64 stays)."""
     return z.detach().reshape(-1, z.shape[-1]).to(torch.promote_types(z.dtype, torch.float32))
+
+
+def wide(z: Tensor) -> Tensor:
+    """Return `rows`, in double precision where single has no room for their squares (on the host: it is looked at)."""
+    z = rows(z)
+    if z.dtype == torch.float64 or not on_host(z) or not z.numel() or torch.compiler.is_compiling():
+        return z
+    largest = float(z.abs().amax())
+    return z.double() if 0 < largest < SMALL or largest > 1 / SMALL else z
+
+
+def unit_rows(z: Tensor) -> Tensor:
+    """Return z / ||z||, whatever the size of z; rows of zeros stay."""
+    return z / torch.linalg.vector_norm(z, dim=1, keepdim=True).clamp_min(torch.finfo(z.dtype).tiny)
 
 
 def shapes(d: int, cross: bool, centre: bool) -> dict[str, tuple[int, ...]]:
@@ -111,12 +127,12 @@ class FeatureSums:
             q: outputs beside them.
         """
         with torch.autocast(z.device.type, enabled=False):
-            z = rows(z)
-            unit = torch.nn.functional.normalize(z, dim=1)
-            new = {"zz": z.T @ z, "u": unit.sum(0), "uu": (unit * unit).sum(0)}
+            z = wide(z)
+            unit = unit_rows(z)
+            new = {"zz": z.T @ z, "z": z.sum(0), "u": unit.sum(0), "uu": (unit * unit).sum(0)}
             if self.linear_map:
                 q = rows(q).to(z.dtype)
-                new |= {"z": z.sum(0), "q": q.sum(0), "qz": q.T @ z, "qq": (q * q).sum()}
+                new |= {"q": q.sum(0), "qz": q.T @ z, "qq": (q * q).sum()}
         self.samples += len(z)
         self._sums = {name: value + self._sums[name] if self._sums else value for name, value in new.items()}
 
@@ -135,6 +151,10 @@ class FeatureSums:
     def F(self) -> Tensor:
         """Return E[z z^T], not centred."""
         return self._mean("zz")
+
+    def mean(self) -> Tensor:
+        """Return E[z]."""
+        return self._mean("z")
 
     def trace(self) -> float:
         """Return tr F."""

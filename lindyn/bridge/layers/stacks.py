@@ -185,6 +185,17 @@ def _width(layer: Any) -> tuple[int, int] | None:
     return None if features is None else (features, features)
 
 
+def rank_limit(module: nn.Module | None) -> int | None:
+    """Return the narrowest width that the linear layers ending a stack take in; None where it does not end in one.
+
+    The centred features have no more directions than that, however the network is trained.
+    """
+    ends = takewhile(
+        lambda layer: isinstance(layer, nn.Linear | nn.modules.batchnorm._BatchNorm), reversed(flat(module, True))
+    )
+    return min((layer.in_features for layer in ends if isinstance(layer, nn.Linear)), default=None)
+
+
 def _one(layers: Sequence[nn.Module]) -> Affine | None:
     """Return one affine map for Linear and BatchNorm layers in a row."""
     found: Affine | None = None

@@ -17,6 +17,7 @@ from lindyn import statistics
 from lindyn.bridge.layers import batch_sums
 from lindyn.bridge.measure.sampled import Sampled
 from lindyn.bridge.records import FEWEST, FeatureBatch, FeatureSource
+from lindyn.bridge.watch import collapse_words
 from lindyn.display.brief import Brief
 
 BLOCKS = FEWEST // 2
@@ -54,7 +55,7 @@ def chunks(source: FeatureSource) -> Iterator[FeatureBatch]:
         have = tuple(parts)
         for name, part in parts.items():
             _check(name, part, len(batch.z1), source.dim, seen)
-            waiting.setdefault(name, []).append(batch_sums.rows(part))
+            waiting.setdefault(name, []).append(batch_sums.wide(part))
         seen, rows = seen + len(batch.z1), rows + len(batch.z1)
         if rows >= CHUNK:
             joined = {name: torch.cat(part) for name, part in waiting.items()}
@@ -114,7 +115,7 @@ class BlockSums:
         new = {"count": ones.sum(1), "zz": z.mT @ z, "z": z.sum(1)}
         size = chunk.z1.double().square().sum(1, keepdim=True)
         new["size"] = blocks(size).sum((1, 2))
-        unit = blocks(torch.nn.functional.normalize(chunk.z1, dim=1).double())
+        unit = blocks(batch_sums.unit_rows(chunk.z1).double())
         new |= {"u": unit.sum(1), "uu": unit.square().sum(1)}
         if chunk.z2 is not None:
             cross = z.mT @ blocks(self._project(chunk.z2))
@@ -177,6 +178,7 @@ class Frame(Brief):
         tail: eigenvalues of F outside the basis, taken as fixed.
         window: the modes that a slope is fitted to and a spread is taken over, largest s first.
         shape_modes: modes to which an estimated W_p is restricted where its shape is looked at.
+        directions: D, how many directions could live.
     """
 
     W_p: np.ndarray | None
@@ -186,6 +188,7 @@ class Frame(Brief):
     tail: np.ndarray
     window: int
     shape_modes: int
+    directions: int = 1
 
 
 def all_readings(sums: Means, frame: Frame, draws: int = DRAWS, seed: int = 0) -> dict[str, Sampled]:
@@ -206,7 +209,11 @@ def all_readings(sums: Means, frame: Frame, draws: int = DRAWS, seed: int = 0) -
         readings(_means(sums, counts[start : start + _AT_ONCE].astype(float)), frame)
         for start in range(0, draws, _AT_ONCE)
     ]
-    return {name: Sampled(full[name][0], np.concatenate([part[name] for part in parts]), BLOCKS) for name in full}
+    none = {name: np.empty((0, *value.shape[1:])) for name, value in full.items()}
+    return {
+        name: Sampled(full[name][0], np.concatenate([none[name], *(part[name] for part in parts)]), BLOCKS)
+        for name in full
+    }
 
 
 def _means(sums: Means, weights: np.ndarray) -> Means:
@@ -224,7 +231,8 @@ def readings(means: Means, frame: Frame) -> Means:
 
     s, p, cosine, rho = u^T X u / s, tau = u^T E[t z^T] u / s and s_V = u^T V V^T u per mode; commutator_sq relative to
     random rotations; slope; inputs_sq and views_sq, the squared spreads of `spread_sq`; target_cosine and tau_all;
-    concentration, effective_rank, rankme, std; the shape of an estimated W_p. What cannot be made is left out.
+    concentration, effective_rank, rankme, std, live, live_uncentred, concentration_centred; the shape of an estimated
+    W_p. What cannot be made is left out.
 
     Args:
         means: zz = E[y y^T] and, where known, z, zx, tz, t.z, tt, qz, q, size, u, uu.
@@ -234,7 +242,7 @@ def readings(means: Means, frame: Frame) -> Means:
         Arrays by name.
     """
     s, U = statistics.eigen(means["zz"])
-    found = {"s": s, **_collapse(means, s, frame)}
+    found = {"s": s, **_collapse(means, s, U, frame)}
     if "zx" in means:
         found["rho"] = statistics.tau_per_mode(means["zx"], s, U)
         found["views_sq"] = statistics.spread_sq(statistics.turned(means["zx"], U), s, frame.window)
@@ -273,7 +281,7 @@ def _nearest(means: Means) -> np.ndarray:
     return statistics.nearest_map(C, C_qz, statistics.trace(means["zz"]) / C.shape[-1])
 
 
-def _collapse(means: Means, s: np.ndarray, frame: Frame) -> Means:
+def _collapse(means: Means, s: np.ndarray, U: np.ndarray, frame: Frame) -> Means:
     positive = np.maximum(s, 0.0)
     whole = np.concatenate([positive, np.broadcast_to(frame.tail, (*s.shape[:-1], len(frame.tail)))], axis=-1)
     found = {
@@ -281,6 +289,15 @@ def _collapse(means: Means, s: np.ndarray, frame: Frame) -> Means:
         "effective_rank": statistics.entropy_rank(whole),
         "rankme": statistics.rankme(whole),
     }
+    D = frame.directions
+    found["live_uncentred"] = collapse_words.living(whole, whole.sum(axis=-1), D).astype(float)
+    if "z" in means:
+        m = (statistics.transposed(U) @ means["z"][..., None])[..., 0]
+        total = np.maximum(whole.sum(axis=-1) - np.sum(m**2, axis=-1), 0.0)
+        edge = collapse_words.DEAD * total / D
+        beyond = np.sum(frame.tail >= edge[..., None], axis=-1)
+        found["live"] = (collapse_words.count_above(positive, m, edge) + beyond).astype(float)
+        found["concentration_centred"] = statistics.ratio(collapse_words.largest_without(positive, m), total)
     if "u" in means:
         found["std"] = statistics.std_of_unit(means["u"], means["uu"], means["count"])
     return found

@@ -1,31 +1,29 @@
 """Measure a network: one pass over its features (two above `MODES` dimensions), then every statistic with its draws."""
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from lindyn import statistics
 from lindyn._progress import Progress
 from lindyn.bridge.layers import stacks
-from lindyn.bridge.layers.batch_sums import FeatureSums, to_numpy
+from lindyn.bridge.layers.batch_sums import to_numpy
 from lindyn.bridge.measure import predictor_maps
-from lindyn.bridge.measure.bootstrap import FEWEST, BlockSums, Frame, Means, all_readings, chunks, readings
+from lindyn.bridge.measure.bootstrap import DRAWS, FEWEST, Frame, Means, all_readings, readings
+from lindyn.bridge.measure.gathering import MODES, Tell, first_pass, second_pass
 from lindyn.bridge.measure.sampled import Sampled
-from lindyn.bridge.readings import Diagnosis
-from lindyn.bridge.records import ABOVE_NOISE, FeatureSource, PredictorMap
-from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, diagnose
+from lindyn.bridge.readings import Collapse, Diagnosis
+from lindyn.bridge.records import ABOVE_NOISE, FeatureBatch, FeatureSource, PredictorMap
+from lindyn.bridge.watch.collapse_words import could_live
+from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, collapse_of, diagnose
 from lindyn.display.brief import Brief
-from lindyn.moments import ViewSums
 from lindyn.statistics import shape_of
 
-MODES = 256
-"""Up to so many leading directions are kept per block of samples; with d <= MODES nothing is left out."""
 SHAPE_MODES = 64
 """An estimated W_p is looked at in so many leading modes at most: elsewhere it is noise."""
-Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +50,8 @@ class MeasuredNetwork(Brief):
         last_target: the same of the target's projector.
         first: W_1 of the predictor's first Linear layer, hidden x d, or None.
         shape: numbers of the main map's matrix alone (`lindyn.statistics.shape_of`); {} for an estimated one.
+        collapse: the word on collapse; "" without F.
+        head: the first samples as they came, None without features.
     """
 
     samples: int
@@ -73,26 +73,17 @@ class MeasuredNetwork(Brief):
     last_target: np.ndarray | None = None
     first: np.ndarray | None = None
     shape: dict[str, float] = field(default_factory=dict)
+    collapse: Collapse = Collapse("")
+    head: FeatureBatch | None = None
 
     def lightened(self) -> "MeasuredNetwork":
         """Return what curves need, without draws, moments and layers."""
-        return replace(self, X=None, X_aug=None, readings={}, last=None, last_target=None)
+        return replace(self, X=None, X_aug=None, readings={}, last=None, last_target=None, head=None)
 
     @property
     def main(self) -> PredictorMap | None:
         """The main map, None without a predictor."""
         return self.maps[0] if self.maps else None
-
-
-@dataclass(frozen=True, eq=False)
-class _Gathered:
-    """Sums of the first pass."""
-
-    features: FeatureSums
-    views: ViewSums | None
-    target: bool
-    outputs: predictor_maps.Outputs | None
-    blocks: BlockSums | None
 
 
 def measure(
@@ -103,6 +94,7 @@ def measure(
     progress: Tell | None = None,
     seed: int = 0,
     F: Tensor | None = None,
+    draws: int = DRAWS,
 ) -> MeasuredNetwork:
     """Return what the features of a network and its heads' weights say, with bootstrap draws over the samples.
 
@@ -114,6 +106,7 @@ def measure(
         progress: is told a stage and the share done; default a line on the terminal.
         seed: of the blocks and of the draws.
         F: E[z z^T] that a checkpoint carries, d x d, used where there is no source.
+        draws: of the bootstrap; 0: no intervals.
 
     Returns:
         The `MeasuredNetwork`.
@@ -124,81 +117,51 @@ def measure(
     last, last_target = stacks.last_weight(projector), stacks.last_weight(target_projector)
     dim = width_of(source, F, predictor, last)
     check_widths(dim, predictor, projector, target_projector)
-    first = stacks.first_weight(predictor)
+    first, width = stacks.first_weight(predictor), stacks.rank_limit(projector)
     given = {"last": last, "last_target": last_target, "first": first}
     weights = {name: None if weight is None else to_numpy(weight) for name, weight in given.items()}
     if source is None:
         found = predictor_maps.predictor_maps(predictor, None)
-        return _without_samples(dim, F, found, weights)
+        return _without_samples(dim, F, found, weights, width)
     tell = _line(source) if progress is None else progress
-    gathered = _first_pass(source, predictor, seed, tell)
+    gathered = first_pass(source, predictor, seed, tell)
     n = gathered.features.samples
-    if n < FEWEST:
+    if n < FEWEST and draws:
         raise ValueError(f"At least {FEWEST} samples are needed; got {n}. Give more images or features.")
     found = predictor_maps.predictor_maps(predictor, gathered.outputs)
     F = gathered.features.F()
     s, U = _eigen(F, tell)
-    blocks = gathered.blocks or _second_pass(source, predictor, U[:, :MODES], seed, tell)
+    blocks = gathered.blocks or second_pass(source, predictor, U[:, :MODES], seed, tell)
     moments = None if gathered.views is None else gathered.views.moments()
-    diagnosis = diagnose(F, found[0].W_p, std=gathered.features.std(), samples=n) if found else None
     basis = U[:, :MODES] if gathered.blocks is None else np.eye(dim)
     whole = _known(s, n)
-    frame = _frame(found, basis, s, weights["last"], whole)
+    frame = _frame(found, basis, s, weights["last"], whole, could_live(dim, n, width)[0])
     tell("bootstrap", 0.0)
-    drawn = all_readings(blocks.arrays(), frame, seed=seed)
+    drawn = all_readings(blocks.arrays(), frame, draws, seed)
     tell("bootstrap", 1.0)
+    known: dict[str, Any] = {"samples": n, "mean": gathered.features.mean(), "width": width}
+    diagnosis = diagnose(F, found[0].W_p, std=gathered.features.std(), **known) if found else None
+    word = diagnosis.collapse if diagnosis is not None else collapse_of(F, std=gathered.features.std(), **known)
+    word = _with_interval(word, drawn)
     tau = np.full(dim, np.nan)
     tau[: len(s[:MODES])] = drawn["tau"].full if gathered.target else np.nan
     return MeasuredNetwork(
-        samples=n, dim=dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, diagnosis=diagnosis, readings=drawn,
+        samples=n, dim=dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=drawn,
+        diagnosis=None if diagnosis is None else replace(diagnosis, collapse=word), collapse=word,
         X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
         tau=tau if gathered.target else None, shape=_shape(found),
-        leading=whole[0], window=whole[1], shape_modes=whole[2],
+        leading=whole[0], window=whole[1], shape_modes=whole[2], head=gathered.head,
         by_map=_by_map(found, basis, whole[0], frame, blocks.arrays()), **weights,
     )  # fmt: skip
 
 
-def _first_pass(source: FeatureSource, predictor: nn.Module | None, seed: int, tell: Tell) -> _Gathered:
-    whole = predictor is not None and predictor_maps.exact_map(predictor) is None
-    features = FeatureSums(linear_map=whole)
-    jacobian = predictor_maps.JacobianSums.of(predictor) if predictor is not None else None
-    blocks = BlockSums(seed=seed) if source.dim <= MODES else None
-    views: ViewSums | None = None
-    target = False
-    for chunk in chunks(source):
-        q = _outputs(predictor, chunk.z1) if whole else None
-        features.add(chunk.z1, chunk.z1 if q is None else q)
-        if jacobian is not None:
-            jacobian.add(chunk.z1)
-        if chunk.z2 is not None:
-            views = ViewSums(source.dim, 2) if views is None else views
-            views.add(torch.stack([chunk.z1, chunk.z2], dim=1).double().cpu().numpy())
-        target = chunk.target1 is not None
-        if blocks is not None:
-            blocks.add(chunk, q)
-        tell("features", features.samples / source.count if source.count else float("nan"))
-    return _Gathered(features, views, target, predictor_maps.Outputs(features, jacobian) if whole else None, blocks)
-
-
-def _second_pass(source: FeatureSource, predictor: nn.Module | None, U: np.ndarray, seed: int, tell: Tell) -> BlockSums:
-    """Return the sums per block in the leading eigenvectors, which only the first pass could give."""
-    estimated = predictor is not None and predictor_maps.exact_map(predictor) is None
-    blocks, done = BlockSums(torch.from_numpy(U.copy()), seed), 0
-    for chunk in chunks(source):
-        blocks.add(chunk, _outputs(predictor, chunk.z1) if estimated else None)
-        done += len(chunk.z1)
-        tell("features, second pass", done / source.count if source.count else float("nan"))
-    return blocks
-
-
-@torch.no_grad()
-def _outputs(predictor: nn.Module | None, z: Tensor) -> Tensor:
-    """Return the predictor's outputs in the precision of its weights; it stays in eval mode."""
-    assert predictor is not None
-    predictor.eval()
-    parameter = next(predictor.parameters(), None)
-    given = z if parameter is None else z.to(device=parameter.device, dtype=parameter.dtype)
-    return predictor(given).to(z)
+def _with_interval(word: Collapse, drawn: dict[str, Sampled]) -> Collapse:
+    """Return the word with the bootstrap's interval of how many directions live, whole numbers that hold its ends."""
+    if "live" not in drawn or not len(drawn["live"].draws) or not word.live:
+        return word
+    found = drawn["live"].interval(1.0, word.directions)
+    ends = (math.floor(min(found.low, word.live)), math.ceil(max(found.high, word.live)))
+    return replace(word, live_low=ends[0], live_high=ends[1])
 
 
 def _eigen(F: Tensor, tell: Tell) -> tuple[np.ndarray, np.ndarray]:
@@ -219,7 +182,7 @@ def _known(s: np.ndarray, samples: int) -> tuple[int, int, int]:
 
 def _frame(
     found: tuple[PredictorMap, ...], basis: np.ndarray, s: np.ndarray, last: np.ndarray | None,
-    known: tuple[int, int, int],
+    known: tuple[int, int, int], directions: int,
 ) -> Frame:  # fmt: skip
     m = basis.shape[1]
     W_p, outside = None, np.zeros((m, m))
@@ -227,7 +190,7 @@ def _frame(
         W_p, outside = _in_basis(found[0].W_p, basis)
     VV = None if last is None else statistics.gram(last.T @ basis)
     estimated = bool(found) and found[0].kind == predictor_maps.LEAST_SQUARES
-    return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2])
+    return Frame(W_p, estimated, outside, VV, np.maximum(s[m:], 0.0), known[1], known[2], directions)
 
 
 def _shape(found: tuple[PredictorMap, ...]) -> dict[str, float]:
@@ -264,7 +227,11 @@ def _by_map(
 
 
 def _without_samples(
-    dim: int, F: Tensor | None, found: tuple[PredictorMap, ...], weights: dict[str, np.ndarray | None]
+    dim: int,
+    F: Tensor | None,
+    found: tuple[PredictorMap, ...],
+    weights: dict[str, np.ndarray | None],
+    width: int | None,
 ) -> MeasuredNetwork:
     """Return what weights, and an F of unknown samples, say; no draws, so no intervals."""
     if F is None:
@@ -272,12 +239,13 @@ def _without_samples(
     s, U = _eigen(F, lambda *_: None)
     known = _known(s, 0)
     means = {"zz": to_numpy(F)[None], "size": np.array([float(F.trace())])}
-    one = readings(means, _frame(found, np.eye(dim), s, weights["last"], known))
+    one = readings(means, _frame(found, np.eye(dim), s, weights["last"], known, could_live(dim, width=width)[0]))
     read = {name: Sampled(value[0], np.empty((0, *value[0].shape)), 0) for name, value in one.items()}
     return MeasuredNetwork(
         0, dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=read, leading=known[0], window=known[1],
         shape_modes=known[2],
-        diagnosis=diagnose(F, found[0].W_p) if found else None, shape=_shape(found), **weights,  # type: ignore[arg-type]
+        diagnosis=diagnose(F, found[0].W_p, width=width) if found else None, shape=_shape(found),
+        collapse=collapse_of(F, width=width), **weights,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """What is said of the findings, and what would have helped.
 
 advice                 what other rates would have done, each with how sure it is
-wording                numbers, laws and the headline in words; how sure a statement is
+wording                numbers, laws and the headline in words
+sureness               how sure a statement is, and by what
 terminal, page         the answer on one screen, and as report.html with report.json and figures
 schema                 report.json, written and read
 compare, compare_text  two answers side by side
@@ -15,10 +16,11 @@ _FILES = {
     ".pictures": ("Picture", "draw"),
     ".schema": ("as_json", "read_report"),
     ".terminal": ("summary",),
-    ".wording": ("headline", "how_sure", "theory_state", "weak_points"),
+    ".sureness": ("how_sure", "weak_points"),
+    ".wording": ("headline", "theory_state"),
 }
 _HOME = {name: file for file, names in _FILES.items() for name in names}
-_MODULES = ("compare_text", "page", "schema", "terminal", "wording")
+_MODULES = ("compare_text", "page", "schema", "sureness", "terminal", "wording")
 
 __all__ = [*_HOME, *_MODULES]
 

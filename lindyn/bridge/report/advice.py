@@ -1,6 +1,6 @@
 """What to make of the findings, in plain words: is it collapsing, does the theory describe it, what would have helped.
 
-How sure each sentence is, and by what: `sureness`.
+How sure each sentence is, and by what: `sureness`; what only says that something is missing claims nothing.
 """
 
 import math
@@ -9,26 +9,29 @@ from dataclasses import replace
 
 import numpy as np
 
-from lindyn.bridge.readings import Diagnosis
+from lindyn.bridge.assumptions import EVERYTHING, LAWS_ONLY, Assumption
+from lindyn.bridge.readings import PARTIAL, Collapse, Diagnosis
 from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Curves, Finding, ModeReading, PredictorMap
-from lindyn.bridge.report.wording import (
+from lindyn.bridge.report.sureness import (
     DESCRIBED,
-    ENOUGH,
-    HARDLY,
-    LIKELY,
-    NEAR,
-    PREDICTION,
-    SURE,
     WEAK,
     WeakPoint,
-    alarm_of,
     because,
     how_sure,
+    of_assumptions,
+    of_collapse,
+    weak_points,
+)
+from lindyn.bridge.report.wording import (
+    HARDLY,
+    NEAR,
+    PREDICTION,
+    UNCLAIMED,
+    alarm_of,
     listed,
     theory_state,
     told,
-    weak_points,
-)  # fmt: skip
+)
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.counterfactuals import Counterfactual
 from lindyn.bridge.settings import Rates, Settings
@@ -37,6 +40,7 @@ from lindyn.bridge.training.networks import rule_words
 _SENTENCE = {
     "healthy": "It is not collapsing",
     NEAR: "It is near the limit of the collapse alarm",
+    PARTIAL: "It has collapsed in part",
     "at risk": "It is at risk of collapse",
     "collapsed": "It has collapsed",
 }
@@ -51,6 +55,8 @@ def advise(
     start: ModeReading | None = None,
     samples: int = 0,
     over: Curves | None = None,
+    assumptions: Sequence[Assumption] = (),
+    collapse: Collapse | None = None,
 ) -> tuple[Advice, ...]:
     """Return what the theory says of a run and would change in it, in order of weight.
 
@@ -63,16 +69,18 @@ def advise(
         start: where the modes stand; None where s, tau or x are not known.
         samples: of the reading.
         over: curves with the simulator beside them.
+        assumptions: what was taken and not read, with what second readings gave.
+        collapse: the word on collapse; None takes that of the diagnosis.
 
     Returns:
-        The advice; never empty.
+        The advice, on collapse and on the laws first; never empty.
     """
     kind = maps[0].kind if maps else ""
     notes = start.notes if start is not None else ()
-    weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes)
+    weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes, assumptions)
     found = [
-        _collapse(findings, diagnosis, samples),
-        _description(findings, kind, maps, over),
+        _collapse(findings, diagnosis, samples, assumptions, collapse),
+        _description(findings, kind, maps, over, assumptions),
         *_fate(findings, kind, weak),
     ]
     if start is None or len(start) == 0:
@@ -99,46 +107,63 @@ def _without_repeats(found: Sequence[Advice]) -> Iterator[Advice]:
             yield advice
 
 
-def _collapse(findings: Sequence[Finding], diagnosis: Diagnosis | None, samples: int) -> Advice:
-    alarm, reason = alarm_of(findings, diagnosis)
+def _collapse(
+    findings: Sequence[Finding],
+    diagnosis: Diagnosis | None,
+    samples: int,
+    assumptions: Sequence[Assumption],
+    collapse: Collapse | None,
+) -> Advice:
+    alarm, reason = alarm_of(findings, diagnosis, collapse)
     if alarm not in _SENTENCE:
         return Advice(
-            "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.", SURE,
-            "Weights alone do not show the spectrum of F.",
+            "Without features nobody can tell whether it is collapsing: give --features FILE or --images DIR.",
+            UNCLAIMED, "Weights alone do not show the spectrum of F.",
         )  # fmt: skip
     text = f"{_SENTENCE[alarm]}: {_lower(reason)}"
+    word = collapse or (diagnosis.collapse if diagnosis is not None else Collapse(""))
+    weak = of_collapse(word, diagnosis, samples, assumptions)
+    rank = "" if diagnosis is None else f": effective rank {diagnosis.effective_rank:.1f} of {len(diagnosis.s)}"
+    basis = f"Measured on {samples:,} samples{rank}" if samples else "Read off F"
     if alarm == NEAR:
-        return Advice(text, LIKELY, f"Measured on {samples:,} samples; more would tell.")
-    if diagnosis is None:
-        return Advice(text, SURE, f"Measured on {samples:,} samples.")
-    d = len(diagnosis.s)
-    if samples < ENOUGH * d:
-        few = f"Only {samples:,} samples for {d} dimensions." if samples else "How many samples F has is not known."
-        return Advice(text, LIKELY, few)
-    return Advice(text, SURE, f"Measured on {samples:,} samples: effective rank {diagnosis.effective_rank:.1f} of {d}.")
+        return Advice(text, how_sure([*weak, WeakPoint("the limit lies inside")]), f"{basis}; more would tell.")
+    return Advice(text, how_sure(weak), because(basis, weak) if weak else f"{basis}.")
 
 
 def _lower(text: str) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _description(findings: Sequence[Finding], kind: str, maps: Sequence[PredictorMap], over: Curves | None) -> Advice:
+def _description(
+    findings: Sequence[Finding],
+    kind: str,
+    maps: Sequence[PredictorMap],
+    over: Curves | None,
+    assumptions: Sequence[Assumption],
+) -> Advice:
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
-        return Advice("No law of the theory could be tested on this input.", SURE, _reasons(findings))
+        return Advice("No law of the theory could be tested on this input.", UNCLAIMED, _reasons(findings))
     words = told(state, held, failed, over)
     text = f"{words[0].upper()}{words[1:]}."
     if failed:
         text += " It fails in: " + ", ".join(listed(failed)) + "."
-    assumptions = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]
-    if assumptions:
-        text += " Its assumptions do not hold: " + ", ".join(listed(assumptions)) + "."
+    broken = [f for f in findings if f.group == "assumption" and f.verdict == FAILS]
+    if broken:
+        text += " Its assumptions do not hold: " + ", ".join(listed(broken)) + "."
     main = maps[0] if maps else None
     exact = main is None or main.kind == "exact" or main.explained >= DESCRIBED
-    sure = SURE if exact and state != HARDLY else LIKELY
+    weak = (
+        []
+        if exact
+        else [WeakPoint("the linear map explains little of the predictor's output, or how much is not known")]
+    )
+    weak += [] if state != HARDLY else [WeakPoint("few laws")]
+    weak += of_assumptions(assumptions, (EVERYTHING, LAWS_ONLY))
     whole = main is None or main.kind == "exact" or math.isnan(main.explained)
     share = "" if whole or main is None else f"; the map explains {main.explained:.2f} of the output"
-    return Advice(text, sure, f"Laws tested with the {kind or 'weights'} map of the predictor{share}.")
+    basis = f"Laws tested with the {kind or 'weights'} map of the predictor{share}"
+    return Advice(text, how_sure(weak), because(basis, weak) if weak else f"{basis}.")
 
 
 def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[WeakPoint]) -> list[Advice]:
@@ -158,7 +183,7 @@ def _reasons(findings: Sequence[Finding]) -> str:
 def _no_modes() -> Advice:
     return Advice(
         "What other rates would have done cannot be computed here: needed are a predictor and features of two views, "
-        "and the projector's last layer.", SURE, "They give p, s, tau and x per mode.",
+        "and the projector's last layer.", UNCLAIMED, "They give p, s, tau and x per mode.",
     )  # fmt: skip
 
 
@@ -166,7 +191,7 @@ def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
     keys = ", ".join(f"{key}=..." for key in rates.missing)
     why = f"The file does not say how it was trained; give {keys} as you ran it." if keys else ""
     return Advice(
-        f"What other rates would have done cannot be computed: {', '.join(absent)} of the run not known.", SURE,
+        f"What other rates would have done cannot be computed: {', '.join(absent)} of the run not known.", UNCLAIMED,
         why or "; ".join(rates.assumed) + ".",
     )  # fmt: skip
 
@@ -174,7 +199,7 @@ def _no_rates(absent: Sequence[str], rates: Rates) -> Advice:
 def _no_trained_predictor(rule: str) -> Advice:
     return Advice(
         f"W_p is set by {rule_words(rule)}, not trained: there is no alpha_p or eta_p to change, and what another "
-        "decay or EMA would have done is not simulated.", SURE, "Eq. 11 is that of a trained predictor.",
+        "decay or EMA would have done is not simulated.", UNCLAIMED, "Eq. 11 is that of a trained predictor.",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lindyn.bridge import sections
 from lindyn.bridge.records import Advice, Finding, ModeReading, Validation
-from lindyn.bridge.report import wording
+from lindyn.bridge.report import sureness, wording
 from lindyn.bridge.report.wording import law
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.settings import Rates
@@ -87,7 +87,9 @@ def compared(first: Validation, second: Validation) -> Compared:
     """
     rows, settings, rates = _rows(first, second), _settings(first, second), _rates(first.rates, second.rates)
     theory = tuple(_theory(first, second, rates))
-    return Compared(first, second, _headline(rows, settings, rates), rows, settings, rates, theory)
+    return Compared(
+        first, second, _collapse(first, second) + _headline(rows, settings, rates), rows, settings, rates, theory
+    )
 
 
 def _rows(first: Validation, second: Validation) -> tuple[ComparedRow, ...]:
@@ -148,6 +150,15 @@ def _headline(rows: Sequence[ComparedRow], settings: dict[str, Any], rates: dict
     return f"{laws}; {keys}" + (f"; differing rates: {', '.join(rates)}." if rates else ".")
 
 
+def _collapse(first: Validation, second: Validation) -> str:
+    """Return the words on collapse of both runs, where either has one."""
+    words = [answer.collapse for answer in (first, second)]
+    if not any(each.word for each in words):
+        return ""
+    both = [f"{each.short or 'not known'} in {name}" for each, name in zip(words, "AB", strict=True)]
+    return f"collapse: {', '.join(both)}; "
+
+
 def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
@@ -159,14 +170,14 @@ def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, A
     found = list(_predictors(first, second))
     if not rates and not found:
         text = "The rates of both runs are the same: the theory sees a difference in start, data or luck only."
-        return [Advice(text, wording.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
+        return [Advice(text, sureness.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
     trained = not any(counterfactuals.rule_of(answer.pieces.settings) for answer in (first, second))
     told = [name for name in NAMES if name in known and (trained or name not in ("alpha_p", "eta_p"))]
     found += [Advice(_effect(name, *rates[name]), wording.LIKELY, _SOURCES[name]) for name in told]
     unknown = sorted(set(rates) - known - (set() if trained else {"alpha_p", "eta_p"}))
     if unknown:
         text = f"Nothing can be said on {', '.join(unknown)}: known in one run only. Give the keys of the other."
-        found.append(Advice(text, wording.SURE, "The files do not say how both runs were trained."))
+        found.append(Advice(text, wording.UNCLAIMED, "The files do not say how both runs were trained."))
     for here, there, names in ((first, second, "AB"), (second, first, "BA")) if trained and rates else ():
         found += _exchanged(here, there, names, weak)
     return found
@@ -188,9 +199,12 @@ def _predictors(first: Validation, second: Validation) -> Iterator[Advice]:
     )
 
 
-def _weak(answer: Validation) -> list[wording.WeakPoint]:
+def _weak(answer: Validation) -> list[sureness.WeakPoint]:
     settings = answer.pieces.settings
-    return wording.weak_points(answer.findings, answer.rates, answer.diagnosis, answer.maps, settings, answer.samples)
+    return sureness.weak_points(
+        answer.findings, answer.rates, answer.diagnosis, answer.maps, settings, answer.samples, (),
+        answer.pieces.assumptions,
+    )  # fmt: skip
 
 
 _SOURCES = {
@@ -222,7 +236,7 @@ def _effect(name: str, a: Any, b: Any) -> str:
     return f"{change} ({more}): {effects[name]}."
 
 
-def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[wording.WeakPoint]) -> list[Advice]:
+def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[sureness.WeakPoint]) -> list[Advice]:
     """Return how many of one run's modes live under its own and under the other's rates."""
     start: ModeReading | None = here.modes
     if start is None or not len(start) or counterfactuals.missing(here.rates) or counterfactuals.missing(there.rates):
@@ -234,4 +248,4 @@ def _exchanged(here: Validation, there: Validation, names: str, weak: Sequence[w
         f"those of run {b}."
     )
     basis = f"Modes simulated from {start.words} of run {a} (Eqs. 11-13)"
-    return [Advice(text, wording.how_sure(weak), wording.because(basis, weak))]
+    return [Advice(text, sureness.how_sure(weak), sureness.because(basis, weak))]

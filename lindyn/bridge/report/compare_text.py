@@ -33,7 +33,7 @@ def summary(found: Compared, written: str = "") -> str:
     changed = {**found.settings, **found.rates}
     keys = [f"  {wording.clean(key):<34} A {_value(a)}   B {_value(b)}" for key, (a, b) in changed.items()][:8]
     keys += [f"  ... {len(changed) - 8} more in the report"] if len(changed) > 8 else []
-    bottom = [line for advice in found.theory[:5] for line in _wrapped(f"({advice.sure}) {advice.text}", "- ")]
+    bottom = [line for advice in found.theory[:5] for line in _wrapped(wording.rated(advice), "- ")]
     bottom += [f"Report: {written}"] if written else []
     room = LINES - len(top) - len(keys) - len(bottom) - 1
     laws = [_line(row) for row in found.rows if row.difference != "-"]
@@ -152,10 +152,7 @@ def _differences(found: Compared) -> Markup:
 
 
 def _theory(found: Compared) -> Markup:
-    items = [
-        tag("li", tag("span", t.sure, class_="sure"), " ", t.text, tag("div", t.because, class_="small"))
-        for t in found.theory
-    ]
+    items = [tag("li", page.sure(t), t.text, tag("div", t.because, class_="small")) for t in found.theory]
     return tag("ol", items, class_="advice")
 
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lindyn.bridge.records import FAILS, HOLDS, Finding, Validation
+from lindyn.bridge.records import FAILS, HOLDS, Advice, Finding, Validation
 from lindyn.bridge.report import schema, wording
 from lindyn.bridge.report.pictures import Picture, draw
 from lindyn.bridge.settings import USED, Settings
@@ -132,11 +132,13 @@ def _sentences(title: str, sentences: Sequence[str]) -> Markup:
 
 def advice(answer: Validation) -> Markup:
     """Return the advice as a list; how sure each one is and what it rests on stand beside it."""
-    items = [
-        tag("li", tag("span", entry.sure, class_="sure"), " ", entry.text, tag("div", entry.because, class_="small"))
-        for entry in answer.advice
-    ]
+    items = [tag("li", sure(entry), entry.text, tag("div", entry.because, class_="small")) for entry in answer.advice]
     return tag("ol", items, class_="advice") if items else tag("p", "Nothing.")
+
+
+def sure(entry: Advice) -> Markup:
+    """Return how sure advice is; nothing where it claims nothing."""
+    return Markup(tag("span", entry.sure, class_="sure") + " ") if entry.sure else Markup("")
 
 
 def verdict(word: str) -> Markup:

@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 import lindyn
+from lindyn.bridge.assumptions import Assumption
 from lindyn.bridge.laws import LAWS
-from lindyn.bridge.readings import Diagnosis, SlopeFit
-from lindyn.bridge.records import Advice, Assumption, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
+from lindyn.bridge.readings import Collapse, Diagnosis, SlopeFit
+from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.trace import balance_of_schema_1
 
 SCHEMA = 2
 """2: a balance residual is that of `lindyn.statistics`; numbers of schema 1 are brought to it when they are read."""
 KEY = "lindyn_validation"
-ASSUMED = ("about", "taken", "choose", "changed", "outcome", "told")
+ASSUMED = ("about", "taken", "choose", "changed", "outcome", "told", "reach")
 PARTS = ("backbone", "projector", "predictor", "target_backbone", "target_projector", "F")
 
 
@@ -50,6 +51,7 @@ def as_json(answer: Validation) -> dict[str, Any]:
         "rates": plain(dataclasses.asdict(answer.rates)),
         "features": {"description": answer.features, "samples": answer.samples},
         "maps": [{"kind": m.kind, "explained": plain(m.explained), "shape": list(m.W_p.shape)} for m in answer.maps],
+        "collapse": plain(dataclasses.asdict(answer.collapse)),
         "diagnosis": None if answer.diagnosis is None else plain(dataclasses.asdict(answer.diagnosis)),
         "findings": [plain({**_fields(found), "details": dict(found.details)}) for found in answer.findings],
         "over_training": None if over is None else plain(_fields(over)),
@@ -186,7 +188,7 @@ def _answer(found: Mapping[str, Any]) -> Validation:
     pieces = Pieces(
         Path(read["path"]), read["layout"], read["title"], step=read["step"], epoch=read["epoch"], settings=settings,
         notes=tuple(read["notes"]),
-        assumptions=tuple(Assumption(**{field: e[field] for field in ASSUMED}) for e in read.get("assumptions", ())),
+        assumptions=tuple(_assumption(entry) for entry in read.get("assumptions", ())),
     )  # fmt: skip
     rates: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in found["rates"].items()
@@ -203,7 +205,17 @@ def _answer(found: Mapping[str, Any]) -> Validation:
         advice=tuple(Advice(**entry) for entry in found["advice"]),
         headline=found["headline"],
         modes=None if found["modes"] is None else _modes(found["modes"]),
+        collapse=_collapse(found.get("collapse")),
     )
+
+
+def _collapse(entry: Mapping[str, Any] | None) -> Collapse:
+    """Return the word on collapse; "" of a report that was written before there was one."""
+    return Collapse("") if entry is None else Collapse(**{name: _back(value) for name, value in entry.items()})
+
+
+def _assumption(entry: Mapping[str, Any]) -> Assumption:
+    return Assumption(**{name: entry[name] for name in ASSUMED if name in entry})
 
 
 def _modes(entry: Mapping[str, Any]) -> ModeReading:
@@ -220,7 +232,8 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
 
 def _diagnosis(entry: Mapping[str, Any]) -> Diagnosis:
     values = {name: _back(value) for name, value in entry.items()}
-    return Diagnosis(**{**values, "slope": SlopeFit(**values["slope"])})
+    word = _collapse(entry.get("collapse"))
+    return Diagnosis(**{**values, "slope": SlopeFit(**values["slope"]), "collapse": word})
 
 
 def _over_training(entry: Mapping[str, Any]) -> Curves:

@@ -64,7 +64,7 @@ def _advice(answer: Validation) -> list[str]:
     """Return the advice, most weighty first, as far as there is room."""
     lines: list[str] = []
     for place, advice in enumerate(answer.advice, start=1):
-        paragraph = _row("Advice" if place == 1 else "", f"{place}. ({advice.sure}) {advice.text}", 3)
+        paragraph = _row("Advice" if place == 1 else "", f"{place}. {wording.rated(advice)}", 3)
         if len(lines) + len(paragraph) > ADVICE_LINES:
             left = len(answer.advice) - place + 1
             return [*lines, *_row("", f"{left} more in the report.", 1)]

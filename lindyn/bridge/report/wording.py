@@ -1,21 +1,15 @@
-"""What an answer says in words, in the terminal and on the page alike: numbers, laws, how sure, the headline.
-
-Every weak point lowers how sure a statement is: a rate that had to be assumed, a loss that is not the theory's, a
-linear map that explains little, few samples, a law that fails.
-"""
+"""What an answer says in words, in the terminal and on the page alike: numbers, laws, the headline."""
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from lindyn.bridge.readings import Diagnosis
-from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Curves, Finding, PredictorMap, Validation
-from lindyn.bridge.settings import Rates, Settings
-from lindyn.bridge.watch import diagnosis as alarms
-from lindyn.display.brief import Brief
+from lindyn.bridge.readings import PARTIAL, Collapse, Diagnosis
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Curves, Finding, Validation
+from lindyn.bridge.settings import Rates
+from lindyn.bridge.watch import collapse_words as alarms
 
 GROUPS = {
     "theory": "Laws of the theory",
@@ -27,10 +21,8 @@ GROUPS = {
 
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
-DESCRIBED = 0.9
-"""A linear map that explains less of the predictor's output than this is a weak point."""
-ENOUGH = 10  # samples per dimension from which sampling is no weak point
-WEAK = "; weak points: "
+UNCLAIMED = ""
+"""Of what only says that the input lacks something."""
 FEWEST_LAWS = 3
 """Fewer laws than this that could be tested do not say whether the theory describes a run."""
 HARDLY = "can hardly be tested"
@@ -44,6 +36,7 @@ _HEADLINE = {
     "healthy": "Not collapsing",
     NEAR: "Near the limit of the collapse alarm",
     "at risk": "At risk of collapse",
+    PARTIAL: "Partly collapsed",
     "collapsed": "Collapsed",
 }
 
@@ -106,6 +99,11 @@ def _no_beta(found: Rates) -> bool:
     return found.target == "online"
 
 
+def rated(advice: Advice) -> str:
+    """Return the advice behind how sure it is; what claims nothing stands alone."""
+    return f"({advice.sure}) {advice.text}" if advice.sure else advice.text
+
+
 def grouped(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     """Return the findings by group, known groups first and in order."""
     found: dict[str, list[Finding]] = {group: [] for group in GROUPS}
@@ -138,56 +136,6 @@ def _last(values: Any) -> float:
     return finite[-1] if finite else math.nan
 
 
-@dataclass(frozen=True, repr=False)
-class WeakPoint(Brief):
-    """What weakens a statement, in words; one that is `fatal` leaves a guess."""
-
-    words: str
-    fatal: bool = False
-
-
-def weak_points(
-    findings: Sequence[Finding],
-    rates: Rates,
-    diagnosis: Diagnosis | None,
-    maps: Sequence[PredictorMap],
-    settings: Settings,
-    samples: int,
-    notes: Sequence[str] = (),
-) -> list[WeakPoint]:
-    """Return what weakens any statement on what other rates would have done."""
-    kind = maps[0].kind if maps else ""
-    weak = [f"assumed: {words}" for words in (*rates.assumed, *notes)]
-    loss = settings.get("method.loss")
-    if loss != "l2":
-        known = "not known" if loss is None else f"the {loss} loss"
-        weak.append(f"the theory's loss is the squared distance, the run's is {known}")
-    if maps and not maps[0].explained >= DESCRIBED and kind != "exact":
-        share = maps[0].explained
-        weak.append(
-            "how much of the predictor's output the linear map explains is not known"
-            if math.isnan(share)
-            else f"the linear map explains {100 * share:.0f} % of the predictor's output"
-        )
-    if diagnosis is not None and samples < ENOUGH * len(diagnosis.s):
-        few = f"{samples:,} samples for {len(diagnosis.s)} dimensions are few"
-        weak.append(few if samples else "how many samples F was gathered from is not known")
-    failed = [WeakPoint(f"{law(f)} fails", f.role == FOUNDATION) for f in theory_state(findings, kind)[2]]
-    return [*map(WeakPoint, weak), *failed]
-
-
-def how_sure(weak: Sequence[WeakPoint]) -> str:
-    """Return "sure", "likely" or "a guess" for something with these weak points."""
-    if any(point.fatal for point in weak) or len(weak) > 1:
-        return GUESS
-    return LIKELY if weak else SURE
-
-
-def because(basis: str, weak: Sequence[WeakPoint]) -> str:
-    """Return what a statement rests on and what weakens it, in one sentence."""
-    return basis + (WEAK + "; ".join(point.words for point in weak) if weak else "; no weak point") + "."
-
-
 def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list[Finding], list[Finding]]:
     """Return (state, held, failed).
 
@@ -211,22 +159,38 @@ def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list
 
 
 def headline(
-    findings: Sequence[Finding], diagnosis: Diagnosis | None, kind: str = "", over: Curves | None = None
+    findings: Sequence[Finding],
+    diagnosis: Diagnosis | None,
+    kind: str = "",
+    over: Curves | None = None,
+    collapse: Collapse | None = None,
+    sure: tuple[str, str] = (SURE, SURE),
 ) -> str:
-    """Return one sentence: is it collapsing, does the theory describe it.
+    """Return one sentence: is it collapsing, does the theory describe it, each with how sure where it is not sure.
 
     Args:
         findings: all laws.
         diagnosis: the reading; None without features or predictor.
         kind: the main predictor map.
         over: curves with the simulator beside them; where it follows the run to its end, that is said.
+        collapse: the word; None takes that of the diagnosis.
+        sure: of the word on collapse, and of what is said of the theory.
     """
-    collapse = _HEADLINE.get(alarm_of(findings, diagnosis)[0], "Whether it collapses cannot be told without features")
+    word = collapse if collapse is not None and collapse.word else diagnosis.collapse if diagnosis else Collapse("")
+    alarm = alarm_of(findings, diagnosis, collapse)[0]
+    first = _HEADLINE.get(alarm, "Whether it collapses cannot be told without features")
+    if alarm in _HEADLINE:
+        first += _beside(word.told, "" if sure[0] == SURE else sure[0])
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
-        return f"{collapse}; no law of the theory could be tested."
-    missed = f" (not: {', '.join(listed(failed, short=True))})" if failed else ""
-    return f"{collapse}; {told(state, held, failed, over)}{missed}."
+        return f"{first}; no law of the theory could be tested."
+    missed = f"not: {', '.join(listed(failed, short=True))}" if failed else ""
+    return f"{first}; {told(state, held, failed, over)}{_beside(missed, '' if sure[1] == SURE else sure[1])}."
+
+
+def _beside(*parts: str) -> str:
+    words = "; ".join(part for part in parts if part)
+    return f" ({words})" if words else ""
 
 
 def told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: Curves | None) -> str:
@@ -248,13 +212,22 @@ def _closeness(over: Curves | None) -> str:
     return f"relative error s {last['s']:.2g}, p {last['p']:.2g}"
 
 
-def alarm_of(findings: Sequence[Finding], diagnosis: Diagnosis | None) -> tuple[str, str]:
-    """Return the collapse alarm and its reason: of the diagnosis, without a predictor of the finding on collapse.
+def alarm_of(
+    findings: Sequence[Finding], diagnosis: Diagnosis | None, collapse: Collapse | None = None
+) -> tuple[str, str]:
+    """Return the collapse alarm and its reason: of the word on collapse, without one of the finding on collapse.
 
-    A network that is healthy by its numbers, with a limit of the alarm inside an interval, is "near".
+    A network that is healthy by its numbers, with a limit of the alarm inside an interval, is "near"; one that has
+    collapsed in part is "partial".
     """
     found = next((f for f in findings if f.role == ALARM and math.isfinite(f.value)), None)
-    if diagnosis is not None:
+    word = collapse if collapse is not None and collapse.word else None
+    if word is None and diagnosis is not None and diagnosis.collapse.word:
+        word = diagnosis.collapse
+    if word is not None:
+        alarm, reason = (PARTIAL if word.word == PARTIAL else word.alarm), word.reason
+        reason = found.reason if found is not None and diagnosis is None and alarm == "healthy" else reason
+    elif diagnosis is not None:
         alarm, reason = diagnosis.alarm, diagnosis.reason
     elif found is not None:
         alarm, reason = alarms.collapse_alarm(float(found.details["concentration"]), found.value)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, statistics
-from lindyn.bridge.readings import Diagnosis, SlopeFit
+from lindyn.bridge.readings import Collapse, Diagnosis, SlopeFit
+from lindyn.bridge.watch.collapse_words import read_collapse
 from lindyn.predictors import arrays
 
 LEADING = 16
@@ -19,14 +20,10 @@ FEWEST = 5
 """Fewer modes than this leave an interval (3 degrees of freedom or less) that says nothing."""
 SPREAD = 2.0
 """The largest s of the window must be this many times its smallest: equal s_j carry no slope."""
+OF_SPECTRUM = 0.1
+"""Eigenvalues below this share of the round-off that an asymmetry of F may have are none."""
 NEGATIVE = 0.1
 """Where more than this share of the window has p_j <= 0, a fit of log p would be one of the survivors only."""
-CONCENTRATION_AT_RISK, CONCENTRATION_COLLAPSED = 0.9, 0.99
-SPREAD_AT_RISK, SPREAD_COLLAPSED = math.sqrt(1 - 0.9), 0.1  # sqrt(1 - share of the constant part), as above
-SCALE_AT_RISK, SCALE_COLLAPSED = 1e-3, 1e-6
-
-WORDS = ("healthy", "at risk", "collapsed")
-UNKNOWN = "unknown"
 
 
 def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None) -> SlopeFit:
@@ -78,7 +75,15 @@ def _not_testable(s: np.ndarray, alive: np.ndarray) -> str:
 
 
 def diagnose(
-    F: Any, W_p: Any, W: Any = None, *, std: float | None = None, samples: int | None = None, start: float | None = None
+    F: Any,
+    W_p: Any,
+    W: Any = None,
+    *,
+    std: float | None = None,
+    samples: int | None = None,
+    start: float | None = None,
+    mean: Any = None,
+    width: int | None = None,
 ) -> Diagnosis:
     """Return what F and W_p say about alignment, balance, rank and collapse.
 
@@ -89,6 +94,8 @@ def diagnose(
         std: mean over dimensions of the standard deviation of l2-normalised features (`std_of_normalised`).
         samples: N, how many features F was gathered from: no more than min(N - 1, d) modes are known.
         start: tr F at the start of training, the scale's reference.
+        mean: E[z], length d; without it collapse about the mean is not seen.
+        width: of the layer before the last linear map, which no rank of F - mean mean^T exceeds.
 
     Returns:
         The reading.
@@ -119,7 +126,20 @@ def diagnose(
         balance_residual_fitted=float(residual),
         slope=fit_slope(p, s, limit=known),
         slope_by_window=np.array([fit_slope(p, s, window, known).slope for window in OTHER_WINDOWS]),
-        **_collapse(s, known, std, start),
+        **_collapse(s, _centred(F, mean), known, std, start, samples, width, round_off),
+    )
+
+
+def collapse_of(
+    F: Any, *, std: float | None = None, samples: int | None = None, mean: Any = None, width: int | None = None
+) -> Collapse:
+    """Return the word on collapse alone, of features without a predictor; arguments as `diagnose` has them."""
+    F, _, round_off = _matrices(F, np.eye(len(F)))
+    _known_modes(samples, len(F))
+    s = statistics.symmetric_spectrum(F)
+    spread = math.nan if std is None else std * math.sqrt(len(F))
+    return read_collapse(
+        s, _centred(F, mean), samples=samples, width=width, spread=spread, round_off=round_off * OF_SPECTRUM
     )
 
 
@@ -155,7 +175,18 @@ def _gram(W: Any, d: int) -> np.ndarray:
     return W @ W.T
 
 
-def _collapse(s: np.ndarray, known: int, std: float | None, start: float | None) -> dict[str, Any]:
+def _centred(F: np.ndarray, mean: Any) -> np.ndarray | None:
+    """Return the eigenvalues of F - mean mean^T, largest first; None without a mean."""
+    if mean is None:
+        return None
+    m = _checks.to_numpy(_checks.as_array("mean", mean, shape=(len(F),))).astype(np.float64)
+    return statistics.symmetric_spectrum(F - np.outer(m, m))
+
+
+def _collapse(
+    s: np.ndarray, centred: np.ndarray | None, known: int, std: float | None, start: float | None,
+    samples: int | None, width: int | None, round_off: float,
+) -> dict[str, Any]:  # fmt: skip
     """Return size, ranks, spread and the alarm; `known` modes at most can be told from none."""
     positive, d = np.maximum(s, 0.0), len(s)
     total = float(positive.sum())
@@ -165,7 +196,10 @@ def _collapse(s: np.ndarray, known: int, std: float | None, start: float | None)
     scale = math.nan
     if start is not None:
         scale = total / _checks.as_scalar("start", start, minimum=0.0, exclusive=True)
-    alarm, reason = collapse_alarm(concentration, std * math.sqrt(d), scale, d)
+    spread = std * math.sqrt(d)
+    found = read_collapse(
+        s, centred, samples=samples, width=width, spread=spread, scale=scale, round_off=round_off * OF_SPECTRUM
+    )
     return {
         "trace_F": total,
         "effective_rank": rank,
@@ -174,57 +208,9 @@ def _collapse(s: np.ndarray, known: int, std: float | None, start: float | None)
         "rankme_share": rankme / known,
         "concentration": concentration,
         "std": std,
-        "spread": std * math.sqrt(d),
+        "spread": spread,
         "scale": scale,
-        "alarm": alarm,
-        "reason": reason,
+        "alarm": found.alarm,
+        "reason": found.reason,
+        "collapse": found,
     }
-
-
-def collapse_alarm(
-    concentration: float, spread: float = math.nan, scale: float = math.nan, d: int = 2
-) -> tuple[str, str]:
-    """Return ("healthy" | "at risk" | "collapsed", the reason in one sentence), from what the loss does not show.
-
-    concentration   features that are all one vector, and features that vary along one line, both end at 1; a healthy
-                    spectrum of k equal modes has 1/k
-    spread          1 for isotropic features, 0 where all point the same way. For features of mean direction m it is
-                    at most sqrt(1 - |m|^2), so that a spread of 0.1 means that the constant part carries 0.99 of the
-                    normalised features: the two thresholds are one, read off F or off the features
-    scale           the linear theory's own collapse is p = s = 0, approached as exp(-2 eta t) with the shape of F
-                    kept, which neither of the other two sees. A mode that lives has p_+ between one half and one of
-                    tau / (1 + sigma^2) (0 < eta < critical), hence s_+ >= tau^2 / (4 alpha_p (1 + sigma^2)^2): from a
-                    start of order one a thousandth lies below every living mode up to alpha_p of some hundred, and a
-                    millionth, a thousandth of the features' length, is reached only by decay
-
-    Args:
-        concentration: largest eigenvalue of F over tr F, between 1/d and 1; NaN where F = 0.
-        spread: sqrt(d) x the mean standard deviation of l2-normalised features; NaN if not measured.
-        scale: tr F over tr F at the start; NaN if there is no start.
-        d: dimension of the features; with d = 1 the concentration says nothing.
-
-    Returns:
-        The worst word that any of the three gives, and its reason.
-    """
-    if math.isnan(concentration):
-        return "collapsed", "All features are zero."
-    found = [_scale(scale), _spread(spread)] + ([_concentration(concentration)] if d > 1 else [])
-    level, reason = max(found, key=lambda pair: pair[0])
-    if level == 0:
-        reason = f"The largest of {d} directions carries {concentration:.2g} of tr F."
-    return WORDS[level], reason
-
-
-def _concentration(value: float) -> tuple[int, str]:
-    level = (value > CONCENTRATION_AT_RISK) + (value > CONCENTRATION_COLLAPSED)
-    return level, f"One direction carries {value:.4g} of tr F (at risk above {CONCENTRATION_AT_RISK:g})."
-
-
-def _spread(value: float) -> tuple[int, str]:
-    level = (value < SPREAD_AT_RISK) + (value < SPREAD_COLLAPSED)
-    return level, f"Normalised features spread {value:.3g} of isotropic ones (at risk below {SPREAD_AT_RISK:.2g})."
-
-
-def _scale(value: float) -> tuple[int, str]:
-    level = (value < SCALE_AT_RISK) + (value < SCALE_COLLAPSED)
-    return level, f"tr F fell to {value:.3g} of its start (at risk below {SCALE_AT_RISK:g})."

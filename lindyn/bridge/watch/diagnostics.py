@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from lindyn import _checks
 from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.readings import Diagnosis
-from lindyn.bridge.watch.diagnosis import UNKNOWN, WORDS, diagnose
-from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map
+from lindyn.bridge.watch.collapse_words import UNKNOWN, WORDS
+from lindyn.bridge.watch.diagnosis import diagnose
+from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map, width_before
 from lindyn.bridge.watch.trace import QUANTITIES, TraceWriter
 
 OVERSAMPLING = 8
@@ -47,7 +48,7 @@ class Diagnostics:
         window: gather over the last so many steps before a reading, 1 to k; default as above.
         modes: write at most so many of the largest modes, >= 1.
         writer: with `add_scalar(name, value, step)`, such as TensorBoard's SummaryWriter.
-        tell: called with one line when the alarm's word changes, for instance `print`.
+        tell: called with one line when the alarm's word or the word on collapse changes, for instance `print`.
         resume: False refuses an existing file.
         world: gather over all ranks of torch.distributed (every rank must then call `step`); else rank 0's features.
 
@@ -73,12 +74,12 @@ class Diagnostics:
         self.window = None if window is None else min(_checks.as_whole("window", window), self.every)
         self.modes, self.writer, self.tell, self.world = _checks.as_whole("modes", modes), writer, tell, world
         self.name, self.predictor = find_predictor(module, predictor)
-        self.map = map_kind(self.predictor)
+        self.map, self.width = map_kind(self.predictor), width_before(module, self.name)
         self._trace = TraceWriter(path, self._configuration(), resume) if _rank() == 0 else None
         last = (self._trace.last if self._trace else None) or {}
         self.steps: int = _from_rank_0(last.get("step", 0)) if world else last.get("step", 0)
         self._start: float | None = last.get("start")
-        self._word = last.get("alarm")
+        self._word = (last.get("alarm"), last.get("collapse", ""))
         self.record = last  # the last reading as it was written
         self._sums = self._no_sums()
         self._handle = self.predictor.register_forward_hook(_Hook(self), with_kwargs=True)
@@ -167,7 +168,7 @@ class Diagnostics:
         record |= {name: float(_checks.to_numpy(value)) for name, value in numbers.items()}
         self._trace.write(record)
         self.record = record
-        self._tell(record)
+        self._tell(record, "" if reading is None else reading.collapse.told)
         return reading
 
     def _diagnosis(self) -> tuple[Diagnosis, float]:
@@ -184,12 +185,15 @@ class Diagnostics:
         else:
             weight = weight_map(self.predictor).cpu()
             W_p, share = weight.to(torch.promote_types(weight.dtype, torch.float32)).numpy(), 1.0
-        return diagnose(F, W_p, std=sums.std(), samples=sums.samples, start=self._start), share
+        mean = sums.mean().double().cpu()
+        reading = diagnose(F, W_p, std=sums.std(), samples=sums.samples, start=self._start, mean=mean, width=self.width)
+        return reading, share
 
-    def _tell(self, record: dict[str, Any]) -> None:
-        word = record["alarm"]
+    def _tell(self, record: dict[str, Any], told: str) -> None:
+        word = (record["alarm"], record.get("collapse", ""))
         if self.tell is not None and word != self._word:
-            self.tell(f"step {self.steps}: {word}. {record['reason']}")
+            shown = f" (collapse: {told})" if told else ""
+            self.tell(f"step {self.steps}: {word[0]}{shown}. {record['reason']}")
         self._word = word
         if self.writer is not None:
             for name, value in scalars(record).items():

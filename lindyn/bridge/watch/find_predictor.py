@@ -6,8 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lindyn.bridge.layers.stacks import rank_limit
+
 NAMES = ("prediction_head", "predictor", "online_predictor")
 """What lightly; solo-learn, stable-pretraining, mmpretrain, SimSiam; and byol-pytorch call it."""
+PROJECTORS = ("projection_head", "projector", "projection", "neck")
+"""What they call the projector before it."""
 _OF_THE_TARGET = ("target", "momentum", "teacher", "ema")
 _PARTS_OF_AN_MLP = (nn.Linear, nn.Identity, nn.Dropout, nn.LayerNorm, nn.modules.batchnorm._BatchNorm)
 _SHOWN = 8
@@ -46,6 +50,19 @@ def find_predictor(module: nn.Module, predictor: str | nn.Module | None = None) 
     raise ValueError(
         f"No predictor found in {_kind(module)}: none of its modules is called {', '.join(NAMES)}. {_candidates(named)}"
     )
+
+
+def width_before(module: nn.Module, name: str) -> int | None:
+    """Return the width that limits the rank of a predictor's inputs, by the projector beside it; None without one.
+
+    Args:
+        module: the network.
+        name: of its predictor, dotted.
+    """
+    place, _, _ = name.rpartition(".")
+    beside = module.get_submodule(place)
+    projector = next((getattr(beside, each) for each in PROJECTORS if hasattr(beside, each)), None)
+    return rank_limit(projector) if name and isinstance(projector, nn.Module) else None
 
 
 def map_kind(predictor: nn.Module) -> str:

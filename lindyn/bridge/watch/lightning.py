@@ -26,7 +26,7 @@ class DiagnosticsCallback(pl.Callback):
         path: of the trace.
         every: k, >= 1.
         predictor: dotted name of the predictor, where it is not found by a usual name.
-        tell: called with one line when the alarm's word changes.
+        tell: called with one line when the alarm's word or the word on collapse changes.
         **options: window, modes, resume, world of `Diagnostics`.
 
     Raises:

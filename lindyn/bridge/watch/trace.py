@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import lindyn
-from lindyn.bridge.watch.diagnosis import OTHER_WINDOWS, Diagnosis, SlopeFit
+from lindyn.bridge.readings import Collapse, Diagnosis, SlopeFit
+from lindyn.bridge.watch.collapse_words import read_collapse
+from lindyn.bridge.watch.diagnosis import OTHER_WINDOWS
 from lindyn.statistics import ratio
 
 SCHEMA = 2
@@ -62,6 +64,13 @@ QUANTITIES = {
     "std": Quantity((), NONE, "mean standard deviation of l2-normalised features, 1/sqrt(d) if isotropic"),
     "spread": Quantity((), NONE, "std sqrt(d)"),
     "scale": Quantity((), NONE, "tr F over its start"),
+    "collapse": Quantity((), "", "complete, partial or none"),
+    "live": Quantity((), NONE, "directions that live: a hundredth of an equal share of the variance or more"),
+    "live_low": Quantity((), NONE, "lower end of its 99 % interval"),
+    "live_high": Quantity((), NONE, "upper end of its 99 % interval"),
+    "live_uncentred": Quantity((), NONE, "directions of F that live"),
+    "directions": Quantity((), NONE, "how many directions could live"),
+    "concentration_centred": Quantity((), NONE, "largest eigenvalue of the covariance over its trace"),
     "alarm": Quantity((), "", "healthy, at risk, collapsed, or unknown where nothing could be read"),
     "reason": Quantity((), "", "of the alarm"),
     "d": Quantity((), NONE, "dimension of the features"),
@@ -72,7 +81,7 @@ QUANTITIES = {
 """Every variable that a record may hold; other numbers a user adds (a loss) have no unit."""
 
 COORDINATES = {"window": list(OTHER_WINDOWS)}
-WORDS = ("alarm", "reason", "slope_verdict")
+WORDS = ("alarm", "reason", "collapse", "slope_verdict")
 COUNTS = ("slope_modes", "d", "samples")
 
 
@@ -277,14 +286,27 @@ def last_reading(path: str | Path) -> tuple[Diagnosis | None, int, int | None]:
         return None, 0, None
     last = trace.isel(step=-1)
     step = int(last["step"])
-    names = [field.name for field in dataclasses.fields(Diagnosis) if field.name != "slope"]
+    names = [f.name for f in dataclasses.fields(Diagnosis) if f.name not in ("slope", "collapse")]
     slope = {f.name: _value(last, "slope" if f.name == "slope" else f"slope_{f.name}")
              for f in dataclasses.fields(SlopeFit)}  # fmt: skip
     values = {name: _value(last, name) for name in names}
     if np.ndim(values["s"]) != 1 or not np.isfinite(values["s"]).any():
         return None, 0, step
     samples = _value(last, "samples")
-    return Diagnosis(**{**values, "slope": SlopeFit(**slope)}), 0 if math.isnan(samples) else int(samples), step
+    count = 0 if math.isnan(samples) else int(samples)
+    values |= {"slope": SlopeFit(**slope), "collapse": _collapse(last, values, count)}
+    return Diagnosis(**values), count, step
+
+
+def _collapse(last: Any, values: dict[str, Any], samples: int) -> Collapse:
+    """Return the word of a reading; of one made before there was one, by the eigenvalues that it holds."""
+    if "collapse" not in last:
+        return read_collapse(values["s"], samples=samples, spread=values["spread"], scale=values["scale"])
+    names = ("live", "live_low", "live_high", "live_uncentred", "directions", "concentration_centred")
+    numbers: dict[str, Any] = {name: float(_value(last, name)) for name in names}
+    own = math.isfinite(numbers["concentration_centred"])
+    told = {"alarm": values["alarm"], "reason": values["reason"], "concentration": values["concentration"]}
+    return Collapse(str(_value(last, "collapse")), centred=own, **told, **numbers)
 
 
 def _value(record: Any, name: str) -> Any:

@@ -97,7 +97,7 @@ def flat(kind, views):
 def test_features_without_variance_have_collapsed(kind, views):
     for path in (None, *FILES):
         answer = validate(*([] if path is None else [path]), features=flat(kind, views))
-        assert answer.headline.startswith("Collapsed; "), (path, answer.headline)
+        assert answer.headline.startswith("Collapsed (complete: "), (path, answer.headline)
         assert len(terminal.summary(answer).splitlines()) <= 40
         assert views == 1 or path not in (None, LINEAR) or "report.html" in page.files(answer)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from lindyn.bridge.measure import measuring
+from lindyn.bridge.measure import gathering, measuring
 from lindyn.bridge.measure.bootstrap import BLOCKS, CHUNK, BlockSums, chunks
 from lindyn.bridge.measure.measuring import measure
 from lindyn.bridge.records import FeatureBatch
@@ -118,7 +118,8 @@ def test_a_second_pass_in_a_basis_reads_the_same_leading_modes(monkeypatch):
     model = Aligned.of(24, 0, 0.6)
     source = model.draw(4000, 0)
     whole = measure(source, linear(model.W_p), linear(model.V))
-    monkeypatch.setattr(measuring, "MODES", 8)
+    for module in (measuring, gathering):
+        monkeypatch.setattr(module, "MODES", 8)
     reduced = measure(source, linear(model.W_p), linear(model.V))
     assert reduced.U.shape == (24, 8) and reduced.readings["p"].full.shape == (8,)
     for name in ("s", "p", "cosine", "rho", "tau", "s_V"):
@@ -136,7 +137,8 @@ def test_a_fitted_map_in_a_basis_sends_some_of_itself_out_of_it(monkeypatch):
     net = nn.Sequential(nn.Linear(24, 48), nn.ReLU(), nn.Linear(48, 24)).double()
     source = Aligned.of(24, 0, 0.8).draw(4000, 0)
     whole = measure(source, net).readings["cosine"].full[:4]
-    monkeypatch.setattr(measuring, "MODES", 8)
+    for module in (measuring, gathering):
+        monkeypatch.setattr(module, "MODES", 8)
     np.testing.assert_allclose(measure(source, net).readings["cosine"].full[:4], whole, atol=0.05)
 
 
