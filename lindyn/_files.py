@@ -173,7 +173,7 @@ def draft_folder(path: str | Path, sync: bool = True) -> Iterator[Path]:
     """
     import shutil
 
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     remove_dead_drafts(path.parent, path.name)
     beside = litter.beside(path)
@@ -183,7 +183,7 @@ def draft_folder(path: str | Path, sync: bool = True) -> Iterator[Path]:
             yield beside
             if sync:
                 _all_to_disk(beside)
-            if path.exists():
+            if os.name == "nt" and path.exists():  # elsewhere an empty folder is replaced, without a moment in between
                 path.rmdir()
             beside.rename(path)
             if sync:

@@ -4,6 +4,8 @@ import argparse
 import contextlib
 import shutil
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
         shutil.rmtree(out, ignore_errors=not out.exists())
     command = f"lindyn sweep{words}"
     try:
-        ds = _sweep(given, settings, out, args.scheduler)
+        with _warnings_as_notes():
+            ds = _sweep(given, settings, out, args.scheduler)
     except SweepInterrupted as error:
         print(f"lindyn: {error}", file=sys.stderr)
         return 130
@@ -110,13 +113,15 @@ def _places(args: argparse.Namespace, words: str) -> tuple[Path, Path]:
     Raises:
         ValueError: neither a .nc file nor a store, a folder that is no store, or files of another sweep.
     """
+    from lindyn.sweeps import store_record
+
     out = Path(OUT).with_stem(places.run_name("sweep" + words)) if args.out is None else Path(args.out)
     if not out.name or (out.suffix.lower() in places.ENDINGS and out.suffix not in (".nc", ".zarr")):
         raise ValueError(f"--out must be a .nc file or a zarr store (a folder); got {args.out!r}.")
     if out.suffix == ".nc" and out.is_dir():
         raise ValueError(f"--out {out} is a folder; a .nc file is written as a file. Choose another.")
     store = out.suffix != ".nc" and out.exists()
-    if store and not (out / "zarr.json").is_file() and (not out.is_dir() or any(out.iterdir())):
+    if store and not store_record.is_store(out) and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists and is no store of a sweep. Choose another --out.")
     picture = out.with_suffix(".png") if args.picture is None else places.as_picture(args.picture)
     if not store:  # which sweep an existing one is of it says itself
@@ -124,6 +129,25 @@ def _places(args: argparse.Namespace, words: str) -> tuple[Path, Path]:
         if args.picture is not None or not out.exists():
             places.check_free(picture, f"lindyn sweep{words}", args.overwrite, flag="--picture")
     return out, picture
+
+
+@contextlib.contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Say what was mended in a store in a sentence, as errors are said."""
+    from lindyn.sweeps.store import StoreWarning
+
+    with warnings.catch_warnings():
+        other = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            if issubclass(category, StoreWarning):
+                print(f"lindyn: {message}", file=sys.stderr)
+            else:
+                other(message, category, *where)
+
+        warnings.simplefilter("always", StoreWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def _parameters(args: argparse.Namespace) -> dict[str, Any]:

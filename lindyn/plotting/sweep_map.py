@@ -86,7 +86,8 @@ def outcome_map(panel: Axes, ds: Any, shown: list[str]) -> None:
 
 
 def fill_outcomes(panel: Axes, x: np.ndarray, y: np.ndarray, codes: np.ndarray) -> None:
-    """Fill a panel with outcome codes, (y, x)."""
+    """Fill a panel with outcome codes, (y, x); what was not computed stays empty."""
+    codes = np.ma.masked_outside(codes, 0, len(OUTCOMES) - 1)
     norm = BoundaryNorm(np.arange(len(OUTCOMES) + 1) - 0.5, len(OUTCOMES))
     panel.pcolormesh(x, y, codes, cmap=ListedColormap(COLOURS), norm=norm, shading="nearest", rasterized=True)
 

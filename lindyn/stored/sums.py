@@ -15,6 +15,17 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_sources(*places: Path) -> str:
+    """Return one checksum of Python sources: files, and the files of folders."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for place in places:
+        for path in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def kept(folder: Path) -> Lines:
     """Return (name, checksum) of every line of a folder's checksums; lines that are none are passed over."""
     try:

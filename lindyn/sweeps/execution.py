@@ -5,17 +5,18 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lindyn import _checks
+from lindyn import _checks, _files
 from lindyn._progress import Progress
 from lindyn.sweeps.axes import Block
 from lindyn.sweeps.plan import Plan, Results, row_bytes
 from lindyn.sweeps.store import FULL, Store, sized
+from lindyn.sweeps.store_record import identity
 
 SHARE = 0.5  # of the free memory, which a result may take
 Sink = Callable[[Block, tuple[slice, ...], dict[str, np.ndarray]], None]
@@ -60,7 +61,7 @@ def execute(
         chunks, done = plan.grid.chunks(points or plan.points), set()
     else:
         target = Store.at(store, plan, points)
-        chunks, done = target.chunks, target.done()
+        chunks, done = target.chunks, target.sound(progress)
     todo = [block for block in plan.grid.blocks(chunks) if block not in done]
     bar = SweepBar(plan, chunks, done, shown=progress)
     try:
@@ -70,30 +71,40 @@ def execute(
                     results.put(plan.grid.region(block, chunks), values)
                 bar.tick(block)
         else:
-            for block, values in _here(plan, chunks, todo, threads):
-                region = plan.grid.region(block, chunks)
-                results.put(region, values) if target is None else target.put(block, region, values)
+            for block in todo:
+                if target is None or not target.has(block):  # else another run on this store was faster
+                    region = plan.grid.region(block, chunks)
+                    values = plan.compute(region, threads=threads)
+                    results.put(region, values) if target is None else _keep(target, block, region, values)
                 bar.tick(block)
     except KeyboardInterrupt as error:
         raise SweepInterrupted(_kept("Interrupted", target, bar)) from error
-    except OSError as error:
-        if error.errno in FULL and target is not None:
-            raise OSError(_kept(f"The disk of {target.path} is full", target, bar, ", once there is room,")) from error
-        raise
+    except StoreWriteError as error:
+        raise OSError(_kept(error.args[0], target, bar, f", once {error.args[1]},")) from error.__cause__
     finally:
         bar.close()
     return results.dataset(plan) if target is None else target.dataset()
 
 
-def _here(
-    plan: Plan, chunks: tuple[int, ...], todo: list[Block], threads: int | None
-) -> Iterator[tuple[Block, dict[str, np.ndarray]]]:
-    for block in todo:
-        yield block, plan.compute(plan.grid.region(block, chunks), threads=threads)
+class StoreWriteError(Exception):
+    """A block could not be written: what is wrong, and what must be done first."""
+
+
+def _keep(store: Store, block: Block, region: tuple[slice, ...], values: dict[str, np.ndarray]) -> None:
+    """Write a block; an error of its disk is told from those of others (the cache's, the terminal's)."""
+    try:
+        store.put(block, region, values)
+    except OSError as error:
+        if error.errno in FULL:
+            raise StoreWriteError(f"The disk of {store.path} is full", "there is room") from error
+        what = f"Cannot write to the store {store.path} ({_files.why(error)})"
+        raise StoreWriteError(what, "that is mended") from error
 
 
 def _kept(what: str, target: Store | None, bar: "SweepBar", when: str = "") -> str:
-    if target is None:
+    if target is not None:
+        bar.count(target.marked())
+    else:
         return (
             f"{what}: {bar.share()} were computed, in memory, and are lost; a store would have kept it "
             "(--out DIR, or store= from Python)."
@@ -111,15 +122,19 @@ class SweepBar:
         shown: whether to show anything (only ever on a terminal).
     """
 
-    def __init__(self, plan: Plan, chunks: tuple[int, ...], done: set[Block], shown: bool) -> None:
+    def __init__(self, plan: Plan, chunks: tuple[int, ...], done: Collection[Block], shown: bool) -> None:
         self.grid, self.chunks = plan.grid, chunks
         self.total = math.prod(-(-n // c) for n, c in zip(plan.grid.shape, chunks, strict=True))
-        self.blocks, self.points = len(done), sum(self._size(block) for block in done)
+        self.count(done)
         self.line = Progress("sweep", max(plan.grid.size, 1), unit="trajectories", before=self.points)
         self.line.shown = self.line.shown and shown
 
     def _size(self, block: Block) -> int:
         return math.prod(part.stop - part.start for part in self.grid.region(block, self.chunks))
+
+    def count(self, done: Collection[Block]) -> None:
+        """Set what is done."""
+        self.blocks, self.points = len(done), sum(self._size(block) for block in done)
 
     def tick(self, block: Block) -> None:
         """Count one block."""
@@ -190,10 +205,11 @@ def compute_blocks(
     if not isinstance(client, distributed.Client):
         raise ValueError(f"client must be a dask.distributed.Client; got {type(client).__name__}.")
     path = None if store is None else str(store.path)
+    sweep = identity(plan, chunks)
     waiting, blocks, tries = iter(todo), {}, dict.fromkeys(todo, 0)
 
     def submit(block: Block) -> Any:
-        future = client.submit(_work, plan, path, chunks, block, pure=False)
+        future = client.submit(_work, plan, path, chunks, block, sweep, pure=False)
         blocks[future.key] = block
         return future
 
@@ -231,17 +247,21 @@ def connect(address: str) -> Any:
         raise OSError(f"No dask scheduler answers at {address}: {error}.") from error
 
 
-def _work(plan: Plan, path: str | None, chunks: tuple[int, ...], block: Block) -> dict[str, np.ndarray]:
+def _work(plan: Plan, path: str | None, chunks: tuple[int, ...], block: Block, sweep: str) -> dict[str, np.ndarray]:
     """Compute one block on a worker, and write it where there is a store.
 
     One thread a block: a worker runs as many blocks at once as it has threads.
     """
+    if identity(plan, chunks) != sweep:
+        raise ValueError(
+            "A worker runs other code of lindyn than the calling session: install the same wherever a worker runs."
+        )
     region = plan.grid.region(block, chunks)
     if path is None:
         return plan.compute(region, threads=1)
-    store = Store.at(path, plan)
+    store = Store.join(path, plan, chunks, sweep)
     if not store.has(block):
-        store.put(block, region, plan.compute(region, threads=1))
+        _keep(store, block, region, plan.compute(region, threads=1))
     return {}
 
 

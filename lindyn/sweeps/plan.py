@@ -1,8 +1,10 @@
 """What is swept: parameters and settings in, arrays out, block by block, with names, units and a configuration."""
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,8 +12,14 @@ import numpy as np
 import lindyn
 from lindyn._options import FLOW_TIME
 from lindyn.display.brief import Brief
+from lindyn.stored import sums
 from lindyn.sweeps.axes import Grid
 
+DECIDES = (
+    "equations", "solve/lanes", "statistics.py", "states.py", "observables.py", "theory/stationary_points.py",
+    "sweeps/axes.py", "sweeps/outcome.py", "sweeps/modes_sweep.py", "sweeps/matrices_sweep.py",
+    "sweeps/matrix_kernel.py",
+)  # fmt: skip
 INITIAL = {"p": "p0", "s": "s0", "tau": "tau0"}  # fixed initial values are named like their axes would be
 
 
@@ -83,6 +91,13 @@ def row_bytes(plan: Plan) -> int:
 def configuration(plan: Plan) -> dict[str, Any]:
     """Return everything that decides the numbers, as plain data: two sweeps are the same where this is the same."""
     return {"lindyn": lindyn.__version__, "title": plan.title, **plan.grid.describe(), "settings": dict(plan.settings)}
+
+
+@functools.cache
+def code_stamp() -> str:
+    """Return a hash of the sources that decide the numbers of a sweep: an edited equation makes another sweep."""
+    here = Path(lindyn.__file__).parent
+    return sums.sha256_of_sources(*(here / name for name in DECIDES))
 
 
 def attributes(plan: Plan) -> dict[str, Any]:

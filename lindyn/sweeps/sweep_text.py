@@ -36,30 +36,32 @@ def tally(ds: Any) -> dict[str, Any]:
         counts (per outcome), at_risk (living runs with K < 0 at some time), escaped (median time of escape of living
         runs), certain and certain_seen (runs that theory condemns, and those of them whose s fell under 1e-6 of its
         start),
-        below and below_collapsed (the rest), share (per axis: share collapsed at each of its values).
+        below and below_collapsed (the rest), share (per axis: share collapsed at each of its values, of the points that
+        are there; NaN where none is). Points that were not computed yet count nowhere.
     """
     counts, at_risk, times = np.zeros(len(OUTCOMES), int), 0, []
-    sums: dict[str, np.ndarray] = {axis: np.zeros(ds.sizes[axis]) for axis in ds["outcome"].dims}
+    sums: dict[str, np.ndarray] = {axis: np.zeros((2, ds.sizes[axis])) for axis in ds["outcome"].dims}
     certain = gone = seen = 0
     start = 0
     for piece in parts(ds):
         code = piece["outcome"].values
-        counts += np.bincount(code[code >= 0].ravel(), minlength=len(OUTCOMES))
+        there = (code >= 0) & (code < len(OUTCOMES))
+        counts += np.bincount(code[there].ravel(), minlength=len(OUTCOMES))
         living = np.isin(code, (ALIVE, NOT_GROWING))
         at_risk += int((living & (piece["K_min"].values < 0)).sum())
         times.append(piece["t_event"].values[living])
-        condemned = _condemned(piece)
+        condemned = _condemned(piece) & there
         certain += int(condemned.sum())
         gone += int((condemned & (code == COLLAPSED)).sum())
         seen += int((condemned & (piece["event"].values == EVENTS.index("collapse"))).sum())
         for k, axis in enumerate(piece["outcome"].dims):
             others = tuple(j for j in range(code.ndim) if j != k)
-            share = (code == COLLAPSED).sum(axis=others)
+            both = np.stack([(code == COLLAPSED).sum(axis=others), there.sum(axis=others)])
             if k == 0:
-                sums[axis][start : start + len(share)] += share
-                start += len(share)
+                sums[axis][:, start : start + both.shape[1]] += both
+                start += both.shape[1]
             else:
-                sums[axis] += share
+                sums[axis] += both
     total = int(counts.sum())
     escaped = np.concatenate([np.ravel(part) for part in times])
     escaped = escaped[np.isfinite(escaped)]
@@ -68,7 +70,7 @@ def tally(ds: Any) -> dict[str, Any]:
         "escaped": float(np.median(escaped)) if escaped.size else float("nan"),
         "certain": certain, "certain_seen": seen,
         "below": total - certain, "below_collapsed": int(counts[COLLAPSED]) - gone,
-        "share": {axis: values * len(values) / max(total, 1) for axis, values in sums.items()},
+        "share": {axis: np.where(n > 0, lost / np.maximum(n, 1), np.nan) for axis, (lost, n) in sums.items()},
     }  # fmt: skip
 
 
@@ -103,6 +105,8 @@ def words(ds: Any, told: dict[str, Any]) -> str:
     if counts[NOT_GROWING]:
         text[0] += f" ({_percent(counts[NOT_GROWING], total)} alive without growing)"
     text[0] += "."
+    if total < ds["outcome"].size:
+        text.append(f"Not computed yet: {ds['outcome'].size - total:,} of {ds['outcome'].size:,} runs.")
     for code, words in (
         (UNDECIDED, "not decided by then (a longer t1 would tell)"),
         (FAILED, "not integrated to the end"),
@@ -134,7 +138,10 @@ def _theory(ds: Any, told: dict[str, Any]) -> str:
 
 def _trend(ds: Any, axis: str, share: np.ndarray) -> str:
     """Return how the collapsed share moves along one axis."""
-    values, name = ds[axis].values, NAMES.get(axis, axis)
+    known = np.isfinite(share)  # where something was computed
+    if not known.any():
+        return ""
+    values, share, name = ds[axis].values[known], share[known], NAMES.get(axis, axis)
     first, last = f"{100 * share[0]:.0f} %", f"{100 * share[-1]:.0f} %"
     low, high = _value(values[0]), _value(values[-1])
     slack = 0.005

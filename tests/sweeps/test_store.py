@@ -12,6 +12,7 @@ import pytest
 import xarray
 
 import lindyn as ld
+from lindyn.sweeps.store import StoreWarning
 
 ROOT = Path(__file__).resolve().parents[2]
 BIG = {"eta": np.linspace(0.0, 0.3, 120), "beta": np.geomspace(0.01, 100.0, 90), "tau": ["copy", "zero"], "t1": 60.0}
@@ -87,6 +88,9 @@ def test_matrices_in_a_store(tmp_path):
     settings = {"eta": [0.0, 0.1], "beta": [0.5, 2.0], "seeds": 3, "n1": 4, "n2": 4, "t1": 5.0}
     whole = ld.sweep_matrices(**settings)
     assert identical(whole, ld.sweep_matrices(**settings, store=tmp_path / "m.zarr", points=2, threads=1))
+    next((tmp_path / "m.zarr" / "K_min" / "c").glob("1/0/*")).unlink()  # it holds nothing but NaN
+    with pytest.warns(StoreWarning, match=r"1 of 8 blocks .* K_min/c/1/0/\d is lost"):
+        assert identical(whole, ld.sweep_matrices(**settings, store=tmp_path / "m.zarr", threads=1))
     with pytest.raises(ValueError, match="n2 is 4 there and 5 here"):
         ld.sweep_matrices(**{**settings, "n2": 5}, store=tmp_path / "m.zarr")
 

@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 
 from lindyn import equations
 from lindyn.equations import modes, target
+from lindyn.stored import sums
 
 FASTMATH = {"contract"}  # fused multiply-adds; nothing that would drop NaN or reorder sums
 
@@ -66,11 +67,7 @@ where: Any = intrinsic(_where)
 @functools.cache
 def source_stamp() -> str:
     """Return a hash of the sources that a compiled kernel is made of: the equations and this folder."""
-    digest = hashlib.sha256()
-    for folder in (Path(equations.__file__).parent, Path(__file__).parent):
-        for path in sorted(folder.glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return sums.sha256_of_sources(Path(equations.__file__).parent, Path(__file__).parent)
 
 
 class _StampedCache(caching.FunctionCache):
