@@ -236,8 +236,8 @@ def test_every_source_that_decides_the_numbers_is_in_the_stamp():
         "sweeps.execution", "sweeps.plan", "sweeps.store", "sweeps.store_record", "sweeps.zarr_files", "solve.forks",
         "solve.netcdf", "solve.trajectory", "hyperparameters", "moments", "operators", "view_sums", "_linalg",
     }  # fmt: skip
-    prefixes = ("_checks", "_extensions", "_faces", "_files", "_options", "_progress", "_records", "_systems", "display",
-                "flows", "phase", "predictors", "stored")  # fmt: skip
+    prefixes = ("_checks", "_extensions", "_faces", "_files", "_options", "_progress", "_records", "_systems",
+                "display", "flows", "phase", "predictors", "stored")  # fmt: skip
     assert {name for name in rooms - harmless if not name.startswith(prefixes)} == set()
 
 
