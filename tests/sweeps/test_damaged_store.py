@@ -216,29 +216,21 @@ def test_a_store_of_other_code_is_refused(copy, monkeypatch):
 
 
 def test_every_source_that_decides_the_numbers_is_in_the_stamp():
-    """All that the computing files import, but for checks, options and text, which refuse or say and decide nothing."""
     from tests.test_architecture import ROOT, graph
 
-    files, imports = graph()
-    stamped = {
-        path
-        for name in plan.DECIDES
-        for path in ([ROOT / name] if name.endswith(".py") else (ROOT / name).glob("*.py"))
-    }
+    places = [ROOT / name for name in plan.DECIDES]
+    stamped = {path for place in places for path in (place.glob("*.py") if place.is_dir() else [place])}
     assert all(path.is_file() for path in stamped)
+    files, imports = graph()
     todo, seen = ["sweeps.modes_sweep", "sweeps.matrices_sweep", "solve.lanes.api", "sweeps.matrix_kernel"], set()
     while todo:
         for name in imports[todo.pop()] - seen:
             seen.add(name)
             todo.append(name)
-    rooms = {name for name in seen if ROOT / files[name] not in stamped}
-    harmless = {
-        "sweeps.execution", "sweeps.plan", "sweeps.store", "sweeps.store_record", "sweeps.zarr_files", "solve.forks",
-        "solve.netcdf", "solve.trajectory", "hyperparameters", "moments", "operators", "view_sums", "_linalg",
-    }  # fmt: skip
-    prefixes = ("_checks", "_extensions", "_faces", "_files", "_options", "_progress", "_records", "_systems",
-                "display", "flows", "phase", "predictors", "stored")  # fmt: skip
-    assert {name for name in rooms - harmless if not name.startswith(prefixes)} == set()
+    computing = ("equations", "solve.lanes", "statistics", "theory", "states", "observables", "sweeps")
+    keeping = {"sweeps.execution", "sweeps.plan", "sweeps.store", "sweeps.store_record", "sweeps.zarr_files"}
+    reached = {name for name in seen - keeping if name.startswith(computing)}
+    assert {name for name in reached if ROOT / files[name] not in stamped} == set()
 
 
 def test_chunks_and_marks_of_another_sweep(made, tmp_path):
