@@ -144,7 +144,7 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
 
     answers = []
     for path, given in zip(paths, features, strict=True):
-        is_report = path.endswith(".json")
+        is_report = path.endswith(".json") and not path.endswith(".index.json")
         answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
     found = compared(*answers)
     folder = _files.write_folder(args.out or f"{DEFAULT_OUT}-compare", compare_text.files(found), "the report")

@@ -263,6 +263,12 @@ def unknown(content: Content) -> str:
              for group, held in groups.items()]  # fmt: skip
     more = [f"  ... {len(lines) - SHOWN} more groups"] if len(lines) > SHOWN else []
     beside = ", ".join(str(key) for key in content.tree)[:200]
+    if any("flat_param" in name for name in content.weights):
+        return (
+            f"{content.path} holds parameters that FSDP has flattened; save the whole state dict "
+            "(StateDictType.FULL_STATE_DICT, or torch.distributed.checkpoint.state_dict.get_model_state_dict with "
+            "full_state_dict=True)."
+        )
     if not groups:
         return f"{content.path} holds no tensors; its entries are {beside}."
     return "\n".join((

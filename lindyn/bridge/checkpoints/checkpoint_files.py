@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lindyn.bridge.checkpoints import stubs
+from lindyn.bridge.checkpoints import shards, stubs
 
 FLAG = "--unsafe-pickle"
 SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".pkl", ".safetensors", ".bin", ".h5")
@@ -47,6 +47,18 @@ def read(path: str | Path, unsafe: bool = False) -> dict[str, Any]:
     """
     path = Path(path)
     _check_file(path)
+    parts = shards.files_of(path)
+    if parts:
+        whole: dict[str, Any] = {}
+        for part in parts:
+            whole |= _one(part, unsafe)
+        shards.check_names(path, whole)
+        return whole
+    return _one(path, unsafe)
+
+
+def _one(path: Path, unsafe: bool) -> dict[str, Any]:
+    _check_file(path)
     with path.open("rb") as file:
         start = file.read(16)
     if path.suffix == ".safetensors" or _is_safetensors(start, path):
@@ -67,6 +79,8 @@ def read(path: str | Path, unsafe: bool = False) -> dict[str, Any]:
 
 
 def _check_file(path: Path) -> None:
+    if told := shards.converter(path):
+        raise ValueError(told)
     if path.is_dir():
         found = sorted(entry.name for entry in path.iterdir() if entry.suffix in SUFFIXES)
         more = f", such as {found[-1]}" if found else "; there is none that looks like a checkpoint in it"

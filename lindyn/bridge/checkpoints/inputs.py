@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lindyn.bridge.checkpoints import shards
 from lindyn.bridge.checkpoints.layouts import known_layouts
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training import run_folder as kept
@@ -14,6 +15,8 @@ from lindyn.display.brief import Brief
 
 ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin", ".h5")
 """Endings that a checkpoint has; a file that is named itself may have any."""
+_STATE = re.compile(r"(optimizer|scheduler|scaler|rng_state|random_states|training_args|trainer_state)\w*\.\w+$")
+"""What trainers write beside a network's weights."""
 TRACE, RUN = "trace.jsonl", "run.toml"
 MOST = 24
 """Checkpoints of a run that are measured at most: first, last and an even choice between."""
@@ -77,7 +80,7 @@ def find(given: str | os.PathLike | Iterable[str | os.PathLike], most: int = MOS
             files.append(path)
     if len(traces) > 1:
         raise ValueError(f"One run at a time; got two traces, {traces[0]} and {traces[1]}. Use --compare for two runs.")
-    chosen, notes = _thinned(files, most)
+    chosen, notes = _thinned(shards.joined(files), most)
     trace = traces[0] if traces else None
     return Inputs(chosen, trace, _run_file(paths[0]), paths[0] if len(paths) == 1 else files[-1], notes)
 
@@ -104,12 +107,17 @@ def _of_folder(folder: Path) -> tuple[list[Path], Path | None]:
     """Return the checkpoints and the trace of a folder."""
     trace = folder / TRACE if (folder / TRACE).is_file() else None
     inside = kept.every(folder / "checkpoints")
+    if not inside and (told := shards.converter(folder)):
+        raise ValueError(told)
     if not inside:
         here = [path for path in folder.iterdir() if path.is_file() and path.name.lower().endswith(ENDINGS)]
         inside = sorted((path for path in here if not path.name.startswith(".")), key=_numbers)
         layouts, _ = known_layouts()
+        inside = shards.joined(path for path in inside if not _STATE.match(path.name))
         networks = [path for path in inside if not any(layout.aside(path) for layout in layouts)]
         inside = networks or inside
+    if not inside and (told := shards.converter_within(folder)):
+        raise ValueError(told)
     if not inside and trace is None:
         raise ValueError(
             f"{folder} holds no checkpoint: neither checkpoints/ of lindyn train, nor a file that ends in "

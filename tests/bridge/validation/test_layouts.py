@@ -19,6 +19,7 @@ from lindyn.bridge.checkpoints import (
 )
 from lindyn.bridge.checkpoints.layouts import mmpretrain
 from tests.bridge.validation.originals import CASES, FIXTURES, images, original
+from tests.bridge.validation.test_other_layouts import OTHER_KINDS
 
 PIECES = ("backbone", "projector", "predictor", "target_backbone", "target_projector")
 NAMES = list(CASES)
@@ -73,7 +74,8 @@ def test_no_file_has_two_layouts_and_every_layout_has_a_file():
     assert found == {name: [CASES[name].layout] for name in NAMES}
     keras = Content.of(FIXTURES / "miszkur/pre_trained_encoder.h5")  # held against TensorFlow in test_same_padding.py
     assert [layout.name for layout in matching(keras)] == ["miszkur"]
-    assert {layout.name for layout in known_layouts()[0]} == {case.layout for case in CASES.values()} | {"miszkur"}
+    elsewhere = {"miszkur", "bolts", *OTHER_KINDS}  # the last in test_other_layouts.py
+    assert {layout.name for layout in known_layouts()[0]} == {case.layout for case in CASES.values()} | elsewhere
     corr = Content.of(FIXTURES / "luckmatters/mlp/corr_006_iter30.pth")
     assert [layout.name for layout in matching(corr)] == ["luckmatters"]
 

@@ -6,7 +6,7 @@ BYOL and SimSiam have a predictor; of the others it is said what they may be.
 from lindyn.bridge.checkpoints import other_methods
 from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
-from lindyn.bridge.checkpoints.layouts import lindyn
+from lindyn.bridge.checkpoints.layouts import lindyn, predictive
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -23,7 +23,8 @@ def matches(content: Content) -> bool:
     """Return whether there is a projection head under lightly's name, and no configuration of lindyn's."""
     heads = content.has(r"projection_head\.") or content.has(r"(student|anchor)_(head|projection_head)\.")
     masked = content.has(r"backbone\.") and content.has(r"decoder\.|mask_token")
-    return (heads or masked) and not lindyn.matches(content) and "lightly_train" not in content.tree
+    others = (lindyn.matches, *(layout.matches for layout in predictive.LAYOUTS))
+    return (heads or masked) and not any(other(content) for other in others)
 
 
 def read(content: Content) -> Pieces:

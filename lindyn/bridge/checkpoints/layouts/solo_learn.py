@@ -8,6 +8,7 @@ from lindyn.bridge.checkpoints import other_methods, unsaid
 from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.backbones import Form
 from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
+from lindyn.bridge.checkpoints.layouts import stable_pretraining
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 
@@ -18,7 +19,8 @@ FORM = Form(stem_padding=2)  # of its CIFAR stem, a 3 x 3 convolution
 
 def is_solo(content: Content) -> bool:
     """Return whether the parts have solo-learn's names."""
-    return content.has(r"(momentum_)?projector\.\d") and content.has(r"(backbone|encoder)\.")
+    theirs = stable_pretraining.is_marked(content) or stable_pretraining.is_paired(content)
+    return content.has(r"(momentum_)?projector\.\d") and content.has(r"(backbone|encoder)\.") and not theirs
 
 
 def matches(content: Content) -> bool:
