@@ -1,6 +1,7 @@
 """Linear algebra shared by moments, conversions and observables, and its threads."""
 
 import contextlib
+import os
 
 import numpy as np
 
@@ -79,3 +80,17 @@ def one_thread(size: int) -> contextlib.AbstractContextManager:
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1, user_api="blas")
+
+
+WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}  # GNU's and Intel's OpenMP; about 40 microseconds, and none
+
+
+def wait_quietly() -> None:
+    """Let OpenMP's threads sleep while they wait for each other, unless the environment says how they wait.
+
+    By default they spin, for milliseconds: on a busy machine they take the time of the very thread that they wait for.
+    OpenMP reads this when it is loaded, so that it has to be called before torch is imported; processes that are
+    started from here inherit it.
+    """
+    if not {"OMP_WAIT_POLICY", *WAITING} & set(os.environ):
+        os.environ.update(WAITING)

@@ -18,9 +18,12 @@ on every sample as a column: the W_p of the papers and of `lindyn.predictors`.
 import importlib.util
 
 from lindyn._faces import lazy
+from lindyn._linalg import wait_quietly
 
 if importlib.util.find_spec("torch") is None:
     raise ImportError('lindyn.bridge needs PyTorch; install it with pip install "lindyn[torch]".')
+
+wait_quietly()  # before torch is there: its OpenMP reads this once
 
 _HOME = {
     "validate": "lindyn.bridge.validation",

@@ -140,7 +140,7 @@ class RunConfig(Brief):
     strategy: str = key("auto", "how devices share the work (auto, ddp, ...)", free=True)
     precision: str = key("32-true", "32-true, 16-mixed, bf16-mixed, 64-true", PRECISIONS)
     sync_batchnorm: bool = key(True, "BatchNorm over all devices (GPUs only; on CPU a process normalises its own)")
-    threads: int = key(0, "CPU threads; 0: as torch chooses", low=0, free=True)
+    threads: int = key(0, "CPU threads; 0: OMP_NUM_THREADS, else by the size of the layers", low=0, free=True)
     checkpoint_every: int = key(5, "epochs between checkpoints; all are kept", low=1, free=True)
     evaluate_every: int = key(1, "epochs between k-NN and probe on the held-out images; 0: never", low=0, free=True)
     diagnostics_every: int = key(10, "steps between records of spectra and alignment; 0: never", low=0, free=True)

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from lindyn import statistics
+from lindyn._linalg import one_thread
 from lindyn._progress import Progress
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.layers.batch_sums import to_numpy
@@ -128,6 +129,20 @@ def measure(
     n = gathered.features.samples
     if n < FEWEST and draws:
         raise ValueError(f"At least {FEWEST} samples are needed; got {n}. Give more images or features.")
+    with one_thread(dim):  # many small eigenproblems
+        return _of_gathered(gathered, source, predictor, weights, seed, tell)
+
+
+def _of_gathered(
+    gathered: _Gathered,
+    source: FeatureSource,
+    predictor: nn.Module | None,
+    weights: dict[str, Any],
+    seed: int,
+    tell: Tell,
+) -> MeasuredNetwork:
+    """Return what the sums over all features say."""
+    n, dim = gathered.features.samples, source.dim
     found = predictor_maps.predictor_maps(predictor, gathered.outputs)
     F = gathered.features.F()
     s, U = _eigen(F, tell)

@@ -202,7 +202,7 @@ def summary(config: TrainConfig, trace: Any, metrics: list, result: dict[str, An
     parts = [
         f"Trained {m.backbone} on {config.data.name} with {method.name} ({sides} {method.loss} loss, target "
         f"{method.target}, predictor {m.predictor}): {result['steps']} steps of {config.optim.batch} images in "
-        f"{result['seconds']:.0f} s."
+        f"{result['seconds']:.0f} s" + _on(result) + "."
     ]
     if "linear" in result:
         before = result["untrained"]
@@ -220,6 +220,13 @@ def summary(config: TrainConfig, trace: Any, metrics: list, result: dict[str, An
         f"Wrote {folder}: training.png, summary.txt, result.json, checkpoints/, trace.jsonl, metrics.jsonl, run.toml."
     )
     return "\n".join(parts) + "\n"
+
+
+def _on(result: dict[str, Any]) -> str:
+    """Return on how many threads a run was, and why; "" of a run that did not keep it."""
+    if "threads" not in result:
+        return ""
+    return f" on {result['threads']} CPU thread{'s' * (result['threads'] != 1)} ({result['threads_from']})"
 
 
 def _seen(trace: Any) -> str:

@@ -14,7 +14,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lindyn import _files
 from lindyn.bridge.sections import TABLE
-from lindyn.bridge.training import callbacks, evaluation, networks, run_folder
+from lindyn.bridge.training import callbacks, evaluation, networks, run_folder, threads
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.module import SelfSupervised, build
@@ -54,20 +54,21 @@ def train(
         config = TrainConfig.of(({} if config is None else TABLE.read_toml(Path(config))) | given)
     folder = Path(config.run.folder)
     start = _start(folder, config, resume, overwrite)
-    if config.run.threads:
-        torch.set_num_threads(config.run.threads)
     source = open_source(config)
     with quiet():
         trainer = make_trainer(config, folder, source)
         module = build(config, source, trainer.world_size)
         _check_batchnorm(config, module, trainer.world_size)
+        on_cpu = trainer.strategy.root_device.type == "cpu"
+        chosen = threads.threads_of(config, module, on_cpu, trainer.world_size)
         _claim(folder, config, fresh=start is None)  # nothing is written, or dropped, before the run can start
-        started = time.monotonic()
-        trainer.fit(module, ckpt_path=None if start is None else str(start), weights_only=True)
-        seconds = time.monotonic() - started
-        if trainer.is_global_zero:
-            module.to(trainer.strategy.root_device)  # Lightning has taken it back to the CPU
-            _finish(folder, config, module, source, seconds)
+        with threads.limited(chosen):
+            started = time.monotonic()
+            trainer.fit(module, ckpt_path=None if start is None else str(start), weights_only=True)
+            seconds = time.monotonic() - started
+            if trainer.is_global_zero:
+                module.to(trainer.strategy.root_device)  # Lightning has taken it back to the CPU
+                _finish(folder, config, module, source, seconds, chosen)
     return Run(folder, config, trainer.is_global_zero)
 
 
@@ -188,9 +189,12 @@ def _check_batchnorm(config: TrainConfig, module: SelfSupervised, world: int) ->
         )
 
 
-def _finish(folder: Path, config: TrainConfig, module: SelfSupervised, source: Source, seconds: float) -> None:
+def _finish(
+    folder: Path, config: TrainConfig, module: SelfSupervised, source: Source, seconds: float, chosen: threads.Threads
+) -> None:
     """Evaluate the trained and the untrained network, write result, picture and summary."""
     result: dict[str, Any] = {"steps": module.steps, "seconds": seconds, "images": module.steps * config.optim.batch}
+    result |= {"threads": chosen.count, "threads_from": chosen.source}
     if source.classes and config.run.evaluation != "none":
         result["chance"] = 1 / source.classes
         result |= evaluation.evaluate(module, source, config)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lindyn import _checks
+from lindyn._linalg import one_thread
 from lindyn.bridge.layers.batch_sums import FeatureSums
 from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.watch.collapse_words import UNKNOWN, WORDS
@@ -159,7 +160,8 @@ class Diagnostics:
             return None
         record: dict[str, Any] = {"step": self.steps, "samples": self._sums.samples, "start": self._start}
         try:
-            reading, linear_share = self._diagnosis()
+            with one_thread(self._sums.dim if self._sums.samples else 0):
+                reading, linear_share = self._diagnosis()
             flat = reading.flat()
             record |= {name: value[: self.modes] if np.ndim(value) else value for name, value in flat.items()}
             record |= {"d": len(reading.s), "linear_share": linear_share}
