@@ -24,11 +24,11 @@ TRIED = 2  # images that are sent through to count
 class Threads(NamedTuple):
     """A number of threads and where it comes from, in words."""
 
-    count: int
+    number: int
     source: str
 
     def __str__(self) -> str:
-        return f"{self.count} CPU thread{'s' * (self.count != 1)} ({self.source})"
+        return f"{self.number} CPU thread{'s' * (self.number != 1)} ({self.source})"
 
 
 def threads_of(config: TrainConfig, module: SelfSupervised, on_cpu: bool = True, world: int = 1) -> Threads:
@@ -85,9 +85,9 @@ def limited(threads: Threads) -> Any:
     from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
-    torch.set_num_threads(threads.count)
+    torch.set_num_threads(threads.number)
     try:
-        with threadpool_limits(threads.count, user_api="blas"):
+        with threadpool_limits(threads.number, user_api="blas"):
             yield
     finally:
         torch.set_num_threads(before)

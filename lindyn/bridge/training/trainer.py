@@ -194,7 +194,7 @@ def _finish(
 ) -> None:
     """Evaluate the trained and the untrained network, write result, picture and summary."""
     result: dict[str, Any] = {"steps": module.steps, "seconds": seconds, "images": module.steps * config.optim.batch}
-    result |= {"threads": chosen.count, "threads_from": chosen.source}
+    result |= {"threads": chosen.number, "threads_from": chosen.source}
     if source.classes and config.run.evaluation != "none":
         result["chance"] = 1 / source.classes
         result |= evaluation.evaluate(module, source, config)

@@ -33,9 +33,9 @@ def of(**changed):
 
 def test_small_layers_take_one_thread_and_large_ones_are_left_to_torch(machine):
     few, many = threads.threads_of(*of()), threads.threads_of(*of(optim__batch=64, model__backbone="resnet50"))
-    assert few.count == 1 and "of 64: a layer has" in few.source and "run.threads sets it" in few.source
-    assert (many.count, many.source) == (64, "as torch chooses")
-    assert threads.threads_of(*of(), on_cpu=False).count == 64  # what the CPU has to do beside a GPU is not known
+    assert few.number == 1 and "of 64: a layer has" in few.source and "run.threads sets it" in few.source
+    assert (many.number, many.source) == (64, "as torch chooses")
+    assert threads.threads_of(*of(), on_cpu=False).number == 64  # what the CPU has to do beside a GPU is not known
 
 
 def test_the_user_and_the_environment_go_first(machine, monkeypatch):
@@ -43,7 +43,7 @@ def test_the_user_and_the_environment_go_first(machine, monkeypatch):
     assert threads.threads_of(*of()) == (64, "OMP_NUM_THREADS is set")  # torch has read it
     assert threads.threads_of(*of(run__threads=3)) == (3, "run.threads")
     monkeypatch.setenv("OMP_NUM_THREADS", "")
-    assert threads.threads_of(*of()).count == 1
+    assert threads.threads_of(*of()).number == 1
 
 
 def test_the_work_of_a_layer_is_counted_and_the_module_left_as_it_is():
