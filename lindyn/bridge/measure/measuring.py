@@ -129,20 +129,6 @@ def measure(
     n = gathered.features.samples
     if n < FEWEST and draws:
         raise ValueError(f"At least {FEWEST} samples are needed; got {n}. Give more images or features.")
-    with one_thread(dim):  # many small eigenproblems
-        return _of_gathered(gathered, source, predictor, weights, seed, tell)
-
-
-def _of_gathered(
-    gathered: _Gathered,
-    source: FeatureSource,
-    predictor: nn.Module | None,
-    weights: dict[str, Any],
-    seed: int,
-    tell: Tell,
-) -> MeasuredNetwork:
-    """Return what the sums over all features say."""
-    n, dim = gathered.features.samples, source.dim
     found = predictor_maps.predictor_maps(predictor, gathered.outputs)
     F = gathered.features.F()
     s, U = _eigen(F, tell)
@@ -152,7 +138,8 @@ def _of_gathered(
     whole = _known(s, n)
     frame = _frame(found, basis, s, weights["last"], whole, could_live(dim, n, width)[0])
     tell("bootstrap", 0.0)
-    drawn = all_readings(blocks.arrays(), frame, draws, seed)
+    with one_thread(min(dim, MODES)):  # an eigenproblem of this size a draw
+        drawn = all_readings(blocks.arrays(), frame, draws, seed)
     tell("bootstrap", 1.0)
     known: dict[str, Any] = {"samples": n, "mean": gathered.features.mean(), "width": width}
     diagnosis = diagnose(F, found[0].W_p, std=gathered.features.std(), **known) if found else None
