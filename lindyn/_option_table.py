@@ -236,13 +236,13 @@ def read_tables(path: Path, what: str = "the configuration") -> dict[str, Any]:
     Raises:
         ValueError: it cannot be read, or is not TOML.
     """
-    import tomllib
+    from lindyn.stored import limits
 
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return limits.read_toml(limits.read_text(path, limits.TABLES))
     except OSError as error:
         raise ValueError(f"Cannot read {what} {path}: {error.strerror}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ValueError(f"{path} is not TOML: {error}.") from error
 
 

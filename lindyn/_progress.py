@@ -5,10 +5,14 @@ import time
 from typing import TextIO
 
 INTERVAL = 0.2
+LONG = 60.0  # seconds left past which it is said how long it takes, on a terminal or not
+PATIENCE = 5.0  # seconds until that can be told
 
 
 class Progress:
     """One line that is rewritten in place: label, share done, rate, time left.
+
+    Where minutes lie ahead, that is said once, in a line that stays.
 
     Args:
         label: what is running.
@@ -16,11 +20,19 @@ class Progress:
         stream: where to write, default standard error; nothing is written unless it is a terminal.
         unit: what `total` counts, for the rate; "" shows none.
         before: how much was done before this run: it counts as done, not towards rate and time left.
+        hint: what would be quicker, said with the time ahead.
     """
 
     def __init__(
-        self, label: str, total: float, stream: TextIO | None = None, unit: str = "", before: float = 0.0
+        self,
+        label: str,
+        total: float,
+        stream: TextIO | None = None,
+        unit: str = "",
+        before: float = 0.0,
+        hint: str = "",
     ) -> None:
+        self.hint, self.told = hint, False
         self.label, self.total, self.unit, self.before = label, total, unit, before
         self.stream = sys.stderr if stream is None else stream
         self.shown = self.stream.isatty()
@@ -30,21 +42,39 @@ class Progress:
     def __call__(self, done: float) -> None:
         """Show that `done` of `total` is done."""
         now = time.monotonic()
-        if not self.shown or now - self.last < INTERVAL:
+        if now - self.last < INTERVAL:
             return
         self.last = now
+        if not self.told and now - self.start > PATIENCE:
+            self._tell(done, now - self.start)
+        if not self.shown:
+            return
         line = self.text(done, now - self.start)
         self.width = max(self.width, len(line))
         self.stream.write("\r" + line.ljust(self.width))
         self.stream.flush()
 
+    def _tell(self, done: float, elapsed: float) -> None:
+        """Say how long it will take, if that is minutes."""
+        left = self.left(done, elapsed)
+        if left < LONG:
+            return
+        self.told = True
+        self.close()
+        self.stream.write(f"lindyn: {self.label} will take about {duration(left)}{self.hint}. Ctrl-C ends it.\n")
+        self.stream.flush()
+
+    def left(self, done: float, elapsed: float) -> float:
+        """Return the seconds that are left with `done` of `total` after `elapsed` seconds."""
+        return elapsed * max(self.total - done, 0.0) / max(done - self.before, 1e-9 * self.total)
+
     def text(self, done: float, elapsed: float) -> str:
         """Return the line for `done` of `total` after `elapsed` seconds."""
         share = min(max(done / self.total, 1e-9), 1.0)
         fresh = max(done - self.before, 1e-9 * self.total)
-        left = elapsed * max(self.total - done, 0.0) / fresh
+        left = self.left(done, elapsed)
         rate = f"{fresh / max(elapsed, 1e-9):,.0f} {self.unit}/s, " if self.unit else ""
-        return f"{self.label}: {100 * share:5.1f} %, {rate}{_duration(left)} left "
+        return f"{self.label}: {100 * share:5.1f} %, {rate}{duration(left)} left "
 
     def close(self) -> None:
         """Wipe the line."""
@@ -53,7 +83,7 @@ class Progress:
             self.stream.flush()
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a time span in words."""
     if seconds < 120:
         return f"{seconds:4.0f} s"

@@ -1,7 +1,6 @@
 """From settings to a flow and its initial state, to a finished run, and to what it came to in plain lines."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,9 @@ from lindyn.commands.simulate_options import IMAGES
 from lindyn.flows import choices, registry
 from lindyn.flows.from_settings import EVERY, Flow
 from lindyn.hyperparameters import flow_step
+from lindyn.solve.engine_scipy import STIFF_RATIO
 from lindyn.solve.trajectory import Trajectory, step_of
+from lindyn.stored import archives
 
 ALIVE = 1e-6  # share of the largest starting s below which a mode counts as collapsed
 _HELD = (("target", "frozen"), ("predictor", "identity"), ("tau", "constant"))  # no critical decay then
@@ -72,8 +73,8 @@ def read_array(path: str) -> np.ndarray:
         ValueError: no such file, or not an .npy file.
     """
     try:
-        return np.load(Path(path), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        return archives.array(path)
+    except ValueError as error:
         raise ValueError(f"Cannot read {path}: it must be an .npy file of numbers ({error}).") from error
 
 
@@ -98,8 +99,17 @@ def solve(flow: Flow, y0: State, given: dict[str, Any], progress: Callable[[floa
         raise ValueError(f"points must be at least 2; got {given['points']}.")
     ts = np.linspace(0.0, given["t1"], given["points"])
     rtol, steps = given["rtol"], given["max_steps"]
-    engine = given["engine"]
-    return ld.simulate(flow, y0, ts, rtol=rtol, engine=engine, max_steps=steps, throw=False, progress=progress)
+    how = {"engine": given["engine"], "solver": given["solver"]}
+    return ld.simulate(flow, y0, ts, rtol=rtol, max_steps=steps, throw=False, progress=progress, **how)
+
+
+def hint(flow: Flow, given: dict[str, Any]) -> str:
+    """Return what makes a run long, and what would be quicker, for the line that says how long it takes."""
+    ratio = float(flow.hp.beta) * given["t1"]
+    if given["learning_rate"] is not None or ratio < STIFF_RATIO:
+        return ""
+    stiff = f" (stiff: beta x t1 = {ratio:.3g}, an explicit solver takes about a fifth as many steps"
+    return stiff + ("; --solver stiff takes fewer)" if given["solver"] != "stiff" else ")")
 
 
 def describe(traj: Trajectory) -> str:

@@ -93,7 +93,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.paper} has no simulation figures; wrote {papers.write_report(args.paper, out / 'REPORT.md')}.")
         return 0
     numbers = figure_scripts.find(args.paper, args.figure)
-    print(f"{args.paper}: {len(numbers)} figure{'s' * (len(numbers) > 1)} into {out}", flush=True)
+    seconds = figure_scripts.cost(args.paper, numbers) / min(args.workers, len(numbers))
+    print(f"{args.paper}: {len(numbers)} figure{'s' * (len(numbers) > 1)} into {out}{_ahead(seconds)}", flush=True)
     display = Display(len(numbers))
     try:
         results = reproduce(args.paper, args.figure, out, workers=args.workers, watch=display)
@@ -197,7 +198,8 @@ def _study(args: argparse.Namespace, names: list[str]) -> int:
         table = table_presets.table(args.paper, name)
         plans.append(Study(table, args.scale, chosen(table, args.scale, args.rows), args.seeds, out, changes))
     count = len({job.key for plan in plans for job in plan.jobs()})
-    print(f"{args.paper}: {count} runs at scale {args.scale} into {out}", flush=True)
+    seconds = count * max(map(_seconds, plans)) / (1 if args.scale == "paper" else args.workers)
+    print(f"{args.paper}: {count} runs at scale {args.scale} into {out}{_ahead(seconds)}", flush=True)
     try:
         run_all(plans, 1 if args.scale == "paper" else args.workers, Told())
     except (TrainingStopped, KeyboardInterrupt) as stop:
@@ -208,6 +210,25 @@ def _study(args: argparse.Namespace, names: list[str]) -> int:
     for plan in plans:
         finish(plan, args.ledger)
     return 0
+
+
+def _ahead(seconds: float) -> str:
+    """Return how long it will take, in words, if that is minutes."""
+    from lindyn._progress import LONG, duration
+
+    return f"; about {duration(seconds).strip()}" if seconds >= LONG else ""
+
+
+def _seconds(plan: Any) -> float:
+    """Return what a run of a table took where its study was made; 0 where there is none at this scale."""
+    from lindyn import papers
+    from lindyn.papers import study_files
+
+    path = papers.folder(plan.table.paper) / "studies" / f"{plan.table.name}-{plan.scale}.json"
+    if not path.is_file():
+        return 0.0
+    took = [one["seconds"] for row in study_files.read(path)["rows"] for one in row["runs"] if one.get("seconds")]
+    return sum(took) / len(took) if took else 0.0
 
 
 def chosen(table: Any, scale: str, wanted: list[str]) -> tuple[Any, ...]:

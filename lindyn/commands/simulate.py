@@ -89,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     settings = flow_settings.relevant(settings)
     flow, y0 = flow_settings.build(settings)
     _files.writable_folder(out)
-    progress = Progress("simulate", settings["t1"])
+    progress = Progress("simulate", settings["t1"], hint=flow_settings.hint(flow, settings))
     try:
         trajectory = flow_settings.solve(flow, y0, settings, progress)
     finally:

@@ -52,6 +52,10 @@ TABLE = OptionTable(
             Option("points", int, 201, "number of times kept"),
             Option("rtol", float, 1e-10, "relative tolerance"),
             Option("engine", str, "auto", "who integrates", choices=("auto", "scipy", "diffrax")),
+            Option(
+                "solver", str, "auto", "how: explicit (tsit5, dopri8), stiff (implicit), auto (stiff where it pays)",
+                choices=("auto", "tsit5", "dopri8", "stiff"),
+            ),
             Option("max_steps", int, 100_000, "limit on steps"),
         ),
         *_in(

@@ -1,7 +1,9 @@
 """Where images come from: a name, a folder or arrays -> a source that is read in batches."""
 
+import contextlib
 import importlib
 import os
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,11 @@ import numpy as np
 from lindyn import _checks
 from lindyn.display.brief import Brief
 from lindyn.images.view_arrays import ImageArray, ViewArrays
+from lindyn.stored import limits
 
 NAMES = ("digits", "photos")
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 LUMA = (0.299, 0.587, 0.114)  # ITU-R 601, as pillow's "L" has it
 SIDE = 16  # default side of a patch or of a resized image
 LARGEST_N1 = 4096  # X and X' are n1 x n1
@@ -139,17 +143,43 @@ class ImageFolder(Brief):
             yield np.stack([_read(path, self.size) for path in paths[start : start + size]])
 
 
+@contextlib.contextmanager
+def open_image(path: str | Path) -> Iterator[Any]:
+    """Open an image file of one of the usual formats, of as many pixels as an image has; nothing is decoded yet.
+
+    Formats that are programs (PostScript) are left out, whatever the file is called.
+
+    Raises:
+        ValueError: too many pixels.
+        OSError: no image.
+    """
+    import warnings
+
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        try:
+            image = Image.open(path, formats=FORMATS)
+        except Image.DecompressionBombError as error:
+            raise ValueError("it has too many pixels") from error
+        with image:
+            if image.width * image.height > limits.IMAGE:
+                raise ValueError(f"it has {image.width} x {image.height} pixels, too many")
+            yield image
+
+
 def _read(path: Path, side: int) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             if image.mode.startswith("I"):  # 16 bit: convert("L") would cut it off at 255
                 gray = Image.fromarray(np.asarray(image, dtype=np.float32) / 65535.0)
             else:
                 gray = Image.fromarray(np.asarray(image.convert("L"), dtype=np.float32) / 255.0)
             pixels = np.asarray(gray.resize((side, side), Image.Resampling.BOX), dtype=np.float64)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, MemoryError, EOFError, struct.error) as error:
         raise ValueError(f"images: {str(path)!r} cannot be read as an image ({error}). Remove or repair it.") from error
     return np.clip(pixels, 0.0, 1.0)
 

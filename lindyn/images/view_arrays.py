@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.display.brief import Brief
+from lindyn.stored import archives
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,10 +98,10 @@ def _load(value: Any) -> np.ndarray:
     if not isinstance(value, str | os.PathLike):
         return np.asarray(value)
     try:
-        array = np.load(value, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise ValueError(f"views file {str(value)!r} does not exist. Check the path.") from error
-    except (OSError, ValueError, EOFError) as error:
+        array = archives.mapped(value)
+    except ValueError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise ValueError(f"views file {str(value)!r} does not exist. Check the path.") from error
         raise ValueError(f"views file {str(value)!r} is no .npy array ({error}). Save it with np.save.") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
         held = getattr(array, "dtype", "an archive of several")

@@ -107,7 +107,9 @@ def made_by(path: Path) -> str:
             with netcdf_file(path, mmap=False) as file:
                 found = getattr(file, "command", b"")
             return found.decode("utf-8", "replace") if isinstance(found, bytes) else str(found)
-        text = path.read_text(encoding="utf-8")
+        from lindyn.stored import limits
+
+        text = limits.read_text(path)
         if path.suffix == ".json":
             return str(json.loads(text).get("command", ""))
         head = _HEAD.search(text)

@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -29,6 +29,7 @@ import numpy as np
 import lindyn
 from lindyn import _checks, _files
 from lindyn.papers.figure_claims import Claim, FigureResult, expected, report, resource_folder
+from lindyn.stored import archives
 
 TICK = 0.2  # seconds between two calls of `watch`
 Watch = Callable[[list[int], list[FigureResult]], None]
@@ -158,8 +159,7 @@ def _plain(value: Any) -> Any:
 
 def load_numbers(path: Path) -> dict[str, Any]:
     """Return the data of a figure from its .npz file, as `compute` gave it."""
-    with np.load(path, allow_pickle=False) as file:
-        data: dict[str, Any] = {key: file[key] for key in file.files}
+    data: dict[str, Any] = dict(archives.arrays(path))
     data["parameters"] = json.loads(str(data["parameters"]))
     return data
 
@@ -184,6 +184,12 @@ def main(script: str, argv: Sequence[str] | None = None) -> int:
         return 2
     print(report([result]))
     return 0 if result.as_expected else 1
+
+
+def cost(paper: str, figures: Iterable[int]) -> float:
+    """Return the seconds that figures of a paper take on one core, about."""
+    told = expected(paper)["figure"]
+    return float(sum(told[str(number)].get("cost", 0) for number in figures))
 
 
 def reproduce(
@@ -211,8 +217,7 @@ def reproduce(
     """
     scripts = find(paper, figure)
     folder = _files.writable_folder(out)
-    cost = {number: expected(paper)["figure"][str(number)].get("cost", 0) for number in scripts}
-    order = sorted(scripts, key=lambda number: -cost[number])  # the long ones first, so that the end is even
+    order = sorted(scripts, key=lambda number: -cost(paper, [number]))  # the long ones first, so that the end is even
     results: list[FigureResult] = []
     steps = _serial if workers == 1 or len(order) == 1 else _parallel
     for running, done in steps({number: scripts[number] for number in order}, folder, workers):

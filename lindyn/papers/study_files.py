@@ -8,7 +8,6 @@ measured one always with its scale.
 """
 
 import functools
-import json
 import math
 import statistics
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from typing import Any
 
 from lindyn import _checks
 from lindyn.display.brief import Brief
+from lindyn.stored import limits
 
 SCHEMA = 1
 KEY = "lindyn_study"
@@ -86,7 +86,7 @@ def read(path: str | Path) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(path: Path, changed: int) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+    return limits.read_json(path)
 
 
 def committed(folder: Path) -> list[dict[str, Any]]:

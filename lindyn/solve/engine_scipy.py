@@ -14,6 +14,10 @@ from lindyn.solve.trajectory import Solution, SolverSettings
 
 STIFF_UNKNOWNS = 64  # an implicit step solves a dense system of at most this size under solver="auto"
 STIFF_RATIO = 2e4  # beta x duration past which explicit steps, limited by stability, cost more than implicit ones
+LARGE_UNKNOWNS, LARGE_RATIO = 512, 1e5  # the same where an implicit step costs ten explicit ones
+LOOK = 500  # explicit steps between two looks at the way ahead
+LONG_WAY = {STIFF_UNKNOWNS: 10_000, LARGE_UNKNOWNS: 30_000}  # explicit steps ahead that an implicit solver is worth
+_LIMITED = {"tsit5": 1.5, "dopri8": 3.0}  # step x largest rate from which on stability limits the step, not accuracy
 _SOLVERS = {"tsit5": RK45, "dopri8": DOP853, "stiff": Radau}
 _TINY = 1e-290
 
@@ -74,20 +78,40 @@ def solve(flow: Flow, y0: State, settings: SolverSettings) -> Solution:
     side = max((max(shape, default=1) for shape in packing.shapes), default=1)
     with np.errstate(over="ignore", invalid="ignore"), one_thread(side):
         solver = _start(name, rate, ts, vector, packing, settings)
-        times, states, outcome, steps, pieces = _march(solver, rate, ts, packing, settings)
+        times, states, outcome, steps, pieces, solver, words = _march(solver, rate, ts, packing, settings, name)
     interpolation = None
     if settings.dense and pieces:
         path = OdeSolution([pieces[0].t_old, *(piece.t for piece in pieces)], pieces)
         interpolation = lambda t: packing.state(np.moveaxis(path(np.asarray(t)), 0, -1))  # noqa: E731
     counts = {"accepted": steps, "right_hand_sides": solver.nfev}
-    return Solution(np.array(times), packing.state(np.array(states)), outcome, counts, name, interpolation)
+    return Solution(np.array(times), packing.state(np.array(states)), outcome, counts, words, interpolation)
 
 
 def _choose(flow: Flow, packing: _Packing, settings: SolverSettings) -> str:
     duration = float(settings.ts[-1] - settings.ts[0])
-    if packing.vector.size <= STIFF_UNKNOWNS and float(flow.hp.beta) * duration > STIFF_RATIO:
+    ratio, size = float(flow.hp.beta) * duration, packing.vector.size
+    if (size <= STIFF_UNKNOWNS and ratio > STIFF_RATIO) or (size <= LARGE_UNKNOWNS and ratio > LARGE_RATIO):
         return "stiff"
     return "dopri8" if settings.rtol < 1e-7 else "tsit5"
+
+
+def _is_stiff(solver: Any, rate: Any, name: str, ahead: float) -> bool:
+    """Return whether an implicit solver would end sooner: a long way ahead, in steps that only stability keeps short.
+
+    The largest rate of decay or growth is found by a few steps of the power method on differences of the flow.
+    """
+    limit = next((steps for size, steps in LONG_WAY.items() if solver.n <= size), np.inf)
+    if ahead < limit:
+        return False
+    y, f = solver.y, solver.f
+    scale = 1e-7 * max(float(np.linalg.norm(y)), _TINY)
+    v = f if np.any(f) else np.ones_like(y)
+    largest = 0.0
+    for _ in range(8):
+        v = v / max(float(np.linalg.norm(v)), _TINY)
+        v = (rate(solver.t, y + scale * v) - f) / scale
+        largest = float(np.linalg.norm(v))
+    return bool(solver.h_abs * largest > _LIMITED[name])
 
 
 def _start(name: str, rate: Any, ts: np.ndarray, y: np.ndarray, packing: _Packing, settings: SolverSettings) -> Any:
@@ -115,8 +139,14 @@ def _step_to(solver: Any, t: float, last: float) -> None:
         solver.h_abs = max(solver.h_abs, proposed) if cut else solver.h_abs
 
 
-def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: SolverSettings) -> tuple:
-    """Step to the end; return times, states, outcome index, step count and interpolants."""
+def _march(
+    solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: SolverSettings, name: str
+) -> tuple[Any, ...]:
+    """Step to the end; return times, states, outcome index, step count, interpolants, solver and its name.
+
+    Where the choice is free, explicit steps give way to implicit ones once the run has turned out to be stiff.
+    """
+    free, looked = settings.solver == "auto" and name in _LIMITED, ts[0]
     pieces: list[Any] = []
     times, states = [ts[0]], [packing.vector]
     start = packing.levels(packing.vector)
@@ -140,13 +170,23 @@ def _march(solver: Any, rate: Any, ts: np.ndarray, packing: _Packing, settings: 
             states.append(solver.y.copy())
         if settings.progress is not None:
             settings.progress(solver.t)
+        if free and steps % LOOK == 0 and solver.status == "running":
+            ahead = LOOK * (ts[-1] - solver.t) / max(solver.t - looked, _TINY)
+            looked = solver.t
+            if _is_stiff(solver, rate, name, ahead):
+                free, name = False, f"{name}, then stiff"
+                rtol, atol = settings.rtol / packing.dilution, settings.atol / packing.dilution + _TINY
+                first = min(solver.h_abs, ts[len(times)] - solver.t)
+                evaluations = solver.nfev
+                solver = Radau(rate, solver.t, solver.y, ts[-1], rtol=max(rtol, 3e-14), atol=atol, first_step=first)
+                solver.nfev += evaluations
         if settings.steady_state is not None and _steady(rate, solver, start, packing, settings.steady_state):
             outcome = 1
             break
     if outcome and solver.t > times[-1] and np.all(np.isfinite(solver.y)):
         times.append(solver.t)
         states.append(solver.y.copy())
-    return times, states, outcome, steps, pieces
+    return times, states, outcome, steps, pieces, solver, name
 
 
 def _steady(rate: Any, solver: Any, start: np.ndarray, packing: _Packing, tolerance: float) -> bool:

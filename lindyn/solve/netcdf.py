@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lindyn import _files
+from lindyn.stored import limits
 
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]
 """Axes, values and attributes of every array, by its name."""
@@ -91,7 +92,10 @@ def read(path: Any, build: Callable[[dict[str, np.ndarray], dict[str, str]], T])
     if not path.is_file():
         raise FileError(f"No trajectory at {path}: there is no such file.")
     try:
-        with netcdf_file(path, "r", mmap=False) as file:
+        with path.open("rb") as opened, netcdf_file(limits.BoundedFile(opened), "r", mmap=False) as file:
+            wrong = [name for name, variable in file.variables.items() if variable.typecode() != "d"]
+            if wrong:
+                raise ValueError(f"{wrong[0]} holds no float64 numbers")
             arrays = {name: np.array(variable[...], dtype=np.float64) for name, variable in file.variables.items()}
             text = {key: value.decode() for key, value in file._attributes.items() if isinstance(value, bytes)}
         if text["sha256"] != digest(arrays, text):
@@ -106,5 +110,6 @@ def read(path: Any, build: Callable[[dict[str, np.ndarray], dict[str, str]], T])
         OSError,
         ArithmeticError,
         MemoryError,
+        RecursionError,
     ) as error:
         raise FileError(f"Cannot read {path}: it is damaged or no lindyn trajectory ({error}).") from error

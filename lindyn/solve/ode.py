@@ -131,12 +131,15 @@ def choose_engine(flow: Flow, y0: State, settings: SolverSettings) -> str:
         return "scipy"
     if not registry.is_own(type(flow)) and _checks.any_jax(flow(settings.ts[0], y0)):
         return "diffrax"  # its rates are JAX's, in single precision unless the engine says otherwise
-    from lindyn.solve.engine_scipy import STIFF_RATIO, STIFF_UNKNOWNS
+    from lindyn.solve.engine_scipy import LARGE_RATIO, LARGE_UNKNOWNS, STIFF_RATIO, STIFF_UNKNOWNS
 
     size = sum(np.size(getattr(y0, name)) for name in y0._fields())
     duration = float(settings.ts[-1]) - float(settings.ts[0])
-    # a larger system has no implicit steps, and so many explicit ones in Python lose to compiled ones
-    return "diffrax" if size > STIFF_UNKNOWNS and float(flow.hp.beta) * duration > STIFF_RATIO else "scipy"
+    ratio = float(flow.hp.beta) * duration
+    if size <= LARGE_UNKNOWNS and ratio > LARGE_RATIO and settings.solver == "auto":
+        return "scipy"  # implicit steps, of which there are fewer
+    # of a larger system implicit steps cost more, and so many explicit ones in Python lose to compiled ones
+    return "diffrax" if size > STIFF_UNKNOWNS and ratio > STIFF_RATIO else "scipy"
 
 
 def _between(reduced: Reduction, interpolate: Callable[[Any], Any], t: Any) -> Any:

@@ -127,7 +127,7 @@ class SweepBar:
         self.total = math.prod(-(-n // c) for n, c in zip(plan.grid.shape, chunks, strict=True))
         self.count(done)
         self.line = Progress("sweep", max(plan.grid.size, 1), unit="trajectories", before=self.points)
-        self.line.shown = self.line.shown and shown
+        self.line.shown, self.line.told = self.line.shown and shown, not shown
 
     def _size(self, block: Block) -> int:
         return math.prod(part.stop - part.start for part in self.grid.region(block, self.chunks))

@@ -12,6 +12,7 @@ from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
 from lindyn.solve.trajectory import Trajectory, load
 from lindyn.states import WeightState
+from lindyn.stored import archives
 from lindyn.verification.applicable import CHECKS
 from lindyn.verification.record import Verification, VerificationRow
 
@@ -76,11 +77,8 @@ def _read(source: Any) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise ValueError(f"No trajectory at {path}: there is no such file.")
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise ValueError("it holds one array, not several")
-            return {name: file[name] for name in file.files}
-    except (ValueError, OSError, EOFError, KeyError) as error:
+        return archives.arrays(path)
+    except ValueError as error:
         raise ValueError(f"Cannot read {path} as an .npz of arrays ({error}). Write it with numpy.savez.") from error
 
 

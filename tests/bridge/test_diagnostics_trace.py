@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lindyn.bridge import diagnose, read_trace
-from lindyn.bridge.watch.trace import QUANTITIES, TraceWriter
+from lindyn.bridge.watch.trace import QUANTITIES
+from lindyn.bridge.watch.trace_writer import TraceWriter
 
 
 def record(step, d=3, **more):

@@ -1,26 +1,24 @@
 """Reads the file of a checkpoint: torch, safetensors, Keras's HDF5, pickles through stand-ins; none of it is run."""
 
 import pickle
-import pickletools
 import re
 import struct
-import zipfile
+import warnings
 from collections.abc import Mapping
 from importlib import util
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from lindyn.bridge.checkpoints import shards, stubs
+from lindyn.bridge.checkpoints import keras_files, shards, stubs
+from lindyn.stored import archives, limits, sums, torch_archives
 
 FLAG = "--unsafe-pickle"
 SUFFIXES = (".ckpt", ".pth", ".pt", ".tar", ".pkl", ".safetensors", ".bin", ".h5")
 KERAS_MAGIC = b"\x89HDF\r\n\x1a\n"
 KERAS_LAYERS = "keras_layers"
 """The entry that holds what a file of Keras has, {layer: {weight: tensor}} in the order of the file."""
-_LEGACY = 0x1950A86A20F9469CFC6C  # the number that starts a file of torch before 1.6
 _FOREIGN = {
     b"\x93NUMPY": "a NumPy array; features are given as features, not as a checkpoint",
     b"\x89PNG": "a picture",
@@ -59,6 +57,8 @@ def read(path: str | Path, unsafe: bool = False) -> dict[str, Any]:
 
 def _one(path: Path, unsafe: bool) -> dict[str, Any]:
     _check_file(path)
+    if sums.is_sound(path) is False:
+        raise _damaged(path, f"it is not what was written, by its checksum in {sums.SUMS}")
     with path.open("rb") as file:
         start = file.read(16)
     if path.suffix == ".safetensors" or _is_safetensors(start, path):
@@ -109,66 +109,46 @@ def _safetensors(path: Path) -> dict[str, Any]:
     import safetensors
     from safetensors.torch import load_file
 
+    with path.open("rb") as file:
+        header = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))[0]
+    if header > limits.TEXT:
+        raise _damaged(path, f"its header has {limits.sized(header)}")
     try:
         return dict(load_file(path))
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
+    except (MemoryError, safetensors.SafetensorError, OSError, ValueError, KeyError) as error:
         raise _damaged(path, str(error).splitlines()[0]) from error
 
 
 def _keras(path: Path) -> dict[str, Any]:
-    """Return the weights that Keras writes to HDF5 (`save_weights("x.h5")`, or a whole model), by layer."""
     if util.find_spec("h5py") is None:
         raise ImportError(f'Reading {path} needs h5py; install it with pip install "lindyn[validate]".')
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
-            top = file.get("model_weights", file)
-            if "layer_names" not in top.attrs and "layer_names0" not in top.attrs:
-                raise ValueError(
-                    f'{path} is an HDF5 file, but not one of Keras\'s save_weights("x.h5"): it has no layer_names. '
-                    "Save the encoder's weights so, or give the projections of two views with --features."
-                )
-            return {
-                KERAS_LAYERS: {layer: _keras_weights(top[layer], path) for layer in _keras_names(top, "layer_names")}
-            }
-    except (OSError, KeyError, RuntimeError) as error:
-        raise _damaged(path, str(error).partition("\n")[0].strip("'\"")) from error
-
-
-def _keras_names(group: Any, attribute: str) -> list[str]:
-    """Return a list of names; Keras cuts a long one into `name0`, `name1`, ..."""
-    if attribute in group.attrs:
-        parts = [group.attrs[attribute]]
-    else:
-        parts = [group.attrs[key] for key in sorted((k for k in group.attrs if k.startswith(attribute)), key=len)]
-    return [name.decode() if isinstance(name, bytes) else str(name) for part in parts for name in part]
-
-
-def _keras_weights(group: Any, path: Path) -> dict[str, torch.Tensor]:
-    found = {}
-    for name in _keras_names(group, "weight_names"):
-        if name not in group:
-            raise ValueError(f"{path} lists {name}, but the tensor is missing; save the weights again.")
-        entry = group[name]
-        if not hasattr(entry, "dtype") or entry.dtype.kind not in "fiu":
-            raise ValueError(f"{path} lists {name} as a tensor, but it holds no numbers; save the weights again.")
-        found[name] = torch.from_numpy(np.asarray(entry))
-    return found
+        return {KERAS_LAYERS: keras_files.layers(path)}
+    except keras_files.DAMAGED as error:
+        raise _damaged(path, str(error).partition("\n")[0].strip("'\"") or type(error).__name__) from error
 
 
 def _check_archive(path: Path) -> None:
     """Raise ValueError unless a zip file is a whole torch checkpoint."""
     try:
-        names = zipfile.ZipFile(path).namelist()
-    except zipfile.BadZipFile as error:
-        raise _damaged(path, "it ends before its directory of contents") from error
+        with archives.archive(path) as opened:
+            names = opened.namelist()
+    except (ValueError, *torch_archives.DAMAGED) as error:
+        raise _damaged(path, _first_line(error)) from error
     last = {name.rsplit("/", 1)[-1] for name in names}
     if "constants.pkl" in last:
         raise ValueError(f"{path} is a TorchScript archive; save the state_dict() of the module instead.")
     if "data.pkl" not in last:
         hint = "; features are given as features, not as a checkpoint" if any(n.endswith(".npy") for n in last) else ""
         raise ValueError(f"{path} is a zip file but no checkpoint of torch{hint}.")
+    try:
+        torch_archives.check_zip(path)
+    except (ValueError, *torch_archives.DAMAGED) as error:
+        raise _damaged(path, _first_line(error)) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0][:200] or type(error).__name__
 
 
 def _torch(path: Path, unsafe: bool, check: Any = None) -> Any:
@@ -181,7 +161,7 @@ def _torch(path: Path, unsafe: bool, check: Any = None) -> Any:
         if not unsafe:
             raise _needs_flag(path, str(error)) from error
     except Exception as error:  # torch.load brings up whatever a damaged archive makes of it
-        raise _damaged(path, str(error).splitlines()[0][:120] if str(error) else type(error).__name__) from error
+        raise _damaged(path, _first_line(error)[:120]) from error
     return _through_stubs(
         path, lambda: torch.load(path, map_location="cpu", weights_only=False, pickle_module=stubs.PickleModule())
     )
@@ -189,8 +169,12 @@ def _torch(path: Path, unsafe: bool, check: Any = None) -> Any:
 
 def _pickled(path: Path, unsafe: bool) -> Any:
     """Return the contents of a file that starts as a pickle: torch's old format, or any other pickle."""
-    first = _first_pickle(path)
-    if first == _LEGACY:
+    try:
+        is_torch = torch_archives.check_pickle(path)
+    except (ValueError, *torch_archives.DAMAGED) as error:
+        ends = "exhausted" in str(error) or "not enough" in str(error) or "ends after" in str(error)
+        raise _damaged(path, "its pickle ends too early" if ends else _first_line(error)) from error
+    if is_torch:
         return _torch(path, unsafe)
     if not unsafe:
         raise _needs_flag(path, "")
@@ -198,22 +182,11 @@ def _pickled(path: Path, unsafe: bool) -> Any:
         return _through_stubs(path, stubs.Unpickler(file).load)
 
 
-def _first_pickle(path: Path) -> Any:
-    """Return the number a pickle consists of (torch's mark), or None; raise ValueError if it does not end."""
-    number = None
-    with path.open("rb") as file:
-        try:
-            for count, (operation, argument, _) in enumerate(pickletools.genops(file)):
-                if count == 1 and operation.name in ("LONG1", "INT", "LONG"):
-                    number = argument
-        except ValueError as error:
-            raise _damaged(path, "its pickle ends too early") from error
-    return number
-
-
 def _through_stubs(path: Path, load: Any) -> Any:
     try:
-        return stubs.plain(load())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch looks for the source of stand-ins
+            return stubs.plain(load())
     except RecursionError as error:
         raise _damaged(path, "its objects contain themselves") from error
     except Exception as error:  # a hostile or damaged pickle may raise anything

@@ -3,7 +3,6 @@
 What wrappers put around names is gone by then (`wrappers`); an optimiser's state tells the settings that it keeps.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from torch import Tensor
 from lindyn.bridge.checkpoints import checkpoint_files, wrappers
 from lindyn.bridge.records import Assumption, Pieces
 from lindyn.display.brief import Brief
+from lindyn.stored import limits
 
 OWN = "lindyn"
 NO_NETWORK = ("classifier", "probe", "linear")  # parameter groups of what is trained beside the network
@@ -96,7 +96,7 @@ class Content(Brief):
         if not path.is_file():
             return {}, ""
         try:
-            value = json.loads(path.read_text(encoding="utf-8"))
+            value = limits.read_json(path)
         except (ValueError, OSError):
             return {}, f"{name} beside the checkpoint is no JSON file, so nothing was read from it."
         return (value, "") if isinstance(value, dict) else ({}, f"{name} beside the checkpoint holds no settings.")

@@ -4,10 +4,11 @@ What FSDP, DeepSpeed and their like write holds pieces of tensors; their own con
 folder needs is said.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+
+from lindyn.stored import limits
 
 INDEX = ".index.json"
 _SHARD = re.compile(r"(?P<stem>.+?)-(?P<number>\d+)-of-(?P<count>\d+)(?P<ending>\.(safetensors|bin|pt|pth))$")
@@ -44,7 +45,7 @@ def files_of(path: Path) -> list[Path]:
 
 def _of_index(index: Path) -> list[Path]:
     try:
-        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        named = limits.read_json(index)["weight_map"]
         names = sorted(set(named.values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{index} is no index of shards: it must hold weight_map, {{tensor: file}}.") from error
@@ -61,7 +62,7 @@ def _of_index(index: Path) -> list[Path]:
 def check_names(index: Path, found: Iterable[str]) -> None:
     """Raise ValueError where an index names a tensor that its shards do not hold."""
     if index.name.endswith(INDEX):
-        lacks = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"]) - set(found))
+        lacks = sorted(set(limits.read_json(index)["weight_map"]) - set(found))
         if lacks:
             raise ValueError(f"{index} names {lacks[0]}, which no shard holds; the shards are of another checkpoint.")
 

@@ -1,13 +1,15 @@
 """Reads pickles without running anything in them: what is no array, number or container becomes an inert stand-in.
 
-A pickle names functions and calls them. Here a name gives the real thing only where it builds a tensor, an array or a
-plain container; any other name, `os.system` as well as `haiku.FlatMapping`, gives a class whose objects keep what they
-are given and do nothing. So the weights of a network arrive, whatever wrote them, and neither haiku nor dill nor jax
-has to be there.
+A pickle names functions and calls them. Here a name gives the real thing only where it builds a tensor or a plain
+container; an array is made here, of bytes that are all there; any other name, `os.system` as well as
+`haiku.FlatMapping`, gives a class whose objects keep what they are given and do nothing. So the weights of a network
+arrive, whatever wrote them, and neither haiku nor dill nor jax has to be there.
 """
 
 import collections
+import math
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -15,6 +17,7 @@ import numpy as np
 import torch
 
 _HOLDERS = ("_storage", "_mapping", "_content", "_val")  # haiku's mappings, omegaconf's nodes
+_TYPE = re.compile(r"[<>=|]?(?:[biu][1248]|f(?:2|4|8|16)|c(?:8|16)|[SU]\d{1,6}|\?)")
 _NUMPY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _JAX_ARRAYS = ("_reconstruct_array", "reconstruct_device_array", "_reconstruct_device_array")
 _DILL_TYPES = ("_load_type", "_create_type", "_create_namedtuple")
@@ -68,19 +71,111 @@ def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: str, axis_order: Any = None) -> np.ndarray:
+class Dtype(Inert):
+    """A type of numpy that a pickle names; only those of numbers and words become one (`made`)."""
+
+    name = "numpy.dtype"
+
+    def made(self) -> np.dtype | None:
+        """Return the type, or None where it is none of numbers or words."""
+        name = self.args[0] if self.args else None
+        if not isinstance(name, str) or not _TYPE.fullmatch(name):
+            return None
+        order = self.state[1] if isinstance(self.state, tuple) and len(self.state) > 1 else "="
+        made = np.dtype(name)
+        return made.newbyteorder("<" if order == "<" else ">") if order in ("<", ">") else made
+
+    def is_bfloat16(self) -> bool:
+        """Return whether it is the type of jax that numpy does not have."""
+        return bool(self.args) and isinstance(self.args[0], type) and self.args[0].__name__ == "bfloat16"
+
+
+class Array(Inert):
+    """An array that a pickle describes; numpy's own way of making it would take pointers for numbers."""
+
+    name = "numpy.ndarray"
+
+    def made(self) -> Any:
+        """Return the array; of objects the list of them; None of any other type.
+
+        Raises:
+            pickle.UnpicklingError: its bytes are not those of its shape.
+        """
+        if not isinstance(self.state, tuple) or len(self.state) != 5:
+            return None
+        _, shape, dtype, fortran, content = self.state
+        if isinstance(content, list):
+            return plain(content)
+        order = "F" if fortran is True or fortran == "F" else "C"
+        return _from_bytes(content, dtype, shape, order)
+
+
+def _from_bytes(content: Any, dtype: Any, shape: Any, order: Any) -> np.ndarray | None:
+    """Return the numbers that bytes stand for, or None where their type is not one of numbers or words."""
+    kind = dtype.made() if isinstance(dtype, Dtype) else None
+    wide = kind is None and isinstance(dtype, Dtype) and dtype.is_bfloat16()
+    if wide:
+        kind = np.dtype("<u2")
+    if kind is None:
+        return None
+    if not isinstance(content, bytes | bytearray) or not isinstance(shape, tuple) or order not in ("C", "F"):
+        raise pickle.UnpicklingError("an array of it is not written as numpy writes it")
+    if not all(type(length) is int and length >= 0 for length in shape) or (
+        math.prod(shape) * kind.itemsize != len(content)
+    ):
+        raise pickle.UnpicklingError(f"an array of it has the shape {shape} and {len(content)} bytes")
+    flat = np.frombuffer(content, dtype=kind) if content else np.empty(0, kind)
+    if wide:
+        flat = (flat.astype(np.uint32) << 16).view(np.float32)
+    return flat.reshape(shape, order=order)
+
+
+def _scalar(dtype: Any, content: Any) -> Any:
+    """Return a number as numpy pickles it."""
+    if isinstance(content, bytes):
+        found = _from_bytes(content, dtype, (1,), "C")
+        return None if found is None else found[0]
+    return content
+
+
+def _frombuffer(buffer: Any, dtype: Any, shape: Any, order: str, axis_order: Any = None) -> Any:
     """Return an array as numpy's newest pickles write it."""
-    flat = np.frombuffer(buffer, dtype=dtype)
-    if order == "K" and axis_order is not None:
-        return flat.reshape(shape, order="C").transpose(axis_order)
-    return flat.reshape(shape, order=order)  # type: ignore[call-overload]
+    found = _from_bytes(buffer, dtype, shape, "C" if order == "K" else order)
+    if found is None or order != "K" or axis_order is None:
+        return found
+    return found.transpose([int(axis) for axis in axis_order])
 
 
-def _jax_array(make: Any, args: Any, state: Any, *rest: Any) -> np.ndarray:
+def _jax_array(make: Any, args: Any, state: Any, *rest: Any) -> Array:
     """Return a jax array as the numpy array that is inside its pickle."""
-    made = np.empty(0)
-    made.__setstate__(state)
+    made = Array()
+    made.state = state
     return made
+
+
+def _tensor(storage: Any, offset: Any, sizes: Any, strides: Any, *rest: Any) -> torch.Tensor:
+    """Return a tensor that lies within its storage."""
+    numbers = [offset, *sizes, *strides]
+    if not isinstance(storage, torch.storage.TypedStorage) or len(sizes) != len(strides):
+        raise pickle.UnpicklingError("a tensor of it has no storage")
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise pickle.UnpicklingError(f"a tensor of it has sizes {tuple(sizes)} and strides {tuple(strides)}")
+    last = offset + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
+    if 0 not in sizes and last >= storage._size():
+        raise pickle.UnpicklingError(f"a tensor of it has sizes {tuple(sizes)}, more than its storage")
+    return torch._utils._rebuild_tensor(storage, offset, tuple(sizes), tuple(strides))
+
+
+def _simple(kind: type) -> Callable[..., Any]:
+    """Return a function that makes one of Python's simple values of another, and stands in for it elsewhere."""
+
+    def make(*args: Any) -> Any:
+        good = len(args) <= 2 and all(isinstance(arg, str | bytes | int | float) for arg in args)
+        if kind in (bytearray, bytes) and args:
+            good = good and isinstance(args[0], str | bytes)
+        return kind(*args) if good else Inert(*args)
+
+    return make
 
 
 def _known() -> dict[tuple[str, str], Any]:
@@ -88,21 +183,22 @@ def _known() -> dict[tuple[str, str], Any]:
     known: dict[tuple[str, str], Any] = {
         ("collections", "OrderedDict"): collections.OrderedDict,
         ("_codecs", "encode"): lambda *args: _encode(*args),
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
+        ("numpy", "ndarray"): type("ndarray", (Array,), {}),
+        ("numpy", "dtype"): type("dtype", (Dtype,), {}),
         ("torch", "Size"): torch.Size,
         ("torch", "device"): torch.device,
-        ("torch._utils", "_rebuild_tensor_v2"): lambda *args: torch._utils._rebuild_tensor_v2(*args),
-        ("torch._utils", "_rebuild_tensor"): lambda *args: torch._utils._rebuild_tensor(*args),
+        ("torch._utils", "_rebuild_tensor_v2"): lambda *args: _tensor(*args),
+        ("torch._utils", "_rebuild_tensor"): lambda *args: _tensor(*args),
         ("torch._utils", "_rebuild_parameter"): lambda data, *rest: data,
     }
-    multiarray = np.ndarray.__reduce__(np.empty(0))[0].__module__
-    functions: Any = __import__(multiarray, fromlist=["scalar"])
     for module in _NUMPY:
-        known |= {(module, "_reconstruct"): functions._reconstruct, (module, "scalar"): functions.scalar}
+        known[module, "_reconstruct"] = lambda *args: Array(*args)
+        known[module, "scalar"] = lambda *args: _scalar(*args)
         known[module.replace("multiarray", "numeric"), "_frombuffer"] = lambda *args: _frombuffer(*args)
-    for name in ("dict", "list", "tuple", "set", "frozenset", "bytearray", "complex", "int", "float", "bool", "str"):
-        known["builtins", name] = known["__builtin__", name] = getattr(__import__("builtins"), name)
+    for kind in (dict, list, tuple, set, frozenset):
+        known["builtins", kind.__name__] = known["__builtin__", kind.__name__] = kind
+    for simple in (bytearray, bytes, complex, int, float, bool, str):
+        known["builtins", simple.__name__] = known["__builtin__", simple.__name__] = _simple(simple)
     for name, value in vars(torch).items():
         if isinstance(value, torch.dtype):
             known["torch", name] = value
@@ -154,7 +250,9 @@ def plain(value: Any) -> Any:
 
 
 def _held(value: Inert) -> Any:
-    """Return what a stand-in holds: fields, a mapping, a module's tensors, its attributes."""
+    """Return what a stand-in holds: numbers, fields, a mapping, a module's tensors, its attributes."""
+    if isinstance(value, Array):
+        return value.made()
     fields = _FIELDS.get(type(value).__name__)
     if fields and len(value.args) == len(fields):
         return dict(zip(fields, map(plain, value.args), strict=True))

@@ -1,9 +1,6 @@
 """Features given as arrays or files, with or without a checkpoint; a network's own are in `image_features`."""
 
 import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ from lindyn import _checks
 from lindyn.bridge.records import FeatureBatch, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.display.brief import Brief
+from lindyn.stored import archives
 
 ROWS = 4096
 """Samples of a batch: 2048-dimensional ones in double precision are 64 MiB."""
@@ -26,9 +24,6 @@ NAMES = {
     "target1": ("target1", "z1_target", "z_target", "target", "t1", "target_1"),
 }
 """What an array may be called in an .npz file, the usual name first."""
-DAMAGED = (OSError, EOFError, KeyError, NotImplementedError, OverflowError, MemoryError, struct.error, zlib.error,
-           zipfile.BadZipFile)  # fmt: skip
-"""What numpy, zipfile and the memory map bring up on a damaged file, beside ValueError."""
 W_P = "W_p"
 """What the predictor's matrix is called in an .npz file beside the features."""
 ALONE, ALONE_TITLE = "features", "features alone"
@@ -120,18 +115,14 @@ def from_file(path: str | os.PathLike) -> ArrayFeatures:
     if not path.is_file():
         raise ValueError(f"features: there is no file {path}.")
     try:
-        if path.suffix == ".npy":
-            arrays = _views(np.load(path, mmap_mode="r", allow_pickle=False), path)
-        else:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as opened:
-                arrays = _by_name(opened, path)
+        arrays = _views(archives.mapped(path), path) if path.suffix == ".npy" else _by_name(path)
     except ValueError as error:
         if str(error).startswith("features"):
             raise
+        if isinstance(error.__cause__, archives.DAMAGED):
+            raise ValueError(f"features: {path} is no whole {path.suffix} file: {error}.") from error
         what = "ragged rows or Python objects, not numbers" if "bject" in str(error) else str(error)
         raise ValueError(f"features: {path} cannot be read: {what}.") from error
-    except DAMAGED as error:
-        raise ValueError(f"features: {path} is no whole {path.suffix} file: {error}.") from error
     found = from_arrays(**arrays).arrays
     return ArrayFeatures(found, _described(found, f"from {path.name}"))
 
@@ -155,16 +146,23 @@ def _described(arrays: Mapping[str, Any], whence: str) -> str:
     return f"{count} samples of {views}{beside} {whence}, d = {d}"
 
 
-def _by_name(opened: Any, path: Path) -> dict[str, Any]:
+def _by_name(path: Path) -> dict[str, Any]:
     """Return the arrays of an .npz file under our names."""
-    lower = {name.lower(): name for name in opened.files}
-    found = {
-        ours: opened[lower[next(n for n in theirs if n in lower)]]
-        for ours, theirs in NAMES.items()
-        if any(n in lower for n in theirs)
-    }
+    held_names: list[str] = []
+    theirs: dict[str, str] = {}
+
+    def chosen(names: list[str]) -> list[str]:
+        held_names.extend(names)
+        lower = {name.lower(): name for name in names}
+        for ours, known in NAMES.items():
+            there = [lower[name] for name in known if name in lower]
+            theirs.update({ours: there[0]} if there else {})
+        return list(theirs.values())
+
+    arrays = archives.arrays(path, chosen)
+    found = {ours: arrays[name] for ours, name in theirs.items()}
     if "z1" not in found:
-        held = ", ".join(opened.files) or "nothing"
+        held = ", ".join(held_names) or "nothing"
         raise ValueError(
             f"features: {path} must hold the projections z1 (and z2, target1) by these names; it holds {held}."
         )
@@ -250,11 +248,10 @@ def _matrix(path: Path) -> nn.Sequential | None:
     """Return a linear predictor with the W_p of an .npz file, or None; features are checked by their own reader."""
     if path.suffix != ".npz" or not path.is_file():
         return None
-    with np.load(path, allow_pickle=False) as opened:  # whole: the reader of features has read it
-        try:
-            found = opened[W_P] if W_P in opened.files else None
-        except (ValueError, *DAMAGED) as error:
-            raise ValueError(f"W_p in {path} cannot be read: {error}.") from error
+    try:
+        found = archives.arrays(path, lambda names: [name for name in names if name == W_P]).get(W_P)
+    except ValueError as error:
+        raise ValueError(f"W_p in {path} cannot be read: {error}.") from error
     if found is None:
         return None
     W_p = np.asarray(_checks.as_array(W_P, found, ndim=2), dtype=float)

@@ -12,6 +12,7 @@ from lindyn._checks import require
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
+from lindyn.bridge.training.photos import read_rgb
 from lindyn.display.brief import Brief
 
 AUTO = "auto"
@@ -82,13 +83,7 @@ class FileImages:
         return len(self.files)
 
     def __getitem__(self, at: int) -> tuple[Any, int]:
-        from PIL import Image
-
-        try:
-            with Image.open(self.files[at]) as image:
-                return image.convert("RGB"), 0
-        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises on damaged files
-            raise ValueError(f"images: {self.files[at]} cannot be read as an image. Repair or remove it.") from error
+        return read_rgb(self.files[at]), 0
 
 
 def views_of(pieces: Pieces, images: str | Path = AUTO, limit: int | None = None, workers: int = 0) -> Views:

@@ -3,6 +3,8 @@
 A batch is looked at once, in at least single precision and with autocast off; what is kept are d x d sums.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.distributed as dist
@@ -134,7 +136,15 @@ class FeatureSums:
                 q = rows(q).to(z.dtype)
                 new |= {"q": q.sum(0), "qz": q.T @ z, "qq": (q * q).sum()}
         self.samples += len(z)
-        self._sums = {name: value + self._sums[name] if self._sums else value for name, value in new.items()}
+        self._sums = {name: value + self._sums[name].to(value) if self._sums else value for name, value in new.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums so far, for a checkpoint."""
+        return {"samples": self.samples, "sums": {name: value.cpu().clone() for name, value in self._sums.items()}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with the sums of a checkpoint."""
+        self.samples, self._sums = int(state["samples"]), dict(state["sums"])
 
     def add_other_ranks(self) -> None:
         """Add the sums of all ranks; every rank must call it."""

@@ -21,6 +21,7 @@ from lindyn.bridge.readings import Collapse, Diagnosis, SlopeFit
 from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.trace import balance_of_schema_1
+from lindyn.stored import limits
 
 SCHEMA = 2
 """2: a balance residual is that of `lindyn.statistics`; numbers of schema 1 are brought to it when they are read."""
@@ -132,7 +133,7 @@ def read_report(path: str | Path) -> Validation:
     path = Path(path)
     path = path / "report.json" if path.is_dir() else path
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = limits.read_json(path)
     except OSError as error:
         raise ValueError(f"path must be a report.json; {path} cannot be read ({error.strerror}).") from error
     except ValueError as error:
@@ -145,7 +146,7 @@ def read_report(path: str | Path) -> Validation:
         )
     try:
         return _answer(_of_today(found) if found[KEY] == 1 else found)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is damaged: {error!r} while it was read; validate again.") from error
 
 

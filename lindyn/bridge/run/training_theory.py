@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import statistics
+from lindyn import _files, statistics
 from lindyn.bridge.run import flow
 from lindyn.bridge.run.clock import FlowClock, at_the_peak
 from lindyn.bridge.run.flow import Motion, WeightStart
@@ -147,23 +147,25 @@ def train(
     """Train as `trainer.train` does; where run.theory asks for it, add the theory beside (theory.png, summary.txt)."""
     run = trainer.train(config, resume=resume, overwrite=overwrite, **overrides)
     if run.first and run.config.run.theory:
-        with (run.folder / run_folder.SUMMARY).open("a", encoding="utf-8") as summary:
-            summary.write(_write_theory(run.folder))
+        _write_theory(run.folder)
     return run
 
 
 train.__doc__ = trainer.train.__doc__
 
 
-def _write_theory(folder: Path) -> str:
-    """Write theory.png; return the line of the summary, or why there is none: a finished run is never lost to it."""
+def _write_theory(folder: Path) -> None:
+    """Write theory.png and its line of the summary, or why there is none: a finished run is never lost to it."""
     from lindyn.plotting import style
     from lindyn.plotting.training_run import draw_beside
 
+    path = folder / run_folder.SUMMARY
+    told = path.read_text(encoding="utf-8")
     try:
         found = beside(folder)
     except ValueError as error:
-        return f"No linear theory beside this run: {error}\n"
+        _files.write(path, told + f"No linear theory beside this run: {error}\n")
+        return
     measured, theory = found.readings()
     hp = found.flow.hp
     c = rf"; $c = {SIDES_OVER_J[found.config.method.sides]:g}$"
@@ -172,12 +174,14 @@ def _write_theory(folder: Path) -> str:
         rf"flow of Lemma 1 (lines) and training (marks): $\alpha_p$ = {hp.alpha_p:.3g}, $\beta$ = {hp.beta:.3g}, "
         rf"$\eta_s$ = {hp.eta_s:.3g}, $\eta_p$ = {hp.eta_p:.3g}", (found.note or "nothing fitted") + c,
     )  # fmt: skip
-    style.write(figure, folder / "theory.png", "png")
     about = f" ({found.note})" if found.note else ""
-    return (
+    line = (
         f"The linear theory from the same start, nothing fitted{about}: largest relative distance of (W, W_p) "
         f"{np.max(found.error()):.3g}, at the end {found.error()[-1]:.3g}; theory.png.\n"
     )
+    with _files.together(folder, what="the theory beside") as fresh:
+        style.write(figure, fresh / "theory.png", "png")
+        _files.write(fresh / path.name, told + line)
 
 
 def mean_rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:

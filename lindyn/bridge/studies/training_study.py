@@ -21,10 +21,11 @@ from lindyn.bridge.studies.table_presets import StudyRow, Table
 from lindyn.bridge.training.callbacks import LossError
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.run_folder import CHECKPOINTS, Run, latest
+from lindyn.bridge.training.run_folder import CHECKPOINTS, Run, newest_sound
 from lindyn.bridge.watch.trace import read_trace
 from lindyn.display.brief import Brief
 from lindyn.papers import study_files
+from lindyn.stored import limits, sums
 
 FIGURE_2 = ("s", "spectrum_W_p", "alignment")  # per mode, kept over training
 RUNS, MEASURED, THEORY = "runs", "measured.json", "theory.json"
@@ -165,7 +166,8 @@ def _finished(out: Path, job: Job) -> bool:
 
 
 def _read(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """Return what a finished run wrote; None where it has not, or where it is not what was written any more."""
+    return limits.read_json(path) if path.is_file() and sums.is_sound(path) is not False else None
 
 
 def run_all(
@@ -250,18 +252,21 @@ def execute(out: Path, job: Job) -> dict[str, Any]:
     found = _read(folder / MEASURED)
     if found is None:
         found = _trained(config, folder)
-        _files.write_json(folder / MEASURED, found)
+        _files.write_json(folder / MEASURED, found, summed=True)
     predicted = {"method": training_theory.METHOD, **_theory_of(Run(folder, config))}
-    _files.write_json(folder / THEORY, predicted)
+    _files.write_json(folder / THEORY, predicted, summed=True)
     return {**found, "theory": predicted}
 
 
 def _trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
     from lindyn.bridge.training.trainer import train
 
-    begun = latest(folder / CHECKPOINTS)
     try:
-        return measures_of(train(config, resume=begun is not None))
+        begun = newest_sound(folder / CHECKPOINTS)[0]
+    except ValueError:  # none is whole: from the start
+        begun = None
+    try:
+        return measures_of(train(config, resume=begun is not None, overwrite=begun is None))
     except LossError as error:
         return {"error": str(error).split(";")[0], "linear": None, "knn": None}
 

@@ -1,6 +1,5 @@
 """What runs beside training: evaluation, history, diagnostics, and the ways a run may have to stop."""
 
-import json
 import signal
 import sys
 import threading
@@ -12,11 +11,13 @@ import torch
 from pytorch_lightning.callbacks import TQDMProgressBar
 
 from lindyn import _files
+from lindyn._progress import Progress
 from lindyn.bridge.training import evaluation, method
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
 from lindyn.bridge.training.run_folder import NAME, latest, read_history, step_of
 from lindyn.bridge.watch.lightning import DiagnosticsCallback
+from lindyn.stored import lines
 
 
 class TrainingStopped(Exception):  # noqa: N818  a stop is no error
@@ -85,7 +86,7 @@ class History(pl.Callback):
         """Drop what lies ahead of where training starts."""
         if trainer.is_global_zero:
             kept = [row for row in read_history(self.path) if row["step"] <= trainer.global_step]
-            _files.write(self.path, "".join(json.dumps(row) + "\n" for row in kept))
+            _files.write(self.path, "".join(map(lines.sealed, kept)))
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Add up the loss on the device."""
@@ -103,8 +104,7 @@ class History(pl.Callback):
             row["ema"] = method.ema_rate(self.config, step, pl_module.steps)
         self.total = self.steps = 0.0
         if trainer.is_global_zero:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(row) + "\n")
+            lines.append(self.path, row)
 
 
 class Guard(pl.Callback):
@@ -219,6 +219,12 @@ class Interrupts(pl.Callback):
 class Watch(DiagnosticsCallback):
     """The theory's diagnostics; effective rank and alarm also stand behind the progress bar."""
 
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Begin, or go on, and say which readings were damaged and are left out."""
+        super().on_train_start(trainer, pl_module)
+        for number in self.watch.dropped if self.watch is not None else ():
+            print(f"lindyn: line {number} of {self.path} was damaged and is left out.", file=sys.stderr)
+
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Read, if it is this step's turn."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
@@ -236,6 +242,20 @@ class TrainingBar(TQDMProgressBar):
         """Return what stands behind the bar."""
         shown = {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
         return shown | ({"alarm": pl_module.alarm} if pl_module.alarm else {})
+
+
+class Outlook(pl.Callback):
+    """Says how long the run will take, once, if that is minutes."""
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Begin to look at the clock."""
+        self.progress = Progress("training", pl_module.steps, before=trainer.global_step, hint="; --resume goes on")
+        self.progress.shown = False
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Look at the clock."""
+        if trainer.is_global_zero:
+            self.progress(trainer.global_step)
 
 
 class Lines(pl.Callback):

@@ -1,6 +1,7 @@
 """CIFAR-10, STL-10 and ImageNet folders through torchvision, with lightly's transforms, one image at a time."""
 
 import random
+import struct
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ class Photos:
 
         try:
             if data.name == "imagefolder":
-                train, test = (datasets.ImageFolder(str(root / part)) for part in ("train", "val"))
+                train, test = (datasets.ImageFolder(str(root / part), loader=read_rgb) for part in ("train", "val"))
                 return cls(data, config.run.seed, train, train, test, len(train.classes))
             if data.name == "cifar10":
                 train, test = (datasets.CIFAR10(str(root), part, download=data.download) for part in (True, False))
@@ -102,6 +103,21 @@ class Photos:
         """Return (augmented training images, unaugmented held-out images) for a linear evaluation on images."""
         train = Still(self.bank, evaluation_transform(self.data), range(len(self.bank)))  # type: ignore[arg-type]
         return train, Still(self.test, still_transform(self.data), range(len(self.test)))  # type: ignore[arg-type]
+
+
+def read_rgb(path: str | Path) -> Any:
+    """Return the image of a file, in colours.
+
+    Raises:
+        ValueError: it cannot be read as an image.
+    """
+    from lindyn.images.image_sources import open_image
+
+    try:
+        with open_image(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, MemoryError, EOFError, struct.error) as error:  # on damaged files
+        raise ValueError(f"images: {path} cannot be read as an image. Repair or remove it.") from error
 
 
 def start_method(workers: int) -> str | None:

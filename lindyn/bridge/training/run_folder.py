@@ -1,6 +1,5 @@
 """The folder of a run: its checkpoints, whole or absent, its history, its picture and its summary."""
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.display.brief import Brief
+from lindyn.stored import limits, lines, sums, torch_archives
 
 CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
 SUMMARY = "summary.txt"
@@ -36,15 +36,18 @@ class SafeFiles(TorchCheckpointIO):
         file = Path(path)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with _files.draft(file, sync=True) as beside, beside.open("wb") as opened:
+            with _files.draft(file, summed=True) as beside, beside.open("wb") as opened:
                 torch.save(checkpoint, opened)
-        except (OSError, RuntimeError) as error:  # torch turns a short write into a RuntimeError
+        except (OSError, RuntimeError) as error:  # torch has errors of its own
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            kept = latest(file.parent)
-            raise OSError(
-                f"Cannot write the checkpoint {file}: {reason}. Make room, then add --resume; "
-                + (f"the last whole checkpoint is {kept}." if kept else "there is no earlier checkpoint.")
-            ) from error
+            raise OSError(f"Cannot write the checkpoint {file}: {reason}. {go_on(file.parent)}") from error
+
+
+def go_on(folder: Path) -> str:
+    """Return how to go on with a run that could not write, and from where."""
+    kept = latest(folder)
+    whence = f"the last whole checkpoint is {kept}." if kept else "there is no earlier checkpoint."
+    return f"Make room, then add --resume; {whence}"
 
 
 def step_of(path: Path) -> int:
@@ -72,11 +75,45 @@ def read(path: str | Path) -> dict[str, Any]:
         ValueError: the file is missing or damaged.
     """
     try:
+        torch_archives.check_zip(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ValueError(f"There is no checkpoint {path}.") from error
     except Exception as error:
-        raise ValueError(f"The checkpoint {path} cannot be read: {str(error).splitlines()[0]}") from error
+        why = str(error).partition("\n")[0] or type(error).__name__
+        raise ValueError(f"The checkpoint {path} cannot be read: {why}.") from error
+
+
+def damage(path: Path) -> str:
+    """Return what is wrong with a checkpoint, "" for a sound one: its checksum is looked at, and what is in it."""
+    try:
+        if not path.stat().st_size:
+            return "it is empty"
+    except OSError:  # another process of the run has set it aside
+        return "it is gone"
+    if sums.is_sound(path) is False:
+        return f"it is not what was written, by its checksum in {sums.SUMS}"
+    try:
+        return "" if "state_dict" in read(path) else "it holds no weights"
+    except ValueError as error:
+        return str(error).partition(" cannot be read: ")[2].rstrip(".") or str(error)
+
+
+def newest_sound(folder: Path) -> tuple[Path | None, list[str]]:
+    """Return the furthest checkpoint that is whole, and what is wrong with those after it, a sentence each.
+
+    Raises:
+        ValueError: there are checkpoints, and none is whole.
+    """
+    said: list[str] = []
+    for path in reversed(every(folder)):
+        wrong = damage(path)
+        if not wrong:
+            return path, said
+        said.append(f"{path.name} is damaged ({wrong}).")
+    if said:
+        raise ValueError(f"{folder} holds no whole checkpoint to go on from: {' '.join(said)} Add --overwrite.")
+    return None, said
 
 
 def config_of(path: str | Path) -> TrainConfig:
@@ -85,12 +122,10 @@ def config_of(path: str | Path) -> TrainConfig:
     Raises:
         ValueError: the file is damaged, or no checkpoint of `lindyn train`.
     """
-    import tomllib
-
     inside = read(path).get("lindyn")
     if inside is None:
         raise ValueError(f"{path} is no checkpoint of lindyn train: it holds no configuration.")
-    return TrainConfig.of(TABLE.flat(tomllib.loads(inside["config"])))
+    return TrainConfig.of(TABLE.flat(limits.read_toml(inside["config"])))
 
 
 def check_same(path: Path, config: TrainConfig) -> None:
@@ -105,14 +140,20 @@ def check_same(path: Path, config: TrainConfig) -> None:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of metrics.jsonl; a last line that was cut off is dropped."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows
+    """Return the lines of metrics.jsonl; lines that were cut off or damaged are left out."""
+    if not path.is_file():
+        return []
+    limits.check_size(path, limits.TRACE)
+    return [row for _, _, row in lines.read(path) if isinstance(row, dict)]
+
+
+def _check_sum(path: Path) -> None:
+    """Raise ValueError where a file is not what the run wrote."""
+    if sums.is_sound(path) is False:
+        raise ValueError(
+            f"{path} is not as lindyn train wrote it: its checksum in {sums.SUMS} differs. Copy it again; if you "
+            f"changed it yourself, take its line out of {sums.SUMS}."
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,6 +180,7 @@ class Run(Brief):
         folder = Path(folder)
         if not (folder / "run.toml").is_file():
             raise ValueError(f"{folder} holds no training run: there is no run.toml in it.")
+        _check_sum(folder / "run.toml")
         return cls(folder, TrainConfig.read(folder / "run.toml"))
 
     @property
@@ -161,7 +203,10 @@ class Run(Brief):
     def result(self) -> dict[str, Any]:
         """What the run ended with: accuracies, those of the untrained network, chance, seconds; {} before its end."""
         path = self.folder / RESULT
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if not path.is_file():
+            return {}
+        _check_sum(path)
+        return limits.read_json(path)
 
     def module(self, checkpoint: int | Path = -1) -> SelfSupervised:
         """Return the network as a checkpoint has it (an index into `checkpoints`, or a path), in eval mode."""
@@ -173,18 +218,19 @@ class Run(Brief):
         return module.eval()
 
 
-def write_report(folder: Path, config: TrainConfig, trace: Path | None, metrics: list, result: dict[str, Any]) -> str:
-    """Write training.png and summary.txt into the folder; return the summary."""
+def write_results(folder: Path, config: TrainConfig, trace: Path | None, metrics: list, result: dict[str, Any]) -> None:
+    """Write result.json, training.png and summary.txt into the folder, together or not at all."""
     from lindyn.bridge.watch.trace import read_trace
     from lindyn.plotting import style
     from lindyn.plotting.training_run import draw_training
 
     readings = None if trace is None else read_trace(trace)
     figure = draw_training(readings, metrics, result, title(config))
-    style.write(figure, folder / "training.png", "png")
-    text = summary(config, readings, metrics, result, folder)
-    _files.write(folder / SUMMARY, text)
-    return text
+    with _files.together(folder, what="the results") as fresh:
+        style.write(figure, fresh / "training.png", "png")
+        _files.write(fresh / SUMMARY, summary(config, readings, metrics, result, folder))
+        _files.write_json(fresh / RESULT, result)
+        _files.sum_together(fresh, folder, [RESULT])
 
 
 def title(config: TrainConfig) -> str:

@@ -19,6 +19,7 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.bridge.training.run_folder import CHECKPOINTS, METRICS, RESULT, SUMMARY, TRACE, Run
+from lindyn.stored.sums import SUMS
 
 
 def train(
@@ -61,8 +62,8 @@ def train(
         _check_batchnorm(config, module, trainer.world_size)
         on_cpu = trainer.strategy.root_device.type == "cpu"
         chosen = threads.threads_of(config, module, on_cpu, trainer.world_size)
-        _claim(folder, config, fresh=start is None)  # nothing is written, or dropped, before the run can start
-        with threads.limited(chosen):
+        _claim(folder, config, start)  # nothing is written, or dropped, before the run can start
+        with threads.limited(chosen), _disk(folder):
             started = time.monotonic()
             trainer.fit(module, ckpt_path=None if start is None else str(start), weights_only=True)
             seconds = time.monotonic() - started
@@ -70,6 +71,18 @@ def train(
                 module.to(trainer.strategy.root_device)  # Lightning has taken it back to the CPU
                 _finish(folder, config, module, source, seconds, chosen)
     return Run(folder, config, trainer.is_global_zero)
+
+
+@contextmanager
+def _disk(folder: Path) -> Any:
+    """Say of a full disk how to go on."""
+    try:
+        yield
+    except OSError as error:
+        full = error if isinstance(error, _files.DiskFull) else error.__cause__
+        if not isinstance(full, _files.DiskFull) or "--resume" in str(error):
+            raise
+        raise OSError(f"The run stopped: {full.strerror}. {run_folder.go_on(folder / CHECKPOINTS)}") from error
 
 
 def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Trainer:
@@ -90,6 +103,7 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
     if run.diagnostics_every:
         beside += [callbacks.Watch(folder / TRACE, run.diagnostics_every, modes=run.diagnostics_top)]
     beside += [callbacks.TrainingBar()] if bar else [callbacks.Lines(config)] if run.progress else []
+    beside += [callbacks.Outlook()] if run.progress else []
     beside += [callbacks.Ends(config, where), keep, callbacks.Interrupts(config, where)]
     logger = False
     if run.tensorboard:
@@ -138,44 +152,63 @@ def _start(folder: Path, config: TrainConfig, resume: bool, overwrite: bool) -> 
     Raises:
         ValueError: a run is there already, nothing to resume, or a checkpoint of another configuration.
     """
-    found = run_folder.latest(folder / CHECKPOINTS)
     if not resume:
-        if found is not None and not overwrite:
+        if run_folder.latest(folder / CHECKPOINTS) is not None and not overwrite:
             raise ValueError(
                 f"{folder} holds a run already. Add --resume to go on with it, --overwrite to drop it, or choose "
                 "another run.folder."
             )
         return None
+    found, damaged = run_folder.newest_sound(folder / CHECKPOINTS)
     if found is None:
         raise ValueError(f"There is nothing to resume: {folder / CHECKPOINTS} holds no checkpoint.")
     run_folder.check_same(found, config)
+    if damaged and _first():
+        print(f"lindyn: {' '.join(damaged)} Going on from {found.name}.", file=sys.stderr)
     return found
 
 
-def _claim(folder: Path, config: TrainConfig, fresh: bool) -> None:
+def _first() -> bool:
+    """Return whether this is the first of the run's processes."""
+    return int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) == 0
+
+
+def _claim(folder: Path, config: TrainConfig, start: Path | None) -> None:
     """Make the folder, drop an earlier run if this one starts afresh, write the configuration; in one process only.
 
     Raises:
         OSError: the folder cannot be made or written.
     """
-    if int(os.environ.get("RANK", os.environ.get("SLURM_PROCID", os.environ.get("LOCAL_RANK", "0")))) != 0:
+    if not _first():
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if fresh:
+        if start is None:
             _clear(folder)
-        _files.write(folder / "run.toml", config.to_toml())
+        for place in (folder, folder / CHECKPOINTS):
+            _files.remove_dead_drafts(place)
+        if start is not None:
+            _set_aside(start)
+        _files.write(folder / "run.toml", config.to_toml(), summed=True)
     except OSError as error:
         raise OSError(
-            f"Cannot write to run.folder {folder}: {error.strerror}. Choose another with run.folder=..."
+            f"Cannot write to run.folder {folder}: {_files.why(error)}. Choose another with run.folder=..."
         ) from error
+
+
+def _set_aside(start: Path) -> None:
+    """Rename the damaged checkpoints after the one that the run goes on from; nothing reads them then."""
+    for path in run_folder.every(start.parent):
+        if run_folder.step_of(path) > run_folder.step_of(start):
+            path.rename(path.with_name(f"{path.name}.damaged"))
 
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
-    for path in run_folder.every(folder / CHECKPOINTS):
+    for path in [*run_folder.every(folder / CHECKPOINTS), *(folder / CHECKPOINTS).glob("*.ckpt.damaged")]:
         path.unlink()
-    for name in (METRICS, TRACE, RESULT, "training.png", "theory.png", SUMMARY):
+    (folder / CHECKPOINTS / SUMS).unlink(missing_ok=True)
+    for name in (METRICS, TRACE, RESULT, SUMS, "training.png", "theory.png", SUMMARY):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -202,9 +235,8 @@ def _finish(
         result["untrained"] = evaluation.evaluate(fresh, source, config, untrained=True)
         if config.run.evaluation == "images":
             result |= evaluation.on_images(module, source, config)
-    _files.write_json(folder / RESULT, result)
     run = Run(folder, config)
-    run_folder.write_report(folder, config, run.trace, run.metrics, result)
+    run_folder.write_results(folder, config, run.trace, run.metrics, result)
 
 
 @contextmanager

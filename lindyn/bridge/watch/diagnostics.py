@@ -3,7 +3,7 @@
 import math
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.watch.collapse_words import UNKNOWN, WORDS
 from lindyn.bridge.watch.diagnosis import diagnose
 from lindyn.bridge.watch.find_predictor import find_predictor, map_kind, weight_map, width_before
-from lindyn.bridge.watch.trace import QUANTITIES, TraceWriter
+from lindyn.bridge.watch.trace import QUANTITIES
+from lindyn.bridge.watch.trace_writer import TraceWriter
 
 OVERSAMPLING = 8
 """Features per dimension that F is gathered from: its eigenvalues are then known to some sqrt(1/8)."""
@@ -52,6 +53,8 @@ class Diagnostics:
         tell: called with one line when the alarm's word or the word on collapse changes, for instance `print`.
         resume: False refuses an existing file.
         world: gather over all ranks of torch.distributed (every rank must then call `step`); else rank 0's features.
+        state: of `state_dict`, out of the checkpoint that an interrupted run goes on from: the trace becomes what it
+            would have been without the interruption.
 
     Raises:
         ValueError: k, window or modes below 1, no predictor found, a path that cannot be written.
@@ -70,19 +73,24 @@ class Diagnostics:
         tell: Callable[[str], Any] | None = None,
         resume: bool = True,
         world: bool = False,
+        state: Mapping[str, Any] | None = None,
     ):
         self.every = _checks.as_whole("every", every)
         self.window = None if window is None else min(_checks.as_whole("window", window), self.every)
         self.modes, self.writer, self.tell, self.world = _checks.as_whole("modes", modes), writer, tell, world
         self.name, self.predictor = find_predictor(module, predictor)
         self.map, self.width = map_kind(self.predictor), width_before(module, self.name)
-        self._trace = TraceWriter(path, self._configuration(), resume) if _rank() == 0 else None
+        after = None if state is None else int(state["steps"])
+        self._trace = TraceWriter(path, self._configuration(), resume, after) if _rank() == 0 else None
+        self.dropped = self._trace.dropped if self._trace else []  # numbers of damaged lines
         last = (self._trace.last if self._trace else None) or {}
         self.steps: int = _from_rank_0(last.get("step", 0)) if world else last.get("step", 0)
         self._start: float | None = last.get("start")
         self._word = (last.get("alarm"), last.get("collapse", ""))
         self.record = last  # the last reading as it was written
         self._sums = self._no_sums()
+        if state is not None:
+            self._load(state)
         self._handle = self.predictor.register_forward_hook(_Hook(self), with_kwargs=True)
 
     def step(self, step: int | None = None, **numbers: Any) -> Diagnosis | None:
@@ -105,6 +113,25 @@ class Diagnostics:
         if self._left() >= (self.window or 0):  # nothing gathered so far belongs to the next reading
             self._sums = self._no_sums()
         return reading
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint must hold for the trace to go on as if nothing had been; every rank calls it."""
+        own = self._sums.state_dict()
+        return {
+            "steps": self.steps,
+            "start": self._start,
+            "window": self.window,
+            "word": self._word,
+            "sums": _of_every_rank(own) if self.world else [own],
+        }
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of a checkpoint."""
+        self.steps, self._start, self.window = int(state["steps"]), state["start"], state["window"]
+        self._word = state["word"]
+        place = _rank() if self.world else 0
+        if place < len(state["sums"]) and (self.world or _rank() == 0):
+            self._sums.load_state_dict(state["sums"][place])
 
     def close(self) -> None:
         """Stop watching; the trace is complete at any time."""
@@ -252,6 +279,16 @@ def _first_tensor(value: Any) -> Tensor:
 def _rank() -> int:
     dist = torch.distributed
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def _of_every_rank(own: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every rank's sums on every rank."""
+    dist = torch.distributed
+    if not (dist.is_available() and dist.is_initialized()):
+        return [own]
+    found: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(found, own)
+    return found
 
 
 def _from_rank_0(number: int) -> int:

@@ -19,7 +19,8 @@ class DiagnosticsCallback(pl.Callback):
 
         trainer = pl.Trainer(callbacks=[lindyn.bridge.DiagnosticsCallback("runs/trace.jsonl", every=50)])
 
-    Steps are the trainer's `global_step`, so that a run that resumes goes on where its checkpoint stands. Numbers
+    Steps are the trainer's `global_step`, so that a run that resumes goes on where its checkpoint stands: what was
+    gathered goes into the checkpoint, and the trace is then what it would have been without the interruption. Numbers
     also go to the trainer's loggers (TensorBoard and others) as lindyn/name.
 
     Args:
@@ -46,9 +47,17 @@ class DiagnosticsCallback(pl.Callback):
         self.options = {"predictor": predictor, "tell": tell, **options}
         self.watch: Diagnostics | None = None
         self._done = 0
+        self._state: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return self._state if self.watch is None else self.watch.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._state = state_dict
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        self.watch = Diagnostics(pl_module, self.path, self.every, **self.options)
+        mine = self._state if self._state.get("steps") == trainer.global_step else None
+        self.watch = Diagnostics(pl_module, self.path, self.every, **self.options, state=mine)
         self._done = self.watch.steps = trainer.global_step
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -62,5 +71,7 @@ class DiagnosticsCallback(pl.Callback):
 
     def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
         if self.watch is not None:
+            if not self.watch.world:  # other ranks may not come here
+                self._state = self.watch.state_dict()
             self.watch.close()
             self.watch = None

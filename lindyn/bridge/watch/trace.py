@@ -1,8 +1,8 @@
 """The trace of a run: a text file of JSON lines that grows by one line per reading and survives being cut off.
 
-Line 1 is a header: schema version, configuration, units. Every other line is one reading with its `step`. A run that
-goes on writes a header again and then appends; where it was set back to an earlier step, the later readings of the
-old run no longer count. A last line that was cut off is dropped.
+Line 1 is a header: schema version, configuration, units. Every other line is one reading with its `step`, and with a
+checksum. A run that goes on writes a header again and then appends; where it was set back to an earlier step, the later
+readings of the old run no longer count. A last line that was cut off is dropped.
 """
 
 import dataclasses
@@ -14,15 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-import lindyn
 from lindyn.bridge.readings import Collapse, Diagnosis, SlopeFit
 from lindyn.bridge.watch.collapse_words import read_collapse
 from lindyn.bridge.watch.diagnosis import OTHER_WINDOWS
 from lindyn.statistics import ratio
+from lindyn.stored import limits, lines
 
 SCHEMA = 2
 """1: `balance_residual`, ||F - c W_p^T W_p|| / ||F|| with c of least squares, where 2 has `balance_residual_fitted`."""
-_KEY = "lindyn_trace"
+KEY = "lindyn_trace"
 _DIGITS = 7  # what float32 knows
 SQUARED = "features^2"
 NONE = "1"
@@ -85,45 +85,6 @@ WORDS = ("alarm", "reason", "collapse", "slope_verdict")
 COUNTS = ("slope_modes", "d", "samples")
 
 
-class TraceWriter:
-    """Appends readings to a trace; opens the file for every line, so that nothing is lost with the process.
-
-    Args:
-        path: of the file; made with its folder, or appended to where it is a trace already.
-        configuration: how the readings are taken, JSON values.
-        resume: whether an existing trace may be appended to.
-
-    Raises:
-        ValueError: a folder that cannot be written, a file that is no trace, an existing one with resume=False.
-    """
-
-    def __init__(self, path: str | os.PathLike, configuration: dict[str, Any], resume: bool = True):
-        self.path = Path(path)
-        self.last: dict[str, Any] | None = None
-        if self.path.is_file() and not _barely_begun(self.path):
-            if not resume:
-                raise ValueError(f"path is a file already: {self.path}; choose another, or resume=True to append.")
-            records = _read(self.path)[1]
-            self.last = records[-1] if records else None
-        header = {_KEY: SCHEMA, "lindyn": lindyn.__version__, "configuration": configuration, "time": "optimiser steps"}
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            _drop_cut_off_line(self.path)
-            self._append({**header, "units": {name: quantity.unit for name, quantity in QUANTITIES.items()}})
-        except OSError as error:
-            raise ValueError(
-                f"path must be a file that can be written; got {self.path} ({error.strerror}). Choose another folder."
-            ) from error
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Append one reading, a dict with `step`; numbers keep 7 digits, NaN becomes null."""
-        self._append({name: _plain(value) for name, value in record.items()})
-
-    def _append(self, line: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
-
-
 def read_trace(path: str | os.PathLike) -> Any:
     """Return the trace of a run as an xarray.Dataset over `step` and `mode` (eigenvectors of F, largest s first).
 
@@ -138,17 +99,27 @@ def read_trace(path: str | os.PathLike) -> Any:
     Raises:
         ValueError: no such file, not a trace, a trace of a newer schema, a damaged line before the last.
     """
+    headers, records = readings(Path(path))
+    try:
+        return _dataset(headers, records, limits.unpacked(os.path.getsize(path)))
+    except (TypeError, ValueError, OverflowError, KeyError) as error:
+        raise ValueError(f"{path} is damaged: a reading in it has no numbers where they belong ({error}).") from error
+
+
+def _dataset(headers: list[dict], records: list[dict], most: int) -> Any:
+    """Return the readings as a dataset of at most so many bytes."""
     import xarray as xr
 
-    headers, records = _read(Path(path))
     names = list(dict.fromkeys(name for record in records for name in record if name != "step"))
     modes = max((len(record[name]) for record in records for name in ("s",) if record.get(name)), default=0)
+    if 8 * modes * len(records) > most:
+        raise ValueError(f"{modes} modes in one of {len(records)} readings")
     sizes = {"mode": modes, **{name: len(values) for name, values in COORDINATES.items()}}
     variables = {name: _variable(name, [record.get(name) for record in records], sizes) for name in names}
     coordinates = {"step": np.array([record["step"] for record in records], dtype=int), "mode": np.arange(modes)}
     coordinates |= {name: np.array(values) for name, values in COORDINATES.items()}
     attributes = {
-        "schema": headers[-1][_KEY],
+        "schema": headers[-1][KEY],
         "lindyn": headers[-1]["lindyn"],
         "starts": len(headers),
         "configuration": json.dumps(headers[-1]["configuration"]),
@@ -175,34 +146,39 @@ def _variable(name: str, values: list[Any], sizes: dict[str, int]) -> tuple[tupl
     return ("step", *dims), numbers, attributes
 
 
-def _read(path: Path) -> tuple[list[dict], list[dict]]:
+def readings(path: Path) -> tuple[list[dict], list[dict]]:
     """Return the headers and the readings that count."""
+    what = "path must be a trace that Diagnostics wrote;"
     if not path.is_file():
-        raise ValueError(f"path must be a trace that Diagnostics wrote; {path} does not exist.")
-    lines = path.read_bytes().split(b"\n")
+        raise ValueError(f"{what} {path} does not exist.")
+    limits.check_size(path, limits.TRACE)
     headers: list[dict] = []
     records: list[dict] = []
-    for number, line in enumerate(lines, start=1):
-        entry = _entry(line)
-        last = number >= len(lines) or not any(lines[number:])
-        if entry is None and line and not (last and headers):
-            what = f"line {number} of {path} is damaged" if headers else f"{path} is no trace: it has no header"
-            raise ValueError(f"path must be a trace that Diagnostics wrote; {what}.")
-        if entry is None:
-            continue
-        if _KEY in entry:
-            if entry[_KEY] not in range(1, SCHEMA + 1):
-                raise ValueError(f"{path} has trace schema {entry[_KEY]}, this lindyn reads {SCHEMA}; update lindyn.")
+    wrong: tuple[int, str] | None = None
+    for number, line, entry in lines.read(path):
+        if wrong is not None:  # not the last line, which may be cut off
+            break
+        if isinstance(entry, str) or not (KEY in entry or isinstance(entry.get("step"), int)):
+            wrong = number, entry if isinstance(entry, str) and "checksum" in entry else ""
+            if line.endswith(b"\n") and wrong[1]:
+                break
+        elif KEY in entry:
+            if entry[KEY] not in range(1, SCHEMA + 1):
+                raise ValueError(f"{path} has trace schema {entry[KEY]}, this lindyn reads {SCHEMA}; update lindyn.")
             headers.append(entry)
         elif not headers:
-            raise ValueError(f"path must be a trace that Diagnostics wrote; {path} is no trace: it has no header.")
+            wrong = number, ""
         else:
             while records and records[-1]["step"] >= entry["step"]:  # the run was set back
                 records.pop()
-            records.append(_of_today(entry) if headers[-1][_KEY] == 1 else entry)
+            records.append(_of_today(entry) if headers[-1][KEY] == 1 else entry)
+    else:
+        if headers:
+            return headers, records
     if not headers:
-        raise ValueError(f"path must be a trace that Diagnostics wrote; {path} is no trace: it has no header.")
-    return headers, records
+        raise ValueError(f"{what} {path} is no trace: it has no header.")
+    assert wrong is not None
+    raise ValueError(f"{what} line {wrong[0]} of {path} is damaged{f' ({wrong[1]})' if wrong[1] else ''}.")
 
 
 def balance_of_schema_1(residual: Any, c: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -221,45 +197,17 @@ def _of_today(record: dict[str, Any]) -> dict[str, Any]:
     if "balance_residual" not in record:
         return record
     old = (math.nan if record.get(name) is None else record[name] for name in ("balance_residual", "balance_c"))
-    residual, c = (_plain(float(value)) for value in balance_of_schema_1(*old))
+    residual, c = (plain(float(value)) for value in balance_of_schema_1(*old))
     kept = {name: value for name, value in record.items() if name != "balance_residual"}
     return {**kept, "balance_residual_fitted": residual, "balance_c": c}
 
 
-def _entry(line: bytes) -> dict | None:
-    """Return the dict of a line, or None where it is none."""
-    try:
-        entry = json.loads(line)
-    except ValueError:  # not JSON, or bytes that are no text
-        return None
-    return entry if isinstance(entry, dict) and (_KEY in entry or isinstance(entry.get("step"), int)) else None
-
-
-def _barely_begun(path: Path) -> bool:
-    """Return whether a file is empty or holds a part of its first header only."""
-    content = path.read_bytes()
-    return not content or (b"\n" not in content and content.startswith(f'{{"{_KEY}"'.encode()[: len(content)]))
-
-
-def _drop_cut_off_line(path: Path) -> None:
-    """Cut the file back to its last whole line, so that what is appended starts on a line of its own."""
-    if not path.is_file():
-        return
-    with path.open("rb+") as file:
-        content = file.read()
-        start = content.rfind(b"\n") + 1
-        if _entry(content[start:]) is not None:
-            file.write(b"\n")  # whole, but for its end
-        else:
-            file.truncate(start)
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return numbers, arrays and words as JSON has them."""
     if isinstance(value, str | bool | int) or value is None:
         return value
     if np.ndim(value):
-        return [_plain(entry) for entry in np.asarray(value)]
+        return [plain(entry) for entry in np.asarray(value)]
     number = float(value)
     return float(f"{number:.{_DIGITS}g}") if math.isfinite(number) else None
 

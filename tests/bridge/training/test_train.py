@@ -176,7 +176,7 @@ def test_a_full_disk_keeps_the_earlier_checkpoints_whole(tmp_path, monkeypatch):
         save(contents, file, *rest)
 
     monkeypatch.setattr(torch, "save", full)
-    text = r"Cannot write the checkpoint .*: No space left on device. Make room, .*--resume; the last whole .*05.ckpt"
+    text = r"Cannot write the checkpoint .*: the disk of .* is full. Make room, .*--resume; the last whole .*05.ckpt"
     with pytest.raises(OSError, match=text):
         run(tmp_path, run__checkpoint_every=1)
     monkeypatch.undo()

@@ -1,6 +1,5 @@
 """Checkpoints of `lindyn train`: the whole configuration is inside, so nothing has to be guessed."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ from lindyn.bridge.layers.stacks import widths
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.run.description import settings_of
 from lindyn.bridge.training.config import TrainConfig
+from lindyn.stored import limits
 
 NAME, TITLE = "lindyn", "lindyn train"
 NAMES = Names("backbone", "projection_head", "prediction_head", "teacher_backbone", "teacher_projection_head")
@@ -47,10 +47,10 @@ def configuration(content: Content) -> TrainConfig:
         ValueError: it is damaged or has keys that this lindyn does not know.
     """
     try:
-        tables: dict[str, Any] = tomllib.loads(content.tree["lindyn"]["config"])
+        tables: dict[str, Any] = limits.read_toml(content.tree["lindyn"]["config"])
         return TrainConfig.of({f"{section}.{name}": value for section, table in tables.items()
                                for name, value in table.items()})  # fmt: skip
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"The configuration inside {content.path} cannot be read: {error}") from error
 
 

@@ -8,6 +8,7 @@ from lindyn.bridge.checkpoints.content import Content, Layout, group_settings
 from lindyn.bridge.checkpoints.layouts import luckmatters
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
+from lindyn.stored import limits
 
 NAME, TITLE = "sthalles", "sthalles/PyTorch-BYOL"
 ONLINE, TARGET = luckmatters.ONLINE, luckmatters.TARGET
@@ -43,7 +44,7 @@ def _config(content: Content) -> dict[str, Any]:
     for folder in (content.path.parent, content.path.parent.parent):
         path = folder / CONFIG
         if path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
+            text = limits.read_text(path, limits.TABLES, errors="replace")
             ema, batch = (
                 re.search(rf"^\s*{name}:\s*([0-9.eE+-]+)", text, re.MULTILINE) for name in ("m", "batch_size")
             )
