@@ -1,4 +1,4 @@
-"""Writes the trace of a run (`trace`): readings are appended one by one, a run that goes on first drops what lies ahead."""
+"""Writes the trace of a run (`trace`), reading by reading; a run that goes on first drops what lies ahead of it."""
 
 import os
 from pathlib import Path
