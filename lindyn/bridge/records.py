@@ -186,6 +186,8 @@ class Curves(Brief):
         error: relative error of the theory per reading, length K, by name "s" and "p"; {} without theory.
         reason: why there is no theory, or what is only approximate, in words.
         source: in words ("7 checkpoints", "the trace ...").
+        path: the theory at the simulator's own times between the readings: "steps" (N) and "s", "p", "tau" (N x the
+            largest modes); {} where it could not run.
     """
 
     steps: np.ndarray
@@ -195,6 +197,7 @@ class Curves(Brief):
     error: Mapping[str, np.ndarray]
     reason: str
     source: str
+    path: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

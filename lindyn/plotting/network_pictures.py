@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from lindyn.plotting.over_time import family, marks
-from lindyn.plotting.style import FLOW, GREY, INK, PALE, STABLE
+from lindyn.plotting.style import FLOW, GREY, INK, PALE, STABLE, key_above, mode_key
 
 HOLDS, FAILS = FLOW, "#c05a00"
 SHOWN = 8  # modes in a panel over training
@@ -41,7 +42,7 @@ def p_against_s(axes: Axes, s: Any, p: Any, slope: Any, known: int | None = None
     if inside.any() and np.isfinite(slope.slope):
         axes.axvspan(slope.s_low, slope.s_high, color=PALE, alpha=0.45, linewidth=0, zorder=0, label="fit window")
         _lines(axes, s[inside], p[inside], slope)
-        axes.legend(loc="best", fontsize=7.5)
+        key_above(axes)
     elif slope.verdict != "fitted":
         axes.set_title(f"p against s ({slope.verdict})", fontsize=8.5)
     left_out = int(np.sum(p <= 0))
@@ -87,7 +88,7 @@ def alignment_per_mode(axes: Axes, alignment: Any, known: int | None = None) -> 
              ylim=(min(-0.35, low - 0.05), 1.12))  # fmt: skip
     if d > 40:
         axes.set_xscale("log")
-    axes.legend(loc="lower left", fontsize=7.5)
+    key_above(axes)
     return axes
 
 
@@ -111,7 +112,7 @@ def spectra(axes: Axes, s: Any, known: int | None = None) -> Axes:
     axes.set_yscale("log")
     if known is not None and known < len(s):
         axes.axvline(known, color=GREY, linestyle=":", linewidth=1.0, label="as many as samples can tell")
-        axes.legend(loc="upper right", fontsize=7.5)
+        key_above(axes)
     return axes
 
 
@@ -132,7 +133,7 @@ def spectrum_of_predictor(axes: Axes, p: Any, eigenvalues: Any) -> Axes:
     axes.plot(j, p, "o", color=FLOW, markersize=2.8, markeredgewidth=0, label="$p_j$, sorted")
     axes.axhline(0.0, color=PALE, linewidth=0.8, zorder=0)
     axes.set(xlabel="rank", ylabel="value", title="spectrum of the predictor")
-    axes.legend(loc="best", fontsize=7.5)
+    key_above(axes)
     return axes
 
 
@@ -163,13 +164,13 @@ def p_against_boundary(axes: Axes, p: Any, p_minus: Any, p_plus: Any = None) -> 
     axes.set(xlabel="mode j, largest $s_j$ first", ylabel="$p_j$", title="p against the collapse boundary")
     if len(p) > 40:
         axes.set_xscale("log")
-    axes.legend(loc="best", fontsize=7.0)
+    key_above(axes)
     return axes
 
 
 def over_training(
     axes: Axes, steps: Any, name: str, measured: Mapping[str, Any], theory: Mapping[str, Any], unit: str
-) -> Axes:
+) -> int:
     """Draw one quantity along a run: marks what was measured, lines the theory from the first reading.
 
     Args:
@@ -177,30 +178,38 @@ def over_training(
         steps: of the readings.
         name: "s", "p" or "tau".
         measured: readings x modes by name.
-        theory: the same of the simulator; {} where it could not run.
+        theory: "steps" and the same of the simulator at its own times; {} where it could not run.
         unit: of the steps.
 
     Returns:
-        The axes.
+        The number of modes drawn.
     """
-    titles = {"s": r"eigenvalues $s_j$ of $F$", "p": "predictor along the modes, $p_j$", "tau": r"$\tau_j$"}
+    titles = {"s": r"eigenvalues $s_j$ of $F$", "p": "predictor along the modes, $p_j$",
+              "tau": r"target over online, $\tau_j$"}  # fmt: skip
     points = np.asarray(measured.get(name, np.empty((len(steps), 0))), dtype=float).reshape(len(steps), -1).T[:SHOWN]
     axes.set(title=titles.get(name, name), xlabel=unit)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     if not np.isfinite(points).any():
-        return nothing(axes, "not known")
-    lines = np.asarray(theory[name], dtype=float).T[:SHOWN] if name in theory else None
-    if lines is None:
-        family(axes, steps, points, [""] * len(points), linewidth=1.1, marker="o", markersize=2.6)
-    else:
-        family(axes, steps, lines, [""] * len(lines), linewidth=1.2)
-        marks(axes, steps, points)
-    drawn = points if lines is None else np.concatenate([points, lines])
+        nothing(axes, "not known")
+        return 0
+    drawn = points
+    if name in theory:
+        lines = np.asarray(theory[name], dtype=float).T[: len(points)]
+        family(axes, theory["steps"], lines, [""] * len(lines), linewidth=1.2)
+        drawn = np.concatenate([points.ravel(), lines.ravel()])
+    marks(axes, steps, points)
     positive = drawn[np.isfinite(drawn) & (drawn > 0)]
     if name == "s" and len(positive):
         axes.set_yscale("log")
         axes.set_ylim(bottom=max(positive.min() / 3, DEEPEST * positive.max()))
-    return axes
+    return len(points)
+
+
+def key_over_training(modes: int, theory: bool) -> list[Any]:
+    """Return the legend handles of `over_training`: the modes, what marks and lines are."""
+    mark = Line2D([], [], linestyle="none", marker="o", markersize=3.5, markerfacecolor="white", color=INK)
+    mark.set_label("network")
+    return [*mode_key(modes, most=5), mark, *([Line2D([], [], color=INK, linewidth=1.2, label="theory")] * theory)]
 
 
 def error_over_training(axes: Axes, steps: Any, error: Mapping[str, Any], unit: str) -> Axes:
@@ -227,7 +236,7 @@ def error_over_training(axes: Axes, steps: Any, error: Mapping[str, Any], unit: 
         axes.plot(steps, shown, ":" if modes else "-", color=colours.get(quantity, INK), marker=".", markersize=4,
                   label=label)  # fmt: skip
     axes.set_yscale("log")
-    axes.legend(loc="best")
+    key_above(axes, columns=4)
     return axes
 
 

@@ -79,7 +79,7 @@ def frame(figure: Figure, title: str, note: str, key: Sequence[Any] = (), column
     """
     height = figure.get_figheight()
     rows = -(-len(key) // columns)
-    top, bottom = (0.32 + 0.21 * rows) / height, 0.27 / height
+    top, bottom = (0.32 + 0.21 * rows) / height, (0.27 + 0.13 * note.count("\n")) / height
     figure.text(0.5, 1 - 0.07 / height, title, ha="center", va="top", fontsize=11.0)
     figure.text(0.5, 0.07 / height, note, ha="center", va="bottom", fontsize=7.8, color="0.35")
     if key:
@@ -95,7 +95,7 @@ def frame(figure: Figure, title: str, note: str, key: Sequence[Any] = (), column
 def letters(axes: Any) -> None:
     """Put (a), (b), ... in front of the panels' titles."""
     for k, panel in enumerate(np.ravel(axes)):
-        panel.set_title(f"({chr(ord('a') + k)}) {panel.get_title()}")
+        panel.title.set_text(f"({chr(ord('a') + k)}) {panel.get_title()}")  # where it is; a key may lie under it
 
 
 def inset(

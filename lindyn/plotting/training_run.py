@@ -8,9 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lindyn.plotting import style
+from lindyn.plotting.network_pictures import key_over_training
 from lindyn.plotting.over_time import family, marks
 
 SHOWN = 12  # modes in a panel
+FAINT = 1e-9  # of the largest s: below is round-off of float32 sums
 SHOWN_BESIDE = 8  # where theory stands beside them
 STEPS = "optimiser steps"
 TIME = r"flow time $t$ (sum of $c$ × learning rate / (1 − momentum))"  # c: the loss over J of Eq. 1
@@ -29,7 +31,7 @@ def draw_training(trace: Any, metrics: Sequence[dict[str, Any]], result: dict[st
     Returns:
         The figure.
     """
-    figure, axes = style.new_figure(2, 3, height=6.0)
+    figure, axes = style.new_figure(2, 3, height=6.6)
     panels = axes.ravel()
     if trace is not None and trace.sizes["step"]:
         draw_spectra(trace, panels[:3])
@@ -42,8 +44,9 @@ def draw_training(trace: Any, metrics: Sequence[dict[str, Any]], result: dict[st
     for panel in panels[3:]:
         panel.set_xlabel(STEPS)
     style.letters(panels)
-    note = f"modes $u_j$: eigenvectors of $F$, largest first (darkest); the first {SHOWN} are drawn"
-    style.frame(figure, title, note)
+    note = f"modes $u_j$: eigenvectors of $F$, largest $s_j$ first; the first {SHOWN} are drawn"
+    modes = 0 if trace is None else min(SHOWN, trace.sizes.get("mode", 0))
+    style.frame(figure, title, note, style.mode_key(modes) if modes else ())
     figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]
     return figure
 
@@ -59,8 +62,10 @@ def draw_spectra(trace: Any, panels: Any) -> None:
     for panel, (name, title, label) in zip(panels, texts, strict=True):
         curves = trace[name].values.T[:SHOWN]
         if name == "s":
-            curves = np.where(curves > 1e-12 * np.nanmax(curves), curves, np.nan)
+            curves = np.where(curves > 1e-12 * np.nanmax(curves, initial=0.0), curves, np.nan)
             panel.set_yscale("log")
+        elif name == "alignment":
+            curves = _told({name: trace[name].values, "s": trace["s"].values}, name).T[:SHOWN]
         family(panel, t, curves, [""] * len(curves), linewidth=1.1)
         panel.set(title=title, ylabel=label)
     lowest = float(np.nanmin(trace["alignment"].values[:, :SHOWN], initial=0.0))
@@ -71,14 +76,16 @@ def draw_spectra(trace: Any, panels: Any) -> None:
 def _draw_shape(trace: Any, axes: Axes) -> None:
     """Draw asymmetry of W_p, and the effective rank of F on an axis of its own."""
     t = trace["step"].values
-    axes.plot(t, trace["asymmetry"].values, color=style.FLOW)
+    axes.plot(t, trace["asymmetry"].values, color=style.FLOW, label="asymmetry of $W_p$ (left)")
     axes.set(title="shape", ylim=(-0.05, max(1.5, float(np.nanmax(trace["asymmetry"].values, initial=0)) + 0.1)))
     axes.set_ylabel(r"asymmetry $\|W_p - W_p^{\top}\|/\|W_p\|$", color=style.FLOW)
     right = axes.twinx()
-    right.plot(t, trace["effective_rank"].values, color=style.STABLE, linestyle="--")
-    right.set_ylabel(r"effective rank of $F$ (dashed)", color=style.STABLE)
+    rank = "effective rank of $F$ (right)"
+    right.plot(t, trace["effective_rank"].values, color=style.STABLE, linestyle="--", label=rank)
+    right.set_ylabel(r"effective rank of $F$", color=style.STABLE)
     right.set_ylim(0, None)
     right.spines["right"].set_visible(True)
+    style.key_above(axes, 1, [*axes.lines, *right.lines])
 
 
 def _draw_loss(metrics: Sequence[dict[str, Any]], axes: Axes) -> None:
@@ -110,7 +117,7 @@ def _draw_accuracies(metrics: Sequence[dict[str, Any]], result: dict[str, Any], 
         _nothing(axes, "no labels, or no evaluation")
         return
     axes.set(ylabel="%", ylim=(0, 101))
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.12), fontsize=7)
+    style.key_above(axes)
 
 
 def _nothing(axes: Axes, why: str) -> None:
@@ -120,14 +127,15 @@ def _nothing(axes: Axes, why: str) -> None:
 
 @style.styled
 def draw_beside(
-    ts: Any, measured: Mapping[str, Any], theory: Mapping[str, Any], error: Any, title: str, note: str
+    ts: Any, measured: Mapping[str, Any], times: Any, theory: Mapping[str, Any], error: Any, title: str, note: str
 ) -> Figure:
     """Return four panels: s_j, p_j, alignment of training (marks) and of the flow (lines), and their distance.
 
     Args:
-        ts: flow times, n.
+        ts: flow times of the checkpoints, n.
         measured: s, p, alignment of the network, n x modes.
-        theory: the same of the flow.
+        times: flow times of the flow, m.
+        theory: the same of the flow, m x modes.
         error: relative distance of the weights, n.
         title: of the figure.
         note: under it.
@@ -135,7 +143,7 @@ def draw_beside(
     Returns:
         The figure.
     """
-    figure, axes = style.new_figure(2, 2, height=6.2)
+    figure, axes = style.new_figure(2, 2, height=6.6)
     panels = axes.ravel()
     texts = (
         ("s", r"eigenvalues of $F = W(X+X')W^{\top}$", r"$s_j$"),
@@ -143,21 +151,27 @@ def draw_beside(
         ("alignment", "alignment", r"cosine of $u_j$ and $W_p u_j$"),
     )
     for panel, (name, text, label) in zip(panels, texts, strict=False):
-        lines, points = (np.asarray(found[name]).T[:SHOWN_BESIDE] for found in (theory, measured))
-        family(panel, ts, lines, [""] * len(lines), linewidth=1.2)
+        lines, points = (_told(found, name).T[:SHOWN_BESIDE] for found in (theory, measured))
+        family(panel, times, lines, [""] * len(lines), linewidth=1.2)
         marks(panel, ts, points, every=max(1, len(ts) // 25))
         panel.set(title=text, ylabel=label)
         if name == "s" and np.nanmax(lines, initial=0.0) > 0:
             panel.set_yscale("log")
-            low = np.nanmin(np.concatenate([lines[:, -1], lines[:, 0], points[:, -1]]))
-            panel.set_ylim(bottom=max(low / 3, 1e-12))
+            last = np.concatenate([lines[:, -1], lines[:, 0], points[:, -1]])
+            panel.set_ylim(bottom=max(np.min(last[last > 0], initial=np.inf) / 3, 1e-12))
     panels[2].set_ylim(None, 1.05)
     error = np.where(np.asarray(error) > 1e-12, error, np.nan)  # both start from the same weights
     panels[3].plot(ts, error, color=style.INK, marker=".", markersize=3)
     panels[3].set(title="distance of the weights", ylabel=r"$\|$training $-$ theory$\|\;/\;\|$theory$\|$", yscale="log")
     for panel in panels[2:]:
-        panel.set_xlabel(TIME)
+        panel.set_xlabel(style.TIME)
     style.letters(panels)
     shown = min(SHOWN_BESIDE, np.shape(theory["s"])[1])
-    style.frame(figure, title, f"{note}; the {shown} largest modes, darkest first")
+    style.frame(figure, title, f"{note}; the {shown} largest modes", key_over_training(shown, theory=True))
     return figure
+
+
+def _told(found: Mapping[str, Any], name: str) -> np.ndarray:
+    """Return s, p or alignment; the alignment of modes at round-off of the largest has no meaning."""
+    s, values = np.asarray(found["s"], dtype=float), np.asarray(found[name], dtype=float)
+    return np.where(s > FAINT * s[:, :1], values, np.nan) if name == "alignment" else values

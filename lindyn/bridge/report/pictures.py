@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,8 +72,8 @@ _BOUNDARY = (
     "under the run's own rates."
 )
 _OVER_TRAINING = (
-    "Marks: measured along the run. Lines: the theory started from the first reading with the run's own rates, nothing "
-    "fitted; largest modes, darkest first. Last: its relative error."
+    "Marks: the network along the run. Lines: the theory started from the first reading with the run's own rates, at "
+    "the simulator's own times, nothing fitted; largest modes, darkest first. Last: its relative error at each reading."
 )
 _FINDINGS = "Every law that was tested: value, interval and verdict. Each value is by its own definition."
 
@@ -120,10 +121,18 @@ def _boundary(found: Finding) -> Figure:
 
 
 def _over_training(over: Any) -> Figure:
-    figure, axes = style.new_figure(2, 2, height=6.0)
+    figure, axes = style.new_figure(2, 2, height=6.8)
+    theory = over.path or (
+        {"steps": over.steps, **over.theory} if over.theory else {}
+    )  # of a report before it had paths
+    modes = 0
     for panel, name in zip(axes.ravel(), ("s", "p", "tau"), strict=False):
-        plots.over_training(panel, over.steps, name, over.measured, over.theory, over.unit)
+        modes = max(modes, plots.over_training(panel, over.steps, name, over.measured, theory, over.unit))
     plots.error_over_training(axes[1, 1], over.steps, over.error, over.unit)
+    note = "\n".join(textwrap.wrap(over.reason, 170)[:2])
+    style.frame(
+        figure, "The run and the theory from its first reading", note, plots.key_over_training(modes, bool(theory))
+    )
     return figure
 
 

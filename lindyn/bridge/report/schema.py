@@ -238,7 +238,8 @@ def _diagnosis(entry: Mapping[str, Any]) -> Diagnosis:
 
 
 def _over_training(entry: Mapping[str, Any]) -> Curves:
-    tables = {name: {k: _back(v) for k, v in entry[name].items()} for name in ("measured", "theory", "error")}
+    told = [name for name in ("measured", "theory", "error", "path") if name in entry]  # reports before had no path
+    tables = {name: {k: _back(v) for k, v in entry[name].items()} for name in told}
     return Curves(**{**entry, **tables, "steps": np.asarray(entry["steps"])})
 
 

@@ -1,6 +1,6 @@
 """Flow time of a run's readings, and the EMA rate between them, under whatever schedules the run had."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,15 +23,23 @@ class FlowClock(Brief):
         betas: EMA rate of the target in flow time between neighbouring times, length T - 1.
         readings: which of the times are readings, length K.
         notes: what was taken for granted, in words.
+        steps: optimiser steps of the times, length T; None where they do not matter.
     """
 
     ts: np.ndarray
     betas: np.ndarray
     readings: np.ndarray
     notes: tuple[str, ...] = ()
+    steps: np.ndarray | None = None
+
+    def read_throughout(self) -> "FlowClock":
+        """Return the same clock with every time a reading."""
+        return replace(self, readings=np.arange(len(self.ts)))
 
 
-def clock(steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float | None = None) -> FlowClock:
+def clock(
+    steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float | None = None, between: bool = False
+) -> FlowClock:
     """Return the flow time of readings: between them the sum of c x learning rate / (1 - momentum) over the steps.
 
     The EMA parameter belongs to a step, not to flow time: where the learning rate falls, beta rises, so that
@@ -42,6 +50,7 @@ def clock(steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float 
         rates: with `step_time` known.
         settings: schedules, warm-up, length.
         per_epoch: optimiser steps of an epoch; None: not known, the last reading is taken for the end of the run.
+        between: whether the clock has times between the readings even where beta does not change.
 
     Returns:
         The clock.
@@ -64,10 +73,10 @@ def clock(steps: np.ndarray, rates: Rates, settings: Settings, per_epoch: float 
         notes.append("the warm-up is left out, since steps per epoch are not known")
     taken = shares_taken(schedule, round(warmup * (per_epoch or 0)), total)
     moving = schedule != "constant" or warmup or settings.get("method.ema_schedule", "constant") != "constant"
-    grid = _finer(steps) if moving and rates.beta else steps
+    grid = _finer(steps) if between or (moving and rates.beta) else steps
     ts = (rates.step_time or 0.0) * taken[grid]
     betas = _betas(grid, np.diff(ts), rates, settings, total)
-    return FlowClock(ts - ts[0], betas, np.searchsorted(grid, steps), tuple(notes))
+    return FlowClock(ts - ts[0], betas, np.searchsorted(grid, steps), tuple(notes), grid)
 
 
 def _finer(steps: np.ndarray) -> np.ndarray:
@@ -97,11 +106,11 @@ def at_the_peak(config: TrainConfig, steps: np.ndarray) -> FlowClock:
         config: the run.
         steps: optimiser steps of its checkpoints from 0; the last one is taken for the end of the run.
     """
-    o, last = config.optim, int(steps[-1])
+    o, last, grid = config.optim, int(steps[-1]), _finer(steps)
     per_epoch = round(last / max(1, config.run.epochs)) if last else 1
-    ts = step_time(config) * shares_taken(o.schedule, round(o.warmup_epochs * per_epoch), last)[steps]
-    betas = np.full(len(steps) - 1, float(hyperparameters(config).beta))
-    return FlowClock(ts, betas, np.arange(len(steps)))
+    ts = step_time(config) * shares_taken(o.schedule, round(o.warmup_epochs * per_epoch), last)[grid]
+    betas = np.full(len(grid) - 1, float(hyperparameters(config).beta))
+    return FlowClock(ts, betas, np.searchsorted(grid, steps), steps=grid)
 
 
 def shares_taken(schedule: str, warmup: int, total: int) -> np.ndarray:

@@ -11,13 +11,15 @@ import numpy as np
 from lindyn import statistics
 from lindyn.bridge.records import Curves, Pieces
 from lindyn.bridge.run import flow, start, training_theory
+from lindyn.bridge.run.clock import FlowClock
 from lindyn.bridge.run.description import RunDescription, settings_of
 from lindyn.bridge.run.flow import ModeStart, Motion, NotPossible
 from lindyn.bridge.run.start import Projections, Reading
+from lindyn.bridge.run.theory_error import off_at_the_start, relative_errors
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.run_folder import Run
-from lindyn.bridge.watch.diagnosis import WINDOW, diagnose
+from lindyn.bridge.watch.diagnosis import diagnose
 from lindyn.bridge.watch.trace import length, read_trace
 
 PER_MODE = ("s", "p", "tau")
@@ -26,8 +28,11 @@ STEPS = "optimiser steps"
 FEW = 4
 """Fewer checkpoints than this give no curve where there is a trace."""
 R = TypeVar("R")
-Theory = tuple[dict[str, np.ndarray], str]
-"""(s, p, tau and s_modes, p_modes, tau_modes at every reading; what it is and what is only approximate)."""
+DRAWN = 12
+"""Modes of which the theory is kept between the readings."""
+Theory = tuple[dict[str, np.ndarray], dict[str, np.ndarray], str]
+"""(s, p, tau and s_modes, p_modes, tau_modes at every reading; steps, s, p, tau of the largest modes between; what it
+is and what is only approximate)."""
 
 
 def of_run(
@@ -88,10 +93,11 @@ def from_checkpoints(readings: Sequence[tuple[Pieces, Reading]], run: RunDescrip
     try:
         if unit != STEPS:
             raise NotPossible("the checkpoints do not say at which optimiser step they were written")
-        theory, reason = _from_reading(*readings[0], run, steps, _per_epoch(readings))
+        theory, path, reason = _from_reading(*readings[0], run, steps, _per_epoch(readings))
     except NotPossible as why:
         return Curves(steps, unit, curves, {}, {}, f"not possible: {why}", source)
-    return Curves(steps, unit, curves, theory, relative_errors(curves, theory), reason, source)
+    error = relative_errors(curves, theory)
+    return Curves(steps, unit, curves, theory, error, reason + off_at_the_start(error), source, path)
 
 
 def from_trace(
@@ -124,12 +130,13 @@ def from_trace(
     source = f"the trace {os.path.basename(path)} with {len(steps)} readings"
     try:
         if first is None:
-            theory, reason = _from_values(curves, run, steps)
+            theory, between, reason = _from_values(curves, run, steps)
         else:
-            theory, reason = _from_first(first, run, steps, modes)
+            theory, between, reason = _from_first(first, run, steps, modes)
     except NotPossible as why:
         return Curves(steps, STEPS, curves, {}, {}, f"not possible: {why}", source)
-    return Curves(steps, STEPS, curves, theory, relative_errors(curves, theory), reason, source)
+    error = relative_errors(curves, theory)
+    return Curves(steps, STEPS, curves, theory, error, reason + off_at_the_start(error), source, between)
 
 
 def with_own_theory(over: Curves, folder: Path) -> Curves:
@@ -155,11 +162,25 @@ def with_own_theory(over: Curves, folder: Path) -> Curves:
     rows = {int(step): place for place, step in enumerate(found.steps)}
     if not set(map(int, over.steps)) <= set(rows):
         return over
-    told = flow.modes_along(found.theory, np.asarray(found.flow.data.Sigma_s), run.config.method.target)
-    told = {name: part[[rows[int(step)] for step in over.steps]] for name, part in told.items()}
-    reason = "Lemma 1 on the weights from the first checkpoint with the run's own X and X', nothing fitted"
-    reason += f"; {found.note}" if found.note else ""
-    return replace(over, theory=told, error=relative_errors(dict(over.measured), told), reason=reason)
+    Sigma, target, kept = (
+        np.asarray(found.flow.data.Sigma_s),
+        run.config.method.target,
+        [rows[int(k)] for k in over.steps],
+    )
+    own, told, between = (flow.modes_along(y, Sigma, target) for y in (found.measured, found.theory, found.path))
+    measured = dict(over.measured) | {name: part[kept] for name, part in own.items()}
+    told = {name: part[kept] for name, part in told.items()}
+    reason = "Lemma 1 on the weights from the first checkpoint with the run's own X and X', nothing fitted, and the "
+    reason += f"network's modes by the same X + X'{'; ' if found.note else ''}{found.note}"
+    error, path = relative_errors(measured, told), _drawn(found.clock, between)
+    return replace(
+        over, measured=measured, theory=told, error=error, reason=reason + off_at_the_start(error), path=path
+    )
+
+
+def _drawn(clock: FlowClock, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the largest modes at every time of the clock, and its steps."""
+    return {"steps": np.asarray(clock.steps)} | {name: parts[name][:, :DRAWN] for name in PER_MODE}
 
 
 def _from_reading(
@@ -173,11 +194,16 @@ def _from_reading(
         notes.append(f"the predictor is not linear: p is that of its map by {measured.maps[0].kind}")
     if not begin.is_all:
         notes.append("features before the last linear layer are frozen in the theory, trained in the run")
-    found, which = _simulated(begin, motion)
-    return found, "; ".join([which, *notes])
+    found, which = _simulated(begin, replace(motion, clock=motion.clock.read_throughout()))
+    return *_at_readings(motion.clock, found), "; ".join([which, *notes])
 
 
-def _simulated(begin: Projections, motion: Motion) -> Theory:
+def _at_readings(clock: FlowClock, found: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the theory at the readings, and its path between them."""
+    return {name: part[clock.readings] for name, part in found.items()}, _drawn(clock, found)
+
+
+def _simulated(begin: Projections, motion: Motion) -> tuple[dict[str, np.ndarray], str]:
     """Return the theory by Lemma 1 where it can be run, with the decoupled modes beside; else by these alone."""
     modes: dict[str, np.ndarray] = {}
     try:
@@ -222,10 +248,13 @@ def _from_values(curves: dict[str, np.ndarray], run: RunDescription, steps: np.n
     ones = np.ones_like(s)
     motion, more = flow.motion_of(run, steps, None, np.array([[curves["trace_F"][0]]]))
     try:
-        found = flow.decoupled(ModeStart(p, np.maximum(s, 0.0), ones, ones / k, k * ones), motion)
+        begin = ModeStart(p, np.maximum(s, 0.0), ones, ones / k, k * ones)
+        found = flow.decoupled(begin, replace(motion, clock=motion.clock.read_throughout()))
     except ArithmeticError as why:
         raise NotPossible(str(why)) from why
-    return found, "; ".join(["decoupled modes (Eqs. 11-13) from the first reading of the trace", *notes, *more])
+    return *_at_readings(motion.clock, found), "; ".join(
+        ["decoupled modes (Eqs. 11-13) from the first reading of the trace", *notes, *more]
+    )
 
 
 def _from_first(first: tuple[Pieces, Reading], run: RunDescription, steps: np.ndarray, modes: int) -> Theory:
@@ -235,7 +264,7 @@ def _from_first(first: tuple[Pieces, Reading], run: RunDescription, steps: np.nd
     if begin is None or begin > steps[1]:
         raise NotPossible("the checkpoint to start from does not say its step, or is later than the second reading")
     later = steps > begin
-    theory, reason = _from_reading(pieces, measured, run, np.concatenate([[begin], steps[later]]), None)
+    theory, path, reason = _from_reading(pieces, measured, run, np.concatenate([[begin], steps[later]]), None)
     placed = {}
     for name, values in theory.items():
         rows = np.full((len(steps), modes), np.nan)
@@ -244,7 +273,7 @@ def _from_first(first: tuple[Pieces, Reading], run: RunDescription, steps: np.nd
         if begin in steps:
             rows[steps == begin, :width] = values[0, :width]
         placed[name] = rows
-    return placed, f"{reason}; the trace was read in training mode, on single batches"
+    return placed, path, f"{reason}; the trace was read in training mode, on single batches"
 
 
 def in_order(readings: Sequence[tuple[Pieces, R]]) -> list[tuple[Pieces, R]]:
@@ -294,26 +323,6 @@ def _row(measured: Reading) -> dict[str, Any]:
 
 def _stacked(rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
     return {name: np.stack([np.asarray(row[name], dtype=float) for row in rows]) for name in rows[0]}
-
-
-def relative_errors(curves: dict[str, np.ndarray], theory: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the relative error per reading, by the names of the theory's s and p."""
-    s = np.nan_to_num(curves["s"], nan=-1.0)
-    counted = (s > 0) & (s >= WINDOW * s.max(axis=1, keepdims=True))
-    return {
-        name: _relative(curves[name[0]], values, counted)
-        for name, values in theory.items()
-        if not name.startswith("tau")
-    }
-
-
-def _relative(here: np.ndarray, there: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """Return |here - there| / max(|here|, |there|) over the modes that count and both know; NaN without any."""
-    both = counted & np.isfinite(here) & np.isfinite(there)
-    sizes = [np.linalg.norm(np.where(both, values, 0.0), axis=1) for values in (here - there, here, there)]
-    size = np.maximum(sizes[1], sizes[2])
-    error = np.divide(sizes[0], size, out=np.zeros(len(size)), where=size > 0)
-    return np.where(both.any(axis=1), error, np.nan)
 
 
 # A trace without checkpoints

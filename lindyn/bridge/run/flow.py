@@ -145,7 +145,7 @@ def motion_of(
         why = f"needed: {', '.join(rates.missing)}" if rates.missing else "; ".join(rates.assumed)
         what = ", ".join(unknown + ["the target"] * (not rates.target))
         raise NotPossible(f"{what} of the run are not known ({why})")
-    time = clock(steps, rates, run.settings, per_epoch)
+    time = clock(steps, rates, run.settings, per_epoch, between=True)
     hp = Hyperparameters(rates.alpha_p, rates.beta or 0.0, eta_p=rates.eta_p, eta_s=rates.eta_s)
     notes, gain = list(time.notes), run.loss.gain(F)
     if not math.isfinite(gain):

@@ -56,6 +56,8 @@ class Comparison(Brief):
         measured: (W, W_p, W_a) of the network, stacked.
         theory: the same of the flow, at the same times.
         note: what is only approximate, in words; "" where nothing is but step and batch.
+        clock: times between the checkpoints, these among them.
+        path: the flow at every time of the clock.
     """
 
     config: TrainConfig
@@ -65,6 +67,8 @@ class Comparison(Brief):
     measured: WeightState
     theory: WeightState
     note: str
+    clock: FlowClock
+    path: WeightState
 
     def error(self) -> np.ndarray:
         """Return max over (W, W_p) of |measured - theory| / |theory| (Frobenius) at every checkpoint."""
@@ -77,6 +81,10 @@ class Comparison(Brief):
         """Return (measured, theory): s_j and p_j of F = W (X + X') W^T and the alignment, checkpoints x modes."""
         Sigma = np.asarray(self.flow.data.Sigma_s)
         return _readings(self.measured, Sigma), _readings(self.theory, Sigma)
+
+    def between(self) -> dict[str, np.ndarray]:
+        """Return the theory's part of `readings` at every time of the clock."""
+        return _readings(self.path, np.asarray(self.flow.data.Sigma_s))
 
 
 def beside(run: Run | str | Path, data: Moments | None = None, checkpoint: int = 0) -> Comparison:
@@ -100,13 +108,20 @@ def beside(run: Run | str | Path, data: Moments | None = None, checkpoint: int =
     clock = at_the_peak(config, steps)
     kind = PredictorKind.of(config.model.predictor, dict(config.model.predictor_options))
     motion = Motion(
-        hyperparameters(config), clock, method.target, kind.of_flow, stop_gradient=method.stop_gradient, rtol=1e-9
+        hyperparameters(config),
+        clock.read_throughout(),
+        method.target,
+        kind.of_flow,
+        stop_gradient=method.stop_gradient,
+        rtol=1e-9,
     )
     W_a = None if method.target == "online" else states.W_a[0]
     moves = flow.flow_of(data, motion)
     begin = rules.complete(moves, WeightState(states.W[0], states.W_p[0], W_a))  # a rule sets W_p from the start
-    theory = flow.lemma_1(WeightStart(begin, data), motion)
-    return Comparison(config, moves, clock.ts, steps, states, theory, approximations(config))
+    path = flow.lemma_1(WeightStart(begin, data), motion)
+    kept = {name: getattr(path, name)[clock.readings] for name in path._fields()}
+    theory, note = WeightState._unchecked(**kept), approximations(config)
+    return Comparison(config, moves, clock.ts[clock.readings], steps, states, theory, note, clock, path)
 
 
 def approximations(config: TrainConfig) -> str:
