@@ -156,9 +156,18 @@ def without_key(figure):
         if len({look(line) for line in lines}) == 1 and panel:
             continue
         for line in lines:
-            if not (look(line) in looks or named(line, axes) or (families and look(line)[0] in shades)):
+            if not (told(look(line), looks) or named(line, axes) or (families and look(line)[0] in shades)):
                 found.add(f"{name(line)} in {panel!r} is in no key: {look(line)}")
     return sorted(found)
+
+
+def told(seen, looks):
+    """Whether a key shows a look, or one of the colour with its dashes or its marker; arrows point beyond the axis."""
+    colour, dashes, marker = seen
+    alike = [key for key in looks if key[0] == colour]
+    if dashes != "none":
+        return any(dashes == key[1] for key in alike)
+    return any(marker == key[2] for key in alike) or (bool(alike) and marker in ("<", ">"))
 
 
 def look(line):

@@ -37,6 +37,7 @@ from lindyn.bridge.settings import Rates
 from lindyn.bridge.watch.diagnosis import fit_slope
 
 HALF, NEAR, WIDE = 0.5, 0.1, 0.25
+WITHIN = (HALF - NEAR, HALF + NEAR)
 FACTOR = 1.5
 BALANCED = 0.2
 
@@ -55,7 +56,7 @@ def slope(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     fit = fit_slope(p, s)
     details: dict[str, Any] = {
         "modes": fit.modes, "s_low": fit.s_low, "s_high": fit.s_high, "p": p, "s": s,
-        "by_map": {name: numbers["slope"] for name, numbers in measured.by_map.items()},
+        "by_map": {name: numbers["slope"] for name, numbers in measured.by_map.items()}, "within": WITHIN,
     }  # fmt: skip
     negative = int(np.sum(p <= 0))
     if fit.verdict != "fitted":
@@ -119,7 +120,7 @@ def constant(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     reason = f"The interval {words} within a factor {FACTOR:g} of 1, with alpha_p = {alpha_p:g}."
     if verdict == NOT_TESTABLE:
         reason = f"The edge of a factor {FACTOR:g} around 1 lies inside the interval; more samples would narrow it."
-    return judged(interval, verdict, reason, **details, alpha_p=alpha_p)
+    return judged(interval, verdict, reason, **details, alpha_p=alpha_p, within=(1 / FACTOR, FACTOR))
 
 
 def two_layers(measured: MeasuredNetwork, run: KnownRun) -> str:

@@ -1,18 +1,18 @@
 """A comparison of two runs as a terminal text, a page and JSON."""
 
 import io
+import math
 import textwrap
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from lindyn.bridge.records import Finding, Validation
 from lindyn.bridge.report import page, schema, wording
+from lindyn.bridge.report import pictures as pictures_of_one
 from lindyn.bridge.report.compare import HIGHER, LOWER, ONE_SIDED, SAME, Compared, ComparedRow
 from lindyn.bridge.report.pictures import Picture
 from lindyn.bridge.report.terminal import COLUMNS, LINES
 from lindyn.display.markup import STYLE, Markup, document, table, tag
-from lindyn.plotting import network_pictures, style
+from lindyn.plotting import law_rows, style
 
 KEY = "lindyn_comparison"
 LAW, CELL = 36, 23  # columns of a law and of a run's value in the terminal
@@ -106,13 +106,25 @@ def pictures(found: Compared) -> tuple[Picture, ...]:
     if not rows:
         return ()
     with style.settings():
-        figure: Figure
-        figure, axes = style.new_figure(1, 1, height=1.2 + 0.3 * len(rows))
-        network_pictures.two_forests(axes[0, 0], [(row.first, row.second) for row in rows])
+        figure = law_rows.draw_laws([_law_row(row) for row in rows], "Every law measured in both runs, over its limit")
         file = io.BytesIO()
         style.write(figure, file, "png")
-    caption = "Every law measured in both runs: value and interval in A (above) and B (below)."
+    caption = (
+        "Every law measured in both runs: value and interval in A (above) and B (below), over what the law is held "
+        "against; laws without a limit in numbers alone."
+    )
     return (Picture("comparison", caption, file.getvalue()),)
+
+
+def _law_row(row: ComparedRow) -> law_rows.LawRow:
+    assert row.first is not None and row.second is not None
+    limit, good, must = pictures_of_one.standard(row.first)
+    if "first" in row.first.details:  # the starts of two runs are two limits
+        limit, must = math.nan, ""
+    words = f"A {wording.interval(row.first)}, B {wording.interval(row.second)}{must}"
+    both = pictures_of_one.reading(row.first), pictures_of_one.reading(row.second)
+    group = wording.GROUPS.get(row.first.group, row.first.group)
+    return law_rows.LawRow(row.first.title, group, both, limit, good, words)
 
 
 def whole_page(found: Compared, shown: tuple[Picture, ...] = ()) -> str:

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from lindyn.bridge.laws import known_laws
 from lindyn.bridge.readings import SlopeFit
-from lindyn.bridge.records import Finding, Validation
+from lindyn.bridge.records import NOT_TESTABLE, Finding, Validation
+from lindyn.bridge.report import wording
 from lindyn.display.brief import Brief
+from lindyn.plotting import law_rows, style
 from lindyn.plotting import network_pictures as plots
-from lindyn.plotting import style
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,7 +58,7 @@ def _pictures(answer: Validation) -> Iterator[Picture]:
     if answer.over_training is not None:
         yield _picture("over_training", _OVER_TRAINING, _over_training, answer.over_training)
     if answer.findings:
-        yield _picture("findings", _FINDINGS, _forest, answer)
+        yield _picture("findings", _FINDINGS, _laws, answer)
 
 
 _SPECTRA = (
@@ -75,7 +77,10 @@ _OVER_TRAINING = (
     "Marks: the network along the run. Lines: the theory started from the first reading with the run's own rates, at "
     "the simulator's own times, nothing fitted; largest modes, darkest first. Last: its relative error at each reading."
 )
-_FINDINGS = "Every law that was tested: value, interval and verdict. Each value is by its own definition."
+_FINDINGS = (
+    "Every law that was tested: its value and interval over what it is held against, its verdict, and both numbers. "
+    "Laws with the same value may differ in verdict, as their limits differ; the blue side is where a law holds."
+)
 
 
 def _picture(name: str, caption: str, make: Callable[..., Figure], *data: Any) -> Picture:
@@ -129,16 +134,55 @@ def _over_training(over: Any) -> Figure:
     for panel, name in zip(axes.ravel(), ("s", "p", "tau"), strict=False):
         modes = max(modes, plots.over_training(panel, over.steps, name, over.measured, theory, over.unit))
     plots.error_over_training(axes[1, 1], over.steps, over.error, over.unit)
-    note = "\n".join(textwrap.wrap(over.reason, 170)[:2])
+    note = "\n".join(textwrap.wrap(over.reason, 170))
     style.frame(
         figure, "The run and the theory from its first reading", note, plots.key_over_training(modes, bool(theory))
     )
     return figure
 
 
-def _forest(answer: Validation) -> Figure:
+def _laws(answer: Validation) -> Figure:
     main = answer.maps[0].kind if answer.maps else ""
-    shown = [f for f in answer.findings if f.map_kind in ("", main)]
-    figure, axes = style.new_figure(1, 1, height=1.0 + 0.27 * len(shown))
-    plots.forest(axes[0, 0], shown)
-    return figure
+    shown = [found for found in answer.findings if found.map_kind in ("", main)]
+    numbered = [found for found in shown if math.isfinite(found.value) or found.verdict != NOT_TESTABLE]
+    silent = [found.short or found.law for found in shown if found not in numbered]
+    note = f"not testable, and without a number: {', '.join(silent)}" if silent else ""
+    rows = [_law_row(found) for group in wording.grouped(numbered).values() for found in group]
+    return law_rows.draw_laws(rows, "Every law that was tested, over its limit", note)
+
+
+def _law_row(found: Finding) -> law_rows.LawRow:
+    limit, good, must = standard(found)
+    value = "no number" if math.isnan(found.value) else wording.interval(found)
+    kind = f" ({found.map_kind})" if found.map_kind not in ("", "exact") else ""
+    group = wording.GROUPS.get(found.group, found.group)
+    return law_rows.LawRow(found.title + kind, group, (reading(found),), limit, good, f"{value}{must}")
+
+
+def reading(found: Finding) -> law_rows.Reading:
+    """Return the numbers of a finding and its verdict."""
+    return law_rows.Reading(found.value, found.low, found.high, found.verdict)
+
+
+def standard(found: Finding) -> tuple[float, tuple[float, float], str]:
+    """Return what a finding is held against, where it holds in units of that, and the same in words.
+
+    NaN where nothing positive divides it (a limit of 0, no limit).
+    """
+    limit, within = found.details.get("limit"), found.details.get("within")
+    limit = None if limit is None or math.isnan(limit) else float(limit)
+    law = known_laws()[0].get(found.law)
+    if "first" in found.details:
+        limit, side = float(found.details["first"]), "above"
+        must = f"; must be above {wording.number(limit)}, its start"
+    elif within is not None:
+        low, high = (float(end) for end in within)
+        middle = math.sqrt(low * high)
+        return middle, (low / middle, high / middle), f"; must be {low:.2g} to {high:.2g}"
+    elif limit is None or law is None or law.good not in ("above", "below"):
+        return math.nan, (0.0, 0.0), "; no limit" if limit is None else ""
+    else:
+        side = law.good
+        must = f"; must be {side} {wording.number(limit)}"
+    usable = limit if limit > 0 else math.nan
+    return usable, ((1.0, math.inf) if side == "above" else (0.0, 1.0)), must

@@ -181,13 +181,10 @@ def _write_theory(folder: Path) -> None:
     except ValueError as error:
         _files.write(path, told + f"No linear theory beside this run: {error}\n")
         return
-    measured, theory = found.readings()
-    hp = found.flow.hp
     c = rf"; $c = {SIDES_OVER_J[found.config.method.sides]:g}$"
     figure = draw_beside(
-        found.ts, measured, theory, found.error(),
-        rf"flow of Lemma 1 (lines) and training (marks): $\alpha_p$ = {hp.alpha_p:.3g}, $\beta$ = {hp.beta:.3g}, "
-        rf"$\eta_s$ = {hp.eta_s:.3g}, $\eta_p$ = {hp.eta_p:.3g}", (found.note or "nothing fitted") + c,
+        found.ts, found.readings()[0], found.clock.ts, found.between(), found.error(), f"Lemma 1 beside training: "
+        f"{run_folder.title(found.config)}", f"{_rates(found)}; {found.note or 'nothing fitted'}{c}",
     )  # fmt: skip
     about = f" ({found.note})" if found.note else ""
     line = (
@@ -197,6 +194,14 @@ def _write_theory(folder: Path) -> None:
     with _files.together(folder, what="the theory beside") as fresh:
         style.write(figure, fresh / "theory.png", "png")
         _files.write(fresh / path.name, told + line)
+
+
+def _rates(found: Comparison) -> str:
+    """Return the rates that enter in the paper's symbols."""
+    hp, learned = found.flow.hp, found.flow.predictor in ("trained", "symmetrised")
+    told = {r"\alpha_p": hp.alpha_p, r"\eta_p": hp.eta_p} if learned else {}
+    told |= {r"\beta": hp.beta} if found.flow.target == "ema" else {}
+    return ", ".join(f"${name} = {value:.3g}$" for name, value in (told | {r"\eta_s": hp.eta_s}).items())
 
 
 def mean_rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]:

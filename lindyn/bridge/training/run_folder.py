@@ -15,6 +15,7 @@ from lindyn.bridge.sections import TABLE
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.module import SelfSupervised, build
+from lindyn.bridge.training.networks import PredictorKind
 from lindyn.display.brief import Brief
 from lindyn.stored import limits, lines, sums, torch_archives
 
@@ -237,8 +238,13 @@ def title(config: TrainConfig) -> str:
     """Return the run in one line."""
     m, method, o = config.model, config.method, config.optim
     target = {"ema": f"EMA {method.ema:g}", "online": "no EMA", "frozen": "frozen target"}[method.target]
-    alpha = "" if o.alpha_p == 1 else rf", $\alpha_p$ = {o.alpha_p:g}"
-    return f"{config.data.name}, {m.backbone}, predictor {m.predictor}, {target}{alpha}, decay {o.weight_decay:g}"
+    learned = PredictorKind.of(m.predictor).moves in ("trained", "symmetrised")
+    parts = [config.data.name, m.backbone, f"predictor {m.predictor}", target]
+    parts += [] if method.stop_gradient else ["no stop-gradient"]
+    parts += [rf"$\alpha_p$ = {o.alpha_p:g}"] if learned and o.alpha_p != 1 else []
+    parts.append(f"decay {o.weight_decay:g}")
+    parts += [f"of the predictor {o.predictor_weight_decay:g}"] if learned and o.predictor_weight_decay >= 0 else []
+    return ", ".join(parts)
 
 
 def summary(config: TrainConfig, trace: Any, metrics: list, result: dict[str, Any], folder: Path) -> str:
