@@ -9,7 +9,8 @@ from torch import nn
 
 from lindyn.bridge.features import from_images
 from lindyn.bridge.run import describe, from_checkpoints, from_trace
-from lindyn.bridge.run.curves import PER_MODE, SCALARS, relative_errors
+from lindyn.bridge.run.curves import PER_MODE, SCALARS
+from lindyn.bridge.run.theory_error import off_at_the_start, relative_errors
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import train
 from lindyn.bridge.watch.diagnosis import diagnose
@@ -92,6 +93,21 @@ def test_the_linear_network_follows_lemma_1_to_the_order_of_the_step(coarse, fin
 def test_settings_that_are_not_those_of_the_run_show(fine, wrong):
     right = max(curves_of(fine).error[name][1:].max() for name in ("s", "p"))
     assert max(curves_of(fine, **wrong).error[name][1:].max() for name in ("s", "p")) > 3 * right
+
+
+def test_the_theory_starts_where_the_network_does_and_is_known_between_its_readings(fine):
+    curves = curves_of(fine)
+    assert max(curves.error["s"][0], curves.error["p"][0]) < 1e-6
+    path, theory = curves.path, curves.theory
+    at = np.searchsorted(path["steps"], curves.steps)
+    assert len(path["steps"]) > 3 * len(curves.steps) and np.array_equal(path["steps"][at], curves.steps)
+    for name in PER_MODE:
+        np.testing.assert_allclose(path[name][at], theory[name][:, : path[name].shape[1]])
+
+
+def test_a_start_that_does_not_fit_is_said():
+    assert off_at_the_start({"p": np.array([np.nan, 0.93, 0.1])}).startswith("; the start itself is off by 0.93 in p")
+    assert off_at_the_start({"p": np.array([0.01, 0.9])}) == off_at_the_start({}) == ""
 
 
 def test_from_a_random_start_the_decoupled_modes_are_only_near(fine):
