@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 _GAP = 1e-9  # eigenvalues closer than this share of their spread count as repeated
+_FAINT = 1e-9  # of the largest eigenvalue: below is round-off of float32 sums
 _FLOOR = 1e-14  # a matrix whose eigenvalues spread less than this share of its size is a multiple of the identity
 
 
@@ -94,3 +95,29 @@ def wait_quietly() -> None:
     """
     if not {"OMP_WAIT_POLICY", *WAITING} & set(os.environ):
         os.environ.update(WAITING)
+
+
+def parts_of(F: np.ndarray, X: np.ndarray, X_aug: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return X and X' that sum to F itself, each positive: the shares of X in X + X', in the metric of F.
+
+    X and X' are of both views and F of the first, so that X + X' is another sample of F: its eigenvectors are others
+    where eigenvalues lie close, and p_j = u_j^T W_p u_j of a W_p that does not yet know F is another number. The theory
+    starts from the F that it is held against. With X + X' = L L^T the share is L^+ X L^{+T}, between 0 and 1.
+    """
+    s, U = np.linalg.eigh((X + X_aug + (X + X_aug).T) / 2)
+    kept = s > _FAINT * s[-1]
+    if not kept.any():
+        return X, X_aug
+    root = np.sqrt(s[kept])
+    share = (U[:, kept].T / root[:, None]) @ X @ (U[:, kept] / root)
+    r, V = np.linalg.eigh((share + share.T) / 2)
+    seen, B = np.clip(r, 0.0, 1.0), U[:, kept] @ V
+    half = _root(F) @ B
+    X = (half * seen) @ half.T
+    return X, F - X
+
+
+def _root(F: np.ndarray) -> np.ndarray:
+    """Return the symmetric root of a positive matrix."""
+    s, U = np.linalg.eigh((F + F.T) / 2)
+    return (U * np.sqrt(np.maximum(s, 0.0))) @ U.T

@@ -25,7 +25,7 @@ AXIS = "value over its limit (logarithmic; arrows lie beyond)"
 
 
 @dataclass(frozen=True)
-class Reading:
+class LawReading:
     """A number with its interval, NaN where there is none, and its verdict."""
 
     value: float
@@ -49,7 +49,7 @@ class LawRow:
 
     title: str
     group: str
-    readings: tuple[Reading, ...]
+    readings: tuple[LawReading, ...]
     limit: float
     good: tuple[float, float]
     words: str

@@ -159,9 +159,9 @@ def _law_row(found: Finding) -> law_rows.LawRow:
     return law_rows.LawRow(found.title + kind, group, (reading(found),), limit, good, f"{value}{must}")
 
 
-def reading(found: Finding) -> law_rows.Reading:
+def reading(found: Finding) -> law_rows.LawReading:
     """Return the numbers of a finding and its verdict."""
-    return law_rows.Reading(found.value, found.low, found.high, found.verdict)
+    return law_rows.LawReading(found.value, found.low, found.high, found.verdict)
 
 
 def standard(found: Finding) -> tuple[float, tuple[float, float], str]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from lindyn import _checks, statistics
-from lindyn._linalg import clip_negative
+from lindyn._linalg import clip_negative, parts_of
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.readings import Diagnosis
 from lindyn.bridge.records import Pieces, PredictorMap
@@ -314,32 +314,6 @@ def of_projections(pieces: Pieces, measured: Reading, run: RunDescription) -> tu
     W_p = measured.maps[0].W_p
     X, X_aug = parts_of(F, measured.X, measured.X_aug)
     return Projections(F, W_p, X, X_aug, layer.W, tau, W_a, layer.is_all), notes + more
-
-
-def parts_of(F: np.ndarray, X: np.ndarray, X_aug: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return X and X' that sum to F itself, each positive: the shares of X in X + X', in the metric of F.
-
-    X and X' are of both views and F of the first, so that X + X' is another sample of F: its eigenvectors are others
-    where eigenvalues lie close, and p_j = u_j^T W_p u_j of a W_p that does not yet know F is another number. The theory
-    starts from the F that it is held against. With X + X' = L L^T the share is L^+ X L^{+T}, between 0 and 1.
-    """
-    s, U = statistics.eigen((X + X_aug + (X + X_aug).T) / 2)
-    kept = s > FAINT * s[0]
-    if not kept.any():
-        return X, X_aug
-    root = np.sqrt(s[kept])
-    share = (U[:, kept].T / root[:, None]) @ X @ (U[:, kept] / root)
-    r, V = statistics.eigen((share + share.T) / 2)
-    seen, B = np.clip(r, 0.0, 1.0), U[:, kept] @ V
-    half = _root(F) @ B
-    X = (half * seen) @ half.T
-    return X, F - X
-
-
-def _root(F: np.ndarray) -> np.ndarray:
-    """Return the symmetric root of a positive matrix."""
-    s, U = statistics.eigen((F + F.T) / 2)
-    return (U * np.sqrt(np.maximum(s, 0.0))) @ U.T
 
 
 def _tau_taken(measured: Reading, d: int, target: str) -> tuple[np.ndarray, list[str]]:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import xarray
 
+from lindyn._linalg import parts_of
 from lindyn.bridge.laws import LAWS
 from lindyn.bridge.report import compare_text, pictures, schema
 from lindyn.bridge.report.compare import compared
-from lindyn.bridge.run.start import parts_of
 from lindyn.plotting import law_rows
 from lindyn.plotting.training_run import draw_beside, draw_training
 from tests.bridge.validation import answers
@@ -87,7 +87,9 @@ def test_growth_is_held_against_its_start_and_a_limit_of_nothing_is_told_in_word
     limit, good, words = pictures.standard(answers.finding("trace", details={"limit": None, "first": 2.0}))
     assert limit == 2.0 and good == (1.0, np.inf) and "must be above 2, its start" in words
     assert np.isnan(pictures.standard(answers.finding("trace", details={"first": -1.0}))[0])
-    far = law_rows.LawRow("a law", "a group", (law_rows.Reading(1e9, 1.0, np.inf, "holds"),), 1.0, (1.0, 9.0), "words")
+    far = law_rows.LawRow(
+        "a law", "a group", (law_rows.LawReading(1e9, 1.0, np.inf, "holds"),), 1.0, (1.0, 9.0), "words"
+    )
     assert faults(law_rows.draw_laws([far], "title")) == []
 
 
