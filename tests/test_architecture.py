@@ -51,7 +51,7 @@ FLOORS = (
     ("cli",),
 )
 BRIDGE_FLOORS = (
-    ("records", "readings", "settings", "sections", "assumptions"),
+    ("records", "readings", "settings", "sections", "assumptions", "given_paths", "torch_defaults"),
     ("layers",),
     ("watch",),
     ("training",),

@@ -31,7 +31,7 @@ class DataConfig(Brief):
     """Which images, and how two views of one are made."""
 
     name: str = key("mnist", "which images", DATA_NAMES)
-    root: str = key("", "folder of cifar10, stl10 or imagefolder", free=True)
+    root: str = key("", "folder of cifar10, stl10 or imagefolder", free=True, path=True)
     download: bool = key(False, "let torchvision fetch cifar10 or stl10 into root", free=True)
     workers: int = key(0, "processes that decode photos", low=0, free=True)
     size: int = key(28, "side of a view in pixels", low=1)
@@ -133,7 +133,7 @@ class RunConfig(Brief):
 
     epochs: int = key(30, "passes over the images", low=1)
     seed: int = key(0, "of weights, order and augmentation", low=0)
-    folder: str = key("lindyn-out/train", "where everything is written", free=True)
+    folder: str = key("lindyn-out/train", "where everything is written", free=True, path=True)
     accelerator: str = key("auto", "cpu, gpu, auto, ... as pytorch_lightning names them", free=True)
     devices: int = key(0, "devices on a node; 0: one on CPU, every GPU otherwise", low=0, free=True)
     nodes: int = key(1, "number of nodes", low=1, free=True)

@@ -16,7 +16,7 @@ from lindyn.bridge.checkpoints import inputs
 from lindyn.bridge.checkpoints.layouts import read_checkpoint
 from lindyn.bridge.features import checkpoint_features, feature_arrays
 from lindyn.bridge.features.checkpoint_features import Request
-from lindyn.bridge.features.image_views import AUTO
+from lindyn.bridge.given_paths import AUTO
 from lindyn.bridge.laws import KnownRun, findings, known_laws
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
@@ -30,11 +30,13 @@ from lindyn.bridge.run.counterfactuals import first_aligned, modes_of_run
 from lindyn.bridge.run.description import describe
 from lindyn.bridge.sections import VALIDATED
 from lindyn.bridge.settings import Settings
+from lindyn.bridge.torch_defaults import under_plain_defaults
 from lindyn.bridge.watch.trace import last_reading
 
 OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
 
 
+@under_plain_defaults
 def validate(
     checkpoints: str | os.PathLike | Iterable[str | os.PathLike] = (),
     *,

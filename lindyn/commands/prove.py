@@ -8,6 +8,7 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
 from lindyn.commands.flags import add_command
+from lindyn.outputs import places
 
 DESCRIPTION = """\
 Run the proof of every statement of the papers, on the very equations that lindyn integrates.
@@ -28,7 +29,8 @@ TABLE = OptionTable(
         Option("audit", "switch", False, "compare with the print; theorem x assumption table"),
         Option("damaged", "switch", False, "show that every damaged version is rejected"),
         Option("where", "switch", False, "equation, proof, print, check, law, claim of each"),
-        Option("latex", str, None, "write the statements and steps as LaTeX", metavar="FILE"),
+        Option("latex", str, None, "write the statements and steps as LaTeX", metavar="FILE", path=True),
+        Option("overwrite", "switch", False, "replace a LaTeX file of something else"),
         Option("reports", "switch", False, "run every claim of the ledger and rewrite the reports"),
     )
 )
@@ -46,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         ValueError: an unknown statement, or a LaTeX file whose folder does not exist.
     """
+    latex = None if args.latex is None else _latex_file(args.latex)
     if args.audit:
         return _audit()
     if args.reports:
@@ -55,12 +58,11 @@ def run(args: argparse.Namespace) -> int:
     chosen = [statement_named(name) for name in args.names] or list(STATEMENTS)
     if args.where:
         return _where(chosen, table=not args.names)
-    if args.latex is not None:
-        path = Path(args.latex)
-        if not path.parent.is_dir():
-            raise ValueError(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
-        _files.write(path, as_latex_document(chosen))
-        print(f"Wrote {len(chosen)} statements to {path}.")
+    if latex is not None:
+        command = " ".join(["lindyn prove", *args.names])
+        places.check_free(latex, command, args.overwrite, flag="--latex")
+        _files.write(latex, f"% {command}\n{as_latex_document(chosen)}")
+        print(f"Wrote {len(chosen)} statements to {latex}.")
         return 0
     proofs = prove([statement.name for statement in chosen])
     if args.names:
@@ -69,6 +71,15 @@ def run(args: argparse.Namespace) -> int:
         print(as_table(proofs))
     rejected = _damaged(chosen) if args.damaged else True
     return 0 if rejected and all(proof.holds for proof in proofs) else 1
+
+
+def _latex_file(name: str) -> Path:
+    path = Path(name)
+    if not path.parent.is_dir():
+        raise ValueError(f"Cannot write {path}: the folder {path.parent} does not exist. Make it first.")
+    if path.is_dir():
+        raise ValueError(f"Cannot write {path}: it is a folder. Name a file in it.")
+    return path
 
 
 def _damaged(chosen: list[Any]) -> bool:

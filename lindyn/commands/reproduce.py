@@ -5,6 +5,7 @@ import fnmatch
 import os
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
 from lindyn.commands.flags import add_command
+from lindyn.outputs import places
 
 DESCRIPTION = """\
 Draw every simulation figure of a paper and check what its caption claims.
@@ -42,18 +44,20 @@ run; 2 unknown paper or figure, or a folder that cannot be written.
 """
 
 
+DEFAULT_PAPER = "tian2021"
 _TRAINING = "training"
 TABLE = OptionTable(
     (
         Option("figure", int, None, "only this figure"),
-        Option("out", str, None, "folder for the files (default lindyn-out/PAPER)", metavar="DIR"),
+        Option("out", str, None, "folder for the files (default lindyn-out/PAPER)", metavar="DIR", path=True),
+        Option("overwrite", "switch", False, "replace the report of another paper"),
         Option("workers", int, min(2, os.cpu_count() or 1), "processes", low=1),
         Option("training", "switch", False, "train the rows of a table instead of drawing figures", _TRAINING),
         Option("table", "texts", [], "with --training: 3, 5a, fig6, ...; may be repeated", _TRAINING, metavar="T"),
         Option("scale", str, "small", "small (embedded images, CPU), paper (your data), smoke", _TRAINING),
         Option("seeds", int, 3, "runs of each row", _TRAINING, low=1),
         Option("rows", "words", ["*"], "only these rows (claim/name; * matches)", _TRAINING, metavar="NAME"),
-        Option("data", str, None, "with --scale paper: folder of the images", _TRAINING, metavar="DIR"),
+        Option("data", str, None, "with --scale paper: folder of the images", _TRAINING, metavar="DIR", path=True),
         Option("ledger", "switch", False, "also write the study file that the ledger reads", _TRAINING),
         Option("list", "switch", False, "list tables and rows with presets, and stop", _TRAINING),
     ),
@@ -65,7 +69,7 @@ def add_parser(commands: Any) -> None:
     """Add the subcommand."""
     summary = "draw and check the figures of a paper"
     parser = add_command(commands, "reproduce", summary, DESCRIPTION, TABLE, run, epilog=EPILOG, allow_abbrev=True)
-    parser.add_argument("paper", nargs="?", default="tian2021", help="which paper (default tian2021)")
+    parser.add_argument("paper", nargs="?", help="which paper; with --figure or --training default tian2021")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
         ValueError: an unknown paper or figure, or fewer than one worker.
         OSError: the folder cannot be written to.
     """
+    alone = args.paper is None and args.figure is None and not args.training
+    args.paper = args.paper or DEFAULT_PAPER
     if args.training:
         return train_rows(args)
     if args.table or args.list:
@@ -85,9 +91,14 @@ def run(args: argparse.Namespace) -> int:
     from lindyn import _checks, papers
     from lindyn.papers import figure_claims, figure_scripts, reproduce
 
-    out = Path(args.out or f"lindyn-out/{args.paper}")
     drawn = figure_scripts.papers()
+    if alone:
+        print(costs(drawn))
+        return 0
+    out = places.as_folder(args.out or f"lindyn-out/{args.paper}")
     _checks.one_of("paper", args.paper, dict.fromkeys([*papers.PAPERS, *drawn]))
+    if args.figure is None and args.paper in papers.PAPERS:
+        _check_report(out / "REPORT.md", args.paper, args.overwrite)
     if args.paper not in drawn and args.figure is None:
         out.mkdir(parents=True, exist_ok=True)
         print(f"{args.paper} has no simulation figures; wrote {papers.write_report(args.paper, out / 'REPORT.md')}.")
@@ -109,6 +120,30 @@ def run(args: argparse.Namespace) -> int:
     if getattr(args, "debug", False):
         print("".join(result.trace for result in results), end="", file=sys.stderr)
     return 0 if all(result.as_expected for result in results) else 1
+
+
+def costs(drawn: Iterable[str]) -> str:
+    """Return what can be reproduced and how long that takes."""
+    from lindyn.papers import figure_scripts
+
+    lines = ["Say which paper; times are of one core:"]
+    for paper in drawn:
+        found = figure_scripts.expected(paper)["figure"]
+        seconds = sum(figure.get("cost", 0) for figure in found.values())
+        lines.append(f"  lindyn reproduce {paper:<18} {len(found)} figures, about {seconds} s")
+    lines += [f"  lindyn reproduce {'--figure 8':<18} one figure of {DEFAULT_PAPER}",
+              f"  lindyn reproduce {'--training --list':<18} tables that can be trained"]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _check_report(report: Path, paper: str, overwrite: bool) -> None:
+    """Raise ValueError where the folder holds the report of another paper."""
+    if overwrite or not report.is_file():
+        return
+    with report.open(encoding="utf-8", errors="replace") as file:
+        title = file.readline().strip()
+    if not title.startswith(f"# {paper}:"):
+        raise ValueError(f"{report} is another report ({title!r:.60}). Add --overwrite, or choose another --out.")
 
 
 class Display:
@@ -191,7 +226,7 @@ def _study(args: argparse.Namespace, names: list[str]) -> int:
     from lindyn.bridge.studies.training_study import Study, run_all
     from lindyn.bridge.training.callbacks import TrainingStopped
 
-    out = Path(args.out or "lindyn-out/training")
+    out = places.as_folder(args.out or "lindyn-out/training")
     changes = {"data__root": args.data} if args.data else {}
     plans = []
     for name in names:

@@ -10,7 +10,7 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import FLOW_TIME, Option
 from lindyn.commands.flags import add_command, add_flags
-from lindyn.commands.simulate_options import IMAGES, TABLE, configuration
+from lindyn.commands.simulate_options import IMAGES, TABLE, check_paths, configuration
 from lindyn.outputs import places
 
 DESCRIPTION = """\
@@ -75,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     settings, given = configuration(args)
     if "list" in (settings["system"], settings["predictor"]):
         return _list(settings)
+    check_paths(settings)
     command = TABLE.command("lindyn simulate", settings)
     out = Path(DEFAULT_OUT).with_name(places.run_name(command.removeprefix("lindyn ")))
     if args.out is not None:

@@ -91,6 +91,21 @@ TABLE = OptionTable(
         "images": "real images",
     },
 )  # fmt: skip
+
+
+def check_paths(settings: dict[str, Any]) -> None:
+    """Raise ValueError for a file or folder that is not there, before anything heavy is loaded."""
+    for name in ("X", "X_aug_file"):
+        if settings[name] is not None and not Path(settings[name]).is_file():
+            raise ValueError(f"Cannot read {settings[name]}: it must be an .npy file of numbers (no such file).")
+    images = [Path(name) for name in settings["images"] or ()]
+    if len(images) == 1 and len(images[0].parts) > 1 and not images[0].exists():
+        raise ValueError(f"images must be an existing folder; {str(images[0])!r} does not exist. Check the path.")
+    for path in images if len(images) == 2 else ():
+        if not path.is_file():
+            raise ValueError(f"images must be two .npy files of views; there is no file {path}.")
+
+
 IMAGES = {option.name for option in TABLE.options if option.section == "images"}
 
 

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
 from lindyn.commands.flags import add_command
+from lindyn.outputs import places
 
 PACKAGES = ("torchvision", "lightly", "pytorch-lightning")  # beside torch
 DESCRIPTION = """\
@@ -65,12 +67,15 @@ def run(args: argparse.Namespace) -> int:
         print(training_keys().documented())
         return 0
     require_training()
+    from lindyn.bridge.given_paths import check_run_folder
     from lindyn.bridge.training.config import TrainConfig
 
-    files = [word for word in args.words if "=" not in word]
+    files = [word for word in args.words if "=" not in word or Path(word).is_file()]
     if len(files) > 1:
         raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
-    config = TrainConfig.read(files[0] if files else None, [word for word in args.words if "=" in word])
+    file = places.expanded(files[0]) if files else None
+    config = TrainConfig.read(file, [word for word in args.words if word not in files])
+    check_run_folder(config.run.folder, args.resume, args.overwrite)  # again by `train`, once torch is loaded
     from lindyn.bridge.run.training_theory import train
     from lindyn.bridge.training.callbacks import TrainingStopped
 

@@ -1,6 +1,7 @@
 """`lindyn validate`: a checkpoint or a run held against the theory; report.html, report.json and figures."""
 
 import argparse
+import os
 import re
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
 from lindyn.commands.flags import add_command
+from lindyn.outputs import places
 
 DESCRIPTION = """\
 Hold a trained network against the theory: does it describe the run, is it collapsing, and would less weight decay, a
@@ -39,8 +41,10 @@ def _part(name: str) -> Option:
 
 TABLE = OptionTable(
     (
-        Option("features", "texts", None, ".npy or .npz of projections z1, z2, target1", metavar="FILE"),
-        Option("images", str, None, "image folder, mnist or digits (default: those of the run)", metavar="DIR"),
+        Option("features", "texts", None, ".npy or .npz of projections z1, z2, target1", metavar="FILE", path=True),
+        Option(
+            "images", str, None, "image folder, mnist or digits (default: those of the run)", metavar="DIR", path=True,
+        ),
         Option("samples", int, None, "at most so many images"),
         Option("layout", str, None, "layout of the file, where its keys do not tell", metavar="NAME"),
         *map(_part, PARTS),
@@ -50,10 +54,14 @@ TABLE = OptionTable(
             "know who wrote the file",
         ),
         Option("compare", "switch", False, "two runs (or report.json files) side by side"),
-        Option("device", str, "auto", "cpu, cuda, ...", metavar="NAME"),
+        Option("device", str, "auto", "cpu, cuda, ...", metavar="NAME", free=True),
         Option("seed", int, 0, "of images and intervals"),
-        Option("out", str, None, f"output folder (default {DEFAULT_OUT})", metavar="DIR"),
-        Option("layouts", "switch", False, "list the layouts that are read"),
+        Option(
+            "out", str, None, f"output folder (default {DEFAULT_OUT}, and what is validated)", metavar="DIR", free=True,
+            path=True,
+        ),
+        Option("overwrite", "switch", False, "replace a report of something else", free=True),
+        Option("layouts", "switch", False, "list the layouts that are read", free=True),
     )
 )  # fmt: skip
 
@@ -89,15 +97,17 @@ def run(args: argparse.Namespace) -> int:
     paths, keys = split_words(args.words)
     if args.compare:
         return _compare(args, paths, keys)
+    _check_paths(args, paths)
     if not paths and not args.features:
         raise ValueError(
             "Give what to validate: a checkpoint, a folder of lindyn train (lindyn validate lindyn-out/train), a "
             "trace.jsonl, or --features FILE. --layouts lists the checkpoints that are read."
         )
+    out, command = _place(args, paths, keys)
     from lindyn.bridge.report import page, terminal
 
     answer = _validate(args, paths, keys, args.features)
-    folder = _files.write_folder(args.out or DEFAULT_OUT, page.files(answer), "the report")
+    folder = _files.write_folder(out, page.files(answer, command), "the report")
     print(terminal.summary(answer, str(folder / "report.html")), end="")
     return 0
 
@@ -108,17 +118,50 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
     Raises:
         ValueError: an unknown key.
     """
-    from lindyn.bridge.checkpoints.inputs import ENDINGS
-
     paths, keys = [], {}
     for word in words:
-        path = Path(word)
-        if path.exists() or word.lower().endswith(ENDINGS) or not _KEY.match(word):
-            paths.append(word)
+        path = Path(places.expanded(word))
+        if path.exists() or word.lower().endswith(places.CHECKPOINTS) or not _KEY.match(word):
+            paths.append(str(path))
         else:
             name, value = known_keys().read_override(word)
             keys[name] = value
     return paths, keys
+
+
+def _check_paths(args: argparse.Namespace, paths: list[str]) -> None:
+    """Raise ValueError for a path that cannot be meant, before torch is loaded."""
+    from lindyn.bridge import given_paths
+
+    for path in map(Path, paths):
+        given_paths.checkpoint_path(path)
+    for path in map(Path, args.features or []):
+        given_paths.features_file(path)
+    if args.images is not None and args.images not in (given_paths.AUTO, *given_paths.EMBEDDED):
+        given_paths.images_folder(Path(args.images))
+
+
+def _place(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -> tuple[Path, str]:
+    """Return the folder of the report, and the command line that makes it.
+
+    Raises:
+        ValueError: a file's name, or a folder with a report of something else.
+    """
+    settings = [f"{key}={value}" for key, value in keys.items()]
+    given = TABLE.given(args)
+    command = TABLE.command(" ".join(["lindyn validate", *map(os.path.normpath, paths), *settings]), given)
+    if args.out is not None:
+        out = places.as_folder(args.out)
+    else:  # named by the last part of every path; where another could be meant too, with letters of the digest
+        root = str(Path(DEFAULT_OUT).parent) + os.sep
+        every = [*paths, *given.get("features", ()), *filter(None, [given.get("images")])]
+        lost = any(os.path.normpath(path).removeprefix(root) != Path(path).name for path in every)
+        for name in given.keys() & {"features", "images"}:
+            given[name] = [Path(path).name for path in given[name]] if name == "features" else Path(given[name]).name
+        words = TABLE.command(" ".join(["validate", *(Path(path).name for path in paths), *settings]), given)
+        out = Path(DEFAULT_OUT).with_name(places.run_name(words, command if lost else ""))
+    places.check_free(out / "report.json", command, args.overwrite, (out / "report.html", out / "figures"))
+    return out, command
 
 
 def _validate(args: argparse.Namespace, paths: list[str], keys: dict[str, Any], features: list[str] | None) -> Any:
@@ -138,6 +181,8 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
     features = args.features or [None, None]
     if len(features) != 2:
         raise ValueError(f"--compare with --features takes two of them, for A and for B; got {len(features)}.")
+    _check_paths(args, [path for path in paths if not path.endswith(".json") or not Path(path).is_file()])
+    out, command = _place(args, paths, keys)
     from lindyn.bridge.report import compare_text
     from lindyn.bridge.report.compare import compared
     from lindyn.bridge.report.schema import read_report
@@ -147,7 +192,7 @@ def _compare(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -
         is_report = path.endswith(".json") and not path.endswith(".index.json")
         answers.append(read_report(path) if is_report else _validate(args, [path], keys, given and [given]))
     found = compared(*answers)
-    folder = _files.write_folder(args.out or f"{DEFAULT_OUT}-compare", compare_text.files(found), "the report")
+    folder = _files.write_folder(out, compare_text.files(found, command), "the report")
     print(compare_text.summary(found, str(folder / "report.html")), end="")
     return 0
 

@@ -42,7 +42,7 @@ def test_every_layout_by_its_own_file(command, tmp_path):
     layouts = set()
     for file in [*files, *bare]:
         images = ["--images", "digits", "--samples", "300"] if file in bare else []
-        assert command("validate", FIXTURES / file, *images, "--out", tmp_path)[0] == 0, file
+        assert command("validate", FIXTURES / file, *images, "--out", tmp_path, "--overwrite")[0] == 0, file
         layouts.add(json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["read"]["layout"])
     assert len(layouts) == 11
     code, text, _ = command("validate", FIXTURES / "deepmind" / "pretrain.pkl", "--unsafe-pickle", "--out", tmp_path)

@@ -9,15 +9,15 @@ from typing import Any
 
 from lindyn.bridge.checkpoints import shards
 from lindyn.bridge.checkpoints.layouts import known_layouts
+from lindyn.bridge.given_paths import TRACE, checkpoint_path, no_checkpoint
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training import run_folder as kept
 from lindyn.display.brief import Brief
+from lindyn.outputs.places import CHECKPOINTS as ENDINGS
 
-ENDINGS = (".ckpt", ".pth", ".pt", ".pth.tar", ".tar", ".safetensors", ".pkl", ".pickle", ".dill", ".bin", ".h5")
-"""Endings that a checkpoint has; a file that is named itself may have any."""
 _STATE = re.compile(r"(optimizer|scheduler|scaler|rng_state|random_states|training_args|trainer_state)\w*\.\w+$")
 """What trainers write beside a network's weights."""
-TRACE, RUN = "trace.jsonl", "run.toml"
+RUN = "run.toml"
 MOST = 24
 """Checkpoints of a run that are measured at most: first, last and an even choice between."""
 
@@ -72,9 +72,7 @@ def find(given: str | os.PathLike | Iterable[str | os.PathLike], most: int = MOS
             inside, trace = _of_folder(path)
             files += inside
             traces += [trace] if trace is not None else []
-        elif not path.is_file():
-            raise ValueError(f"There is no checkpoint or folder {path}.")
-        elif path.suffix == ".jsonl":
+        elif checkpoint_path(path).suffix == ".jsonl":
             traces.append(path)
         else:
             files.append(path)
@@ -119,10 +117,7 @@ def _of_folder(folder: Path) -> tuple[list[Path], Path | None]:
     if not inside and (told := shards.converter_within(folder)):
         raise ValueError(told)
     if not inside and trace is None:
-        raise ValueError(
-            f"{folder} holds no checkpoint: neither checkpoints/ of lindyn train, nor a file that ends in "
-            f"{', '.join(ENDINGS[:5])}, nor a {TRACE}."
-        )
+        raise no_checkpoint(folder)
     return inside, trace
 
 

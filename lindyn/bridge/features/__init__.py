@@ -12,7 +12,8 @@ from lindyn._faces import lazy
 _FILES = {
     ".feature_arrays": ("NAMES", "ROWS", "ArrayFeatures", "from_arrays", "from_file", "given", "pieces_of_features"),
     ".image_features": ("FAR", "ImageFeatures", "from_images"),
-    ".image_views": ("AUTO", "EMBEDDED", "Views", "views_of"),
+    ".image_views": ("Views", "views_of"),
+    "lindyn.bridge.given_paths": ("AUTO", "EMBEDDED"),
     ".checkpoint_features": ("WEIGHTS_ONLY", "Request", "calibrated", "check_something", "of_checkpoint"),
 }
 _HOME = {name: file for file, names in _FILES.items() for name in names}

@@ -15,7 +15,7 @@ import torch
 
 from lindyn.bridge.features.feature_arrays import given
 from lindyn.bridge.features.image_features import BY_RUNNING, ImageFeatures, batchnorms, from_images
-from lindyn.bridge.features.image_views import AUTO
+from lindyn.bridge.given_paths import AUTO
 from lindyn.bridge.records import FEWEST, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.networks import has_batchnorm
@@ -58,7 +58,7 @@ class Request(Brief):
             if value is not None and (not whole or value < least):
                 raise ValueError(f"{name} must be a whole number of {least} or more; got {value!r}.")
         try:
-            torch.empty(1, device="cpu" if self.device is None else self.device)
+            torch.empty(1, device="cpu" if self.device is None else self.device).item()  # "meta" holds no numbers
         except (RuntimeError, AssertionError, ValueError, NotImplementedError) as error:  # as each backend has it
             reason = str(error).splitlines()[0].split(". ")[0][:120]
             raise ValueError(

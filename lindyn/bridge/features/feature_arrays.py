@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lindyn import _checks
+from lindyn.bridge.given_paths import features_file
 from lindyn.bridge.records import FeatureBatch, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.display.brief import Brief
@@ -107,13 +108,7 @@ def from_file(path: str | os.PathLike) -> ArrayFeatures:
     Raises:
         ValueError: no such file, another kind of file, a damaged one, an array that does not fit.
     """
-    path = Path(path)
-    if path.suffix not in (".npy", ".npz"):
-        raise ValueError(
-            f"features must be an .npy or .npz file; got {path}. Save them with numpy.save or numpy.savez."
-        )
-    if not path.is_file():
-        raise ValueError(f"features: there is no file {path}.")
+    path = features_file(Path(path))
     try:
         arrays = _views(archives.mapped(path), path) if path.suffix == ".npy" else _by_name(path)
     except ValueError as error:

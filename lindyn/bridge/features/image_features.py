@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.features.image_views import AUTO, Views, views_of
+from lindyn.bridge.features.image_views import Views, views_of
+from lindyn.bridge.given_paths import AUTO
 from lindyn.bridge.records import FeatureBatch, Pieces
 from lindyn.bridge.training.image_order import Order
 from lindyn.display.brief import Brief

@@ -9,16 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from lindyn._checks import require
+from lindyn.bridge.given_paths import AUTO, EMBEDDED, images_folder
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.photos import read_rgb
 from lindyn.display.brief import Brief
 
-AUTO = "auto"
-"""The images that a run of `lindyn train` was trained on."""
-EMBEDDED = {"mnist": 28, "digits": 8}
-"""The images that come with installed packages, and their side in pixels."""
 PHOTO_SIZE = {"imagenet": 224, "cifar": 32}
 SMALL_SIZE = {"imagenet": 64, "cifar": 32}
 """Sides that embedded images are enlarged to for a ResNet of either stem."""
@@ -67,11 +64,7 @@ class FileImages:
     def __init__(self, folder: Path):
         from torchvision.datasets.folder import IMG_EXTENSIONS
 
-        if not folder.is_dir():
-            raise ValueError(
-                f"images must be a folder of image files, {', '.join(EMBEDDED)} or auto; there is no folder {folder}."
-            )
-        self.files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
+        self.files = sorted(path for path in images_folder(folder).rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
         if len(self.files) < 2:
             raise ValueError(
                 f"images: {folder} holds {len(self.files)} image files ({', '.join(IMG_EXTENSIONS)}), in it or below; "

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from lindyn.bridge.layers import batch_sums
 from lindyn.bridge.layers.predictor_base import Predictor, check_batch, check_same_shape
+from lindyn.bridge.torch_defaults import WIDE, wide_default
 from lindyn.predictors import Recipe
 
-WIDE = (torch.float32, torch.float64)
 TALLY = ("accepted", "accepted_cross", "rejected", "refused")
 ACCEPTED, ACCEPTED_CROSS, REJECTED, REFUSED = range(len(TALLY))
 
@@ -72,16 +72,17 @@ class ClosedFormState(Predictor):
     tally: Tensor
 
     def _make_state(self, d: int, recipe: Recipe, cross: bool, trainable: bool) -> None:
+        wide = wide_default()  # a user's default may be half precision
         self.waiting = tuple(batch_sums.shapes(d, cross, recipe.centre))
         if trainable:
             self.W_p = nn.Parameter(torch.eye(d))
         else:
-            self.register_buffer("W_p", torch.eye(d))
-        self.register_buffer("F_hat", torch.zeros(d, d))
+            self.register_buffer("W_p", torch.eye(d, dtype=wide))
+        self.register_buffer("F_hat", torch.zeros(d, d, dtype=wide))
         if cross:
-            self.register_buffer("cross_hat", torch.zeros(d, d))
+            self.register_buffer("cross_hat", torch.zeros(d, d, dtype=wide))
         for name, shape in batch_sums.shapes(d, cross, recipe.centre).items():
-            self.register_buffer(f"waiting_{name}", torch.zeros(shape))
+            self.register_buffer(f"waiting_{name}", torch.zeros(shape, dtype=wide))
         self.register_buffer("counters", torch.zeros(FIELDS, dtype=torch.int64))
         self.register_buffer("tally", torch.zeros(len(TALLY), dtype=torch.int64))
         self._clock: CallCounter | None = None
@@ -92,6 +93,11 @@ class ClosedFormState(Predictor):
     def clock(self) -> CallCounter:
         """The counts on the host, read from the buffer at the first use and after loading."""
         if self._clock is None:
+            if self.counters.is_meta:
+                raise ValueError(
+                    f"{type(self).__name__} stands on the meta device, where tensors hold no numbers. Build it on the "
+                    'CPU or on an accelerator (with torch.device("cpu"): ...).'
+                )
             self._clock = CallCounter.read(self.counters)
         return self._clock
 

@@ -181,11 +181,12 @@ def _laws(found: Compared) -> Markup:
     return tag("div", table(["law", "A", "B", "difference"], rows), class_="scroll")
 
 
-def files(found: Compared) -> dict[str, str | bytes]:
+def files(found: Compared, command: str = "") -> dict[str, str | bytes]:
     """Return content by file name of a comparison.
 
     Args:
         found: of `compare`.
+        command: line that asked for it, which report.json keeps.
     """
     shown = pictures(found)
-    return page.written(whole_page(found, shown), as_json(found), shown)
+    return page.written(whole_page(found, shown), as_json(found), shown, command)

@@ -217,17 +217,21 @@ def footer(versions: Mapping[str, str]) -> Markup:
     return tag("p", f"Made by lindyn validate ({listed}).", class_="small")
 
 
-def files(answer: Validation) -> dict[str, str | bytes]:
+def files(answer: Validation, command: str = "") -> dict[str, str | bytes]:
     """Return content by file name of a report: report.html, report.json and the figures.
 
     Args:
         answer: of `validate`.
+        command: line that asked for it, which report.json keeps.
     """
     shown = draw(answer)
-    return written(page(answer, shown), schema.as_json(answer), shown)
+    return written(page(answer, shown), schema.as_json(answer), shown, command)
 
 
-def written(html: str, report: Mapping[str, Any], shown: Sequence[Picture]) -> dict[str, str | bytes]:
+def written(
+    html: str, report: Mapping[str, Any], shown: Sequence[Picture], command: str = ""
+) -> dict[str, str | bytes]:
     """Return content by file name of a page with its JSON and pictures."""
+    report = {**report, "command": command} if command else report
     drawn: dict[str, str | bytes] = {f"figures/{picture.name}.png": picture.png for picture in shown}
     return {"report.html": html, "report.json": schema.text(dict(report)), **drawn}

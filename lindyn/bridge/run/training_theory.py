@@ -24,6 +24,7 @@ from lindyn.bridge.run.clock import FlowClock, at_the_peak
 from lindyn.bridge.run.flow import Motion, WeightStart
 from lindyn.bridge.run.rates import hyperparameters, step_time
 from lindyn.bridge.run.start import moments, of_features, weights_along
+from lindyn.bridge.torch_defaults import under_plain_defaults
 from lindyn.bridge.training import run_folder, trainer
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
@@ -152,6 +153,7 @@ def _readings(states: WeightState, Sigma: np.ndarray) -> dict[str, np.ndarray]:
     return {"s": s, "p": p, "alignment": alignment}
 
 
+@under_plain_defaults
 def train(
     config: TrainConfig | str | os.PathLike[str] | None = None,
     *,

@@ -1,6 +1,7 @@
 """`train`: a configuration in, a folder with checkpoints, history, trace, picture and summary out."""
 
 import os
+import shutil
 import sys
 import time
 import warnings
@@ -10,10 +11,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lindyn import _files
+from lindyn.bridge.given_paths import check_run_folder
 from lindyn.bridge.sections import TABLE
+from lindyn.bridge.torch_defaults import under_plain_defaults
 from lindyn.bridge.training import callbacks, evaluation, networks, run_folder, threads
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
@@ -21,7 +25,10 @@ from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.bridge.training.run_folder import CHECKPOINTS, METRICS, RESULT, SUMMARY, TRACE, Run
 from lindyn.stored.sums import SUMS
 
+TENSORBOARD = "tensorboard"
 
+
+@under_plain_defaults
 def train(
     config: TrainConfig | str | os.PathLike | None = None,
     *,
@@ -53,8 +60,8 @@ def train(
         config = config.changed(given)
     else:
         config = TrainConfig.of(({} if config is None else TABLE.read_toml(Path(config))) | given)
-    folder = Path(config.run.folder)
-    start = _start(folder, config, resume, overwrite)
+    folder = check_run_folder(config.run.folder, resume, overwrite)
+    start = _furthest(folder, config) if resume else None
     source = open_source(config)
     with quiet():
         trainer = make_trainer(config, folder, source)
@@ -109,7 +116,7 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
     if run.tensorboard:
         from pytorch_lightning.loggers import TensorBoardLogger
 
-        logger = TensorBoardLogger(folder, name="tensorboard", version="")  # type: ignore[assignment]
+        logger = TensorBoardLogger(folder, name=TENSORBOARD, version="")  # type: ignore[assignment]
     settings: dict[str, Any] = {
         "accelerator": accelerator,
         "devices": devices,
@@ -131,7 +138,15 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
         "num_sanity_val_steps": 0,
         "log_every_n_steps": 10,
     }
-    return pl.Trainer(**settings)
+    try:
+        return pl.Trainer(**settings)
+    except (MisconfigurationException, ValueError, RuntimeError, ImportError) as error:
+        asked = (f"run.{name}={getattr(run, name)}" for name in ("accelerator", "devices", "strategy", "precision"))
+        reason = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"This machine cannot train as asked ({', '.join(asked)}): {reason} run.accelerator=cpu runs anywhere, "
+            "run.accelerator=auto takes what is there."
+        ) from error
 
 
 def _hardware(config: TrainConfig) -> tuple[str, Any, int]:
@@ -146,19 +161,12 @@ def _hardware(config: TrainConfig) -> tuple[str, Any, int]:
     return run.accelerator, "auto" if gpu else 1, run.nodes
 
 
-def _start(folder: Path, config: TrainConfig, resume: bool, overwrite: bool) -> Path | None:
-    """Return the checkpoint to start from, or None; nothing is written.
+def _furthest(folder: Path, config: TrainConfig) -> Path:
+    """Return the checkpoint to go on from.
 
     Raises:
-        ValueError: a run is there already, nothing to resume, or a checkpoint of another configuration.
+        ValueError: nothing to resume, or a checkpoint of another configuration.
     """
-    if not resume:
-        if run_folder.latest(folder / CHECKPOINTS) is not None and not overwrite:
-            raise ValueError(
-                f"{folder} holds a run already. Add --resume to go on with it, --overwrite to drop it, or choose "
-                "another run.folder."
-            )
-        return None
     found, damaged = run_folder.newest_sound(folder / CHECKPOINTS)
     if found is None:
         raise ValueError(f"There is nothing to resume: {folder / CHECKPOINTS} holds no checkpoint.")
@@ -210,6 +218,7 @@ def _clear(folder: Path) -> None:
     (folder / CHECKPOINTS / SUMS).unlink(missing_ok=True)
     for name in (METRICS, TRACE, RESULT, SUMS, "training.png", "theory.png", SUMMARY):
         (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
 
 
 def _check_batchnorm(config: TrainConfig, module: SelfSupervised, world: int) -> None:
