@@ -16,12 +16,13 @@ def sha256(path: str | Path) -> str:
 
 
 def sha256_of_sources(*places: Path) -> str:
-    """Return one checksum of Python sources: files, and the files of folders."""
+    """Return one checksum of Python sources: files, and the files of folders; of what is compiled where none are."""
     import hashlib
 
     digest = hashlib.sha256()
     for place in places:
-        for path in sorted(place.glob("*.py")) if place.is_dir() else [place]:
+        folder, name = (place, "*") if place.is_dir() else (place.parent, place.stem)
+        for path in sorted(folder.glob(f"{name}.py")) or sorted(folder.glob(f"{name}.pyc")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -247,6 +247,23 @@ def test_chunks_and_marks_of_another_sweep(made, tmp_path):
         assert identical(whole, run(store=tmp_path / "s.zarr"))
 
 
+def test_a_worker_of_other_code_or_without_the_store_is_refused(tmp_path):
+    from lindyn.sweeps import execution
+    from lindyn.sweeps.axes import Axis, Grid
+    from lindyn.sweeps.matrices_sweep import MatrixPlan
+
+    mine = MatrixPlan(Grid.of({"eta": Axis("eta", np.array([0.1]))}), {"t1": 1.0})
+    with pytest.raises(
+        ValueError, match="A worker runs other code of lindyn than the calling session: install the same"
+    ):
+        execution._work(mine, None, (1,), (0,), "another")
+    sweep = store_record.identity(mine, (1,))
+    with pytest.raises(
+        OSError, match=r"A worker does not see the store .*: it must lie on a file system that the workers"
+    ):
+        execution._work(mine, str(tmp_path / "nowhere.zarr"), (1,), (0,), sweep)
+
+
 def test_marks_outside_the_grid_count_nothing(copy):
     run, whole, store = copy
     for name in ("99.0.0", "0", "-1.0.0", "a.b", "0.0.0.0", "00.0.0", "notes.txt"):
