@@ -163,8 +163,7 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path, command: st
         ValueError: a setting that has no meaning with images, or a source that cannot be read.
     """
     check_settings(given)
-    from matplotlib.figure import Figure
-
+    from lindyn.flows import choices
     from lindyn.flows.from_settings import hyperparameters
     from lindyn.images import study_images
     from lindyn.plotting import style
@@ -180,8 +179,13 @@ def run_images(settings: dict[str, Any], given: set[str], out: Path, command: st
         engine="scipy" if settings["engine"] == "auto" else settings["engine"],
     )
     with style.settings():
-        figure = Figure(figsize=(13.5, 4.2), layout="constrained")
-        draw_survival(study, figure.subplots(1, 3))
+        figure, axes = style.new_figure(1, 3, height=4.4)
+        draw_survival(study, list(axes.ravel()))
+        hp = study.hp
+        rates = [rf"$\alpha_p = {hp.alpha_p:g}$"] + ([rf"$\beta = {hp.beta:g}$"] if settings["target"] == "ema" else [])
+        decays = rf"$\eta = {hp.eta_s:g}$" if hp.equal_decays else rf"$\eta_p = {hp.eta_p:g}$, $\eta_s = {hp.eta_s:g}$"
+        title = f"Directions of {', '.join(images)} under {choices.in_words(settings['target'])}"
+        style.frame(figure, title, ", ".join([*rates, decays]))
     summary = study.summary()
     kept = {name: value for name, value in settings.items() if name not in _REPLACED}
     kept |= {"n2": settings["n2"] if "n2" in given else N2, "t1": float(study.full.trajectory.t1)}

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from lindyn.plotting.style import GREY, INK
+from lindyn.plotting.style import GREY, INK, key_above
 
 if TYPE_CHECKING:
     from lindyn.images.direction_survival import SurvivalStudy
@@ -54,11 +54,11 @@ def draw_spectrum(study: "SurvivalStudy", ax: Any) -> Any:
     ax.plot(j, predicted[:shown], "s", mfc="none", mec=GREY, mew=1.4, ms=9, label="predicted from $x_j$, $x'_j$")
     if single is not None and study.commuting is not study.full:
         ax.plot(j, single[:shown], "+", color=INK, mew=0.8, ms=14, label="one-mode fixed points")
-    ax.set(xlabel="mode $j$", ylabel="eigenvalue $s_j$ of $F$", title="Spectrum of $F = WW^T$")
+    ax.set(xlabel="mode $j$", ylabel="eigenvalue $s_j$ of $F$", title=r"spectrum of $F = WW^{\top}$")
     finite = predicted[np.isfinite(predicted)]
     ax.set_ylim(bottom=-0.03 * max(float(np.max(study.full.spectrum)), float(np.max(finite, initial=0.0)), 1e-12))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False, loc="upper right")
+    key_above(ax)
     return ax
 
 
@@ -78,9 +78,9 @@ def draw_thresholds(study: "SurvivalStudy", ax: Any) -> Any:
     if study.hp.eta_s > 0:
         ax.axhline(study.hp.eta_s, color=INK, lw=1, ls="--", label=f"$\\eta$ = {study.hp.eta_s:g}")
     ax.set(xlabel="direction $v_j$ of the data (largest $x_j$ first)", ylabel="$x_j^2\\,/\\,(4\\,(x_j + x'_j))$")
-    ax.set_title("Can live only if above $\\eta$")
+    ax.set_title("can live only if above $\\eta$")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(frameon=False, loc="upper right")
+    key_above(ax)
     return ax
 
 
@@ -107,7 +107,7 @@ def draw_directions(study: "SurvivalStudy", ax: Any) -> Any:
     ax.set_ylim(-(rows - 1) * (aspect + 0.3) - 0.1, aspect + 0.3)
     ax.set_aspect("equal")
     ax.set_axis_off()
-    ax.set_title("Directions $v_j$ (framed: survived)")
+    ax.set_title("directions $v_j$ (framed: survived)")
     return ax
 
 
@@ -117,6 +117,6 @@ def draw_shares(study: "SurvivalStudy", ax: Any) -> Any:
     ax.bar(np.arange(1, shown + 1), study.full.share[:shown], color=GREY, edgecolor=INK, lw=0.6)
     ax.axhline(0.5, color=INK, lw=1, ls="--")
     ax.set(xlabel="direction $v_j$ of the data", ylabel="share of $v_j$ that survived", ylim=(0, 1.02))
-    ax.set_title("What the network kept")
+    ax.set_title("what the network kept")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     return ax
