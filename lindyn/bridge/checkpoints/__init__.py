@@ -26,7 +26,7 @@ _FILES = {
     "lindyn.bridge.settings": ("Settings",),
 }
 _HOME = {name: file for file, names in _FILES.items() for name in names}
-_MODULES = ("backbones", "checkpoint_files", "heads", "inputs", "stubs")
+_MODULES = ("backbones", "checkpoint_files", "heads", "inputs", "single_layers", "stubs")
 
 __all__ = [*_HOME, *_MODULES]
 

@@ -89,11 +89,12 @@ def assemble(
     said_of += _said_of_backbone(content, names, parts["backbone"])
     if parts["target_projector"] is None and parts["target_backbone"] is None and target_expected:
         said_of.append("This file holds no target network: tau and Assumption 1 (W_a = tau W) cannot be tested.")
-    assumed = (*content.assumptions, *unsaid.of_heads(parts, said), *unsaid.of_backbone(parts["backbone"], said))
+    numbered = [head for head in ("projector", "predictor") if heads.is_numbered(content.under(getattr(names, head)))]
+    of_networks = (*unsaid.of_heads(parts, said, numbered), *unsaid.of_backbone(parts["backbone"], said))
     return Pieces(
         content.path, layout, title, **parts, F=second_moment(content.under(names.predictor)),
         step=content.number("global_step", "step"), epoch=content.number("epoch", "ep"),
-        settings=known, notes=tuple(said_of), assumptions=assumed,
+        settings=known, notes=tuple(said_of), assumptions=(*content.assumptions, *of_networks),
     )  # fmt: skip
 
 

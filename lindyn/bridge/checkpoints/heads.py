@@ -85,9 +85,15 @@ def by_rule(found: Mapping[str, Tensor]) -> dict[str, Tensor] | None:
     return inner if "W_p" in inner and any(key in inner for key in _RULE) else None
 
 
+def is_numbered(found: Mapping[str, Tensor]) -> bool:
+    """Return whether the layers of a head are numbered, as those of an nn.Sequential."""
+    inner, _ = opened(found)
+    return bool(inner) and all(re.match(r"\d+\.", key) for key in inner)
+
+
 def has_gaps(built: nn.Module | None) -> bool:
     """Return whether an activation without tensors stands in a stack."""
-    kinds = tuple(ACTIVATIONS.values())
+    kinds = tuple(kind for kind in ACTIVATIONS.values() if kind is not nn.Identity)
     return built is not None and any(isinstance(module, kinds) for module in built.children())
 
 
@@ -125,13 +131,15 @@ def _numbered(
     modules: list[nn.Module] = [nn.Identity()] * int(numbers[0])
     for number in numbers:
         missing = int(number) - len(modules)
-        if missing > 2 or (missing == 2 and not isinstance(made[number], nn.Linear)):
-            raise ValueError(
+        free = isinstance(made[number], nn.Linear)
+        if missing > 2 or (missing == 2 and not free):
+            raise (NotBuiltError if free else ValueError)(
                 f"{name} has {missing} layers without tensors before {number}, or "
                 f"{name}.{int(number) - missing + 1}.weight is missing; lindyn knows only single activations there, or "
                 "one and a Dropout."
             )
-        modules += [gap() for _ in range(min(missing, 1))] + [nn.Identity()] * (missing - 1) + [made[number]]
+        acts = min(missing, 1) if not (modules and isinstance(modules[-1], nn.PReLU)) else 0  # else it is there already
+        modules += [gap() for _ in range(acts)] + [nn.Identity() for _ in range(missing - acts)] + [made[number]]
     built = _chained(modules, name)
     if square:
         _check_end(built, f"{name}.{int(numbers[-1]) + 2}.weight")

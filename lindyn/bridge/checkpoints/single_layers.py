@@ -11,7 +11,6 @@ Made = TypeVar("Made", bound=nn.Module)
 EPS = 1e-5
 COUNTER = "num_batches_tracked"
 MOMENTS = {"running_mean", "running_var", COUNTER}
-_TINY = 1e-12  # below a norm that is divided by
 _WRITTEN = re.compile(r"^(?:(?P<place>.*)\.)?(?:parametrizations\.(?P<name>\w+)\.|(?P<old>\w+?)_)"
                       r"(?P<part>original[01]?|g|v|u|orig|mask|0\._u|0\._v|0\.base)$")  # fmt: skip
 
@@ -40,12 +39,14 @@ def multiplied_out(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _product(parts: Mapping[str, Tensor]) -> Tensor | None:
-    """Return the weight that these parts stand for, None where they are none that is known."""
+    """Return the weight that these parts stand for, None where they are none that is known; never in half precision."""
+    parts = {name: value.float() if value.itemsize < 4 and value.is_floating_point() else value
+             for name, value in parts.items()}  # fmt: skip
     g, v = parts.get("g", parts.get("original0")), parts.get("v", parts.get("original1"))
     whole = parts.get("orig", parts.get("original"))
     if g is not None and v is not None and set(parts) in ({"g", "v"}, {"original0", "original1"}):
         axes = [axis for axis in range(v.ndim) if g.ndim != v.ndim or g.shape[axis] == 1]
-        return v * (g / v.float().square().sum(axes, keepdim=g.ndim == v.ndim).sqrt().to(v.dtype))
+        return v * (g / v.square().sum(axes, keepdim=g.ndim == v.ndim).sqrt())
     if whole is not None and set(parts) == {"orig", "mask"}:
         return whole * parts["mask"]
     if whole is None or not {"u", "v"} <= set(parts) <= {"orig", "original", "u", "v"} or whole.ndim < 2:

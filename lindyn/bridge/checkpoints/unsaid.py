@@ -4,7 +4,7 @@ Whatever is taken for granted can be said otherwise by a key of `lindyn validate
 that wrote the file fixes it, nothing is assumed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -26,20 +26,29 @@ def activation_of(piece: str, said: Mapping[str, Any]) -> str:
     return str(said.get("model.activation", "")) if own == "same" else own
 
 
-def of_heads(parts: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[Assumption]:
+def of_heads(parts: Mapping[str, Any], said: Mapping[str, Any], numbered: Container[str] = ()) -> Iterator[Assumption]:
     """Yield what was taken for granted of projector and predictor.
 
     Args:
         parts: the pieces that were built, by name.
         said: keys that say otherwise, of the user or of the code that wrote the file.
+        numbered: the heads whose layers are numbered: in such a stack something may stand behind the last.
     """
     for piece, key in BY_HEAD.items():
         built = parts.get(piece) if parts.get(piece) is not None else parts.get(f"target_{piece}")
         if built is None:
             continue
-        if heads.has_gaps(built) and not activation_of(piece, said):
+        said_of_it = activation_of(piece, said)
+        if heads.has_gaps(built) and not said_of_it:
             taken = f"a ReLU stands in each gap between the layers of the {piece}, and none behind its last layer"
             yield Assumption("activation", taken, f"{key}=gelu", changed=f"a GELU in the {piece}")
+        elif not said_of_it and piece in numbered:
+            yield Assumption("activation", f"nothing without tensors stands behind the last layer of the {piece}")
+        if any(isinstance(module, nn.Identity) for module in built) and said_of_it != "none":
+            taken = (
+                f"layers of the {piece} without tensors, beside its activations, pass what they get (Dropout, Flatten)"
+            )
+            yield Assumption("activation", taken)
         norms = [module for module in built if _by_rows(module)]
         if norms and "model.head_norm" not in said:
             yield Assumption(

@@ -15,6 +15,7 @@ import torch
 
 from lindyn.bridge.features.feature_arrays import given
 from lindyn.bridge.features.image_features import BY_RUNNING, ImageFeatures, batchnorms, from_images
+from lindyn.bridge.features.image_views import size_taken
 from lindyn.bridge.given_paths import AUTO
 from lindyn.bridge.records import FEWEST, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
@@ -83,6 +84,8 @@ def of_checkpoint(pieces: Pieces, features: Any, request: Request) -> tuple[Piec
     if features is not None:
         return pieces, given(features), ""
     if request.images != AUTO:
+        size = size_taken(pieces, request.images)
+        pieces = pieces if size is None else replace(pieces, assumptions=(*pieces.assumptions, size))
         return _by_network(pieces, request)
     if pieces.layout not in OWN_IMAGES or pieces.backbone is None:
         return pieces, None, WEIGHTS_ONLY

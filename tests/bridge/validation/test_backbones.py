@@ -6,7 +6,7 @@ from lightly.models import ResNetGenerator
 from torch import nn
 from torchvision import models
 
-from lindyn.bridge.checkpoints import Form, backbones
+from lindyn.bridge.checkpoints import Form, backbones, single_layers
 from lindyn.bridge.training import LinearNet, SmallNet
 
 
@@ -99,6 +99,27 @@ def test_blocks_whose_batchnorm_has_neither_scale_nor_shift():
             module.bn1, module.bn2 = (nn.BatchNorm2d(module.bn1.num_features, affine=False) for _ in range(2))
     lived(without_fc(net))
     assert_same(backbones.backbone(net.state_dict(), "encoder"), net)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet18d", "resnet26d"])
+def test_timms_resnets_with_plain_and_deep_stems(name):
+    import timm
+
+    torch.manual_seed(0)
+    net = lived(timm.create_model(name, num_classes=0), 40)
+    built = backbones.backbone(net.state_dict(), "backbone")
+    assert_same(built, net, 40, features=2048 if name == "resnet26d" else 512)
+    assert ("deep stem" in backbones.title(built)) == name.endswith("d")
+    if name == "resnet18d":  # mmpretrain's names for the same
+        found = {key.replace("conv1.", "stem.") if key.startswith("conv1.") else key.replace("bn1.", "stem.7.")
+                 if key.startswith("bn1.") else key: value for key, value in net.state_dict().items()}  # fmt: skip
+        assert_same(backbones.backbone(found, "backbone"), net, 40)
+
+
+def test_a_resnet_without_running_statistics_is_not_built_and_said():
+    net = models.resnet18(weights=None, norm_layer=lambda width: nn.GroupNorm(4, width))
+    with pytest.raises(single_layers.NotBuiltError, match="normalisation has no running statistics"):
+        backbones.backbone(net.state_dict(), "backbone")
 
 
 def test_one_channel_and_double_precision():

@@ -7,7 +7,9 @@ from torch import nn
 
 from lindyn.bridge import ClosedFormPredictor, validate
 from lindyn.bridge.checkpoints import read_checkpoint
+from lindyn.bridge.features.checkpoint_features import Request, of_checkpoint
 from lindyn.bridge.layers.stacks import ACTIVATIONS
+from tests.bridge.validation.random_networks import resnet
 
 
 def saved(folder, modules, **more):
@@ -73,7 +75,7 @@ def test_a_second_reading_changes_its_own_part_alone(tmp_path):
 
 
 def test_what_is_known_is_not_assumed(tmp_path):
-    """lightly's classes have ReLUs, and say so among the settings; a linear head and a PReLU leave nothing open."""
+    """lightly's classes have ReLUs, and say so among the settings; a PReLU leaves only the end of its head open."""
     from lightly.models.modules import BYOLPredictionHead, BYOLProjectionHead
 
     own = {"projection_head": BYOLProjectionHead(12, 9, 8), "prediction_head": BYOLPredictionHead(8, 9, 8)}
@@ -84,7 +86,9 @@ def test_what_is_known_is_not_assumed(tmp_path):
     pieces = read_checkpoint(
         saved(tmp_path, {"projection_head": nn.Sequential(nn.Linear(12, 8)), "prediction_head": net})
     )
-    assert about(pieces) == ["target"] and error(pieces.predictor, net, torch.randn(9, 8)) < 1e-6
+    (_, taken) = [each.taken for each in pieces.assumptions if each.about == "activation"]
+    assert taken == "nothing without tensors stands behind the last layer of the projector"
+    assert error(pieces.predictor, net, torch.randn(9, 8)) < 1e-6
 
 
 STEMS = {
@@ -108,11 +112,25 @@ def test_first_layers_are_assumed_and_can_be_named(tmp_path, stem):
     x = torch.randn(4, 3, 24, 24)
     path = saved(tmp_path, {"backbone": lived(net, 8, 3, 24, 24), "projection_head": nn.Sequential(nn.Linear(512, 8))})
     pieces = read_checkpoint(path)
-    assert set(about(pieces)) - {"eps"} == ({"stem", "pooling"} if side == 3 else {"pooling"})
+    assert set(about(pieces)) - {"eps", "activation"} == ({"stem", "pooling"} if side == 3 else {"pooling"})
     assert (error(pieces.backbone, net, x) < 1e-5) == (not told)
     assert error(read_checkpoint(path, settings=told).backbone, net, x) < 1e-5
     known = read_checkpoint(path, settings={"model.stem": "cifar" if side == 3 else "imagenet"})
     assert not {"stem", "pooling"} & set(about(known))
+
+
+@pytest.mark.parametrize(("side", "taken", "other"), [(3, 32, 64), (7, 64, 32)])
+def test_the_size_of_images_is_assumed_and_can_be_named(tmp_path, side, taken, other):
+    """A network of CIFAR with a 7 x 7 first layer runs on images of any size, and looks like one of photos."""
+    net = resnet(side, 1 if side == 3 else 2, False, 1e-5, 1)
+    path = saved(tmp_path, {"backbone": lived(net, 4, 3, 16, 16), "projection_head": nn.Sequential(nn.Linear(8, 6))})
+    request = Request(images="digits", samples=80)
+    pieces, source, _ = of_checkpoint(read_checkpoint(path), None, request)
+    assumed = the(pieces, "image size")
+    assert f"at {taken} pixels" in assumed.taken and source.views.source.shape[-1] == taken
+    assert assumed.choose == f"data.size={other}"
+    again, source, _ = of_checkpoint(assumed.instead(read_checkpoint(path)), None, request)
+    assert source.views.source.shape[-1] == other and "image size" not in about(again)
 
 
 def test_eps_is_named_where_it_shows(tmp_path):
