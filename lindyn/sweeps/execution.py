@@ -126,6 +126,7 @@ class SweepBar:
         self.grid, self.chunks = plan.grid, chunks
         self.total = math.prod(-(-n // c) for n, c in zip(plan.grid.shape, chunks, strict=True))
         self.count(done)
+        self.fresh = True
         self.line = Progress("sweep", max(plan.grid.size, 1), unit="trajectories", before=self.points)
         self.line.shown, self.line.told = self.line.shown and shown, not shown
 
@@ -140,6 +141,8 @@ class SweepBar:
         """Count one block."""
         self.blocks += 1
         self.points += self._size(block)
+        if self.fresh:  # the first block compiles, which tells nothing of the others
+            self.fresh, self.line.start, self.line.before = False, time.monotonic(), self.points
         self.line(self.points)
 
     def share(self) -> str:

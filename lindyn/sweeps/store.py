@@ -149,7 +149,7 @@ class Store:
         good, faults = set(), {}
         marked = self.marked()
         line = Progress("reading the store", max(len(marked), 1), unit="blocks")
-        line.shown = line.shown and progress
+        line.shown, line.told = line.shown and progress, not progress
         for k, block in enumerate(marked):
             line(k)
             fault = self._fault(block)

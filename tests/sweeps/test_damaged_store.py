@@ -363,4 +363,4 @@ def test_the_command_line_says_it_in_a_sentence(tmp_path, command):
     code, out, err = command(*words)
     assert code == 0 and out.startswith("Of 30 runs")
     told = f"lindyn: 1 of 3 blocks that are marked complete in {tmp_path / 's'} are computed again: tau/c/0/0 is lost."
-    assert err == told + "\n"
+    assert told in err.splitlines()

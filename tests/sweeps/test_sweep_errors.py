@@ -184,3 +184,20 @@ def test_nothing_heavy_is_imported_early():
 def test_progress_tells_rate_and_time_left():
     line = Progress("sweep", 1000, unit="trajectories", before=200)
     assert line.text(600, 2.0) == "sweep:  60.0 %, 200 trajectories/s,    2 s left "
+
+
+def test_the_first_block_which_compiles_tells_nothing_of_the_time_left(monkeypatch, capsys):
+    from lindyn.sweeps.modes_sweep import ModePlan
+
+    compute, clock = ModePlan.compute, [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    for first, rest, said in ((40.0, 1.0, ""), (1.0, 40.0, "lindyn: sweep will take about 2 min. Ctrl-C ends it.\n")):
+        seconds = [first, rest, rest, rest, rest]
+
+        def slow(self, region, threads=None, seconds=seconds):
+            clock[0] += seconds.pop(0)
+            return compute(self, region, 1)
+
+        monkeypatch.setattr(ModePlan, "compute", slow)
+        ld.sweep(**SMALL)
+        assert capsys.readouterr().err == said
