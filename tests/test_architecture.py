@@ -59,6 +59,7 @@ BRIDGE_FLOORS = (
     ("checkpoints", "features"),
     ("measure",),
     ("laws",),
+    ("second_reading",),
     ("report",),
     ("validation", "studies"),
 )

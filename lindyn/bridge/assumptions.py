@@ -58,7 +58,6 @@ class Assumption(Brief):
         """What it weakens a statement by, in words; "" where a second reading gave the same."""
         if self.outcome == SAME:
             return ""
-        why = self.told if self.outcome == OTHER else "no second reading"
-        return (
-            f"{self.about} assumed ({f'with {self.changed} ' if self.changed and self.outcome == OTHER else ''}{why})"
-        )
+        if self.outcome == OTHER:
+            return f"{self.about}: with {self.changed} {self.told}" if self.changed else f"{self.about}: {self.taken}"
+        return f"{self.about}: {self.taken} (assumed, no second reading)"

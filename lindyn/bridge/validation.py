@@ -16,11 +16,12 @@ from lindyn.bridge.checkpoints import inputs
 from lindyn.bridge.checkpoints.layouts import read_checkpoint
 from lindyn.bridge.features import checkpoint_features, feature_arrays
 from lindyn.bridge.features.checkpoint_features import Request
+from lindyn.bridge.features.row_checks import DISTINCT, looked_at
 from lindyn.bridge.given_paths import AUTO
 from lindyn.bridge.laws import KnownRun, findings, known_laws
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
-from lindyn.bridge.records import Curves, Finding, ModeReading, Pieces, Validation
+from lindyn.bridge.records import FEWEST, Curves, Finding, ModeReading, Pieces, Validation
 from lindyn.bridge.report import compare as comparing
 from lindyn.bridge.report import schema
 from lindyn.bridge.report.advice import advise
@@ -28,6 +29,7 @@ from lindyn.bridge.report.wording import headline
 from lindyn.bridge.run import curves
 from lindyn.bridge.run.counterfactuals import first_aligned, modes_of_run
 from lindyn.bridge.run.description import describe
+from lindyn.bridge.second_reading import FirstReading, all_assumptions
 from lindyn.bridge.sections import VALIDATED
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.torch_defaults import under_plain_defaults
@@ -128,12 +130,18 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, stages: Stages) -> V
         told = [*request.settings.in_place_of(pieces.settings)]
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
         pieces, source, why = checkpoint_features.of_checkpoint(pieces, own, request)
+        looked = None if source is None else looked_at(source)
+        source = None if looked is None else looked.source
         notes += [note for note in (*told, why) if note and note not in notes]
         words = source.description if source is not None else OWN_F if pieces.F is not None else ""
         checkpoint_features.check_something(pieces, source)
         last = stacks.last_stack(pieces.backbone, pieces.projector)
         last_target = stacks.last_stack(pieces.target_backbone, pieces.target_projector)
-        measured = measure(source, pieces.predictor, last, last_target, stages.tell, request.seed, F=pieces.F)
+        fewest = DISTINCT if looked is not None and looked.source is not looked.given else FEWEST
+        measured = measure(
+            source, pieces.predictor, last, last_target, stages.tell, request.seed, F=pieces.F, fewest=fewest
+        )
+        last_measured = measured
         readings = _lightened(curves.in_order([*readings, (pieces, measured)]))
     pieces, measured = readings[-1]
     run = describe(pieces.settings)
@@ -141,6 +149,11 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, stages: Stages) -> V
     pieces = inputs.unfinished(pieces, given.run)
     pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
     found = _laws(pieces, measured, readings[0])
+    if measured is not last_measured:  # the last in the order of training is not the file that was read last
+        looked = source = None
+    first = FirstReading(pieces, measured, found, _laws, source)
+    stages.begin("second readings")
+    pieces = replace(pieces, assumptions=all_assumptions(first, looked, request.images))
     return _answer(pieces, measured, words, found, over, modes_of_run(readings, run))
 
 
@@ -157,10 +170,14 @@ def _of_features(request: Request, stages: Stages) -> Validation:
     """Return the answer to features without a checkpoint."""
     (features,) = request.of_each(1)
     stages.begin("features")
-    source = feature_arrays.given(features)
+    looked = looked_at(feature_arrays.given(features))
     pieces = feature_arrays.pieces_of_features(features, request.settings)
-    measured = measure(source, pieces.predictor, progress=stages.tell, seed=request.seed)
-    return _answer(pieces, measured, source.description, _laws(pieces, measured))
+    fewest = DISTINCT if looked.source is not looked.given else FEWEST
+    measured = measure(looked.source, pieces.predictor, progress=stages.tell, seed=request.seed, fewest=fewest)
+    found = _laws(pieces, measured)
+    first = FirstReading(pieces, measured, found, _laws, looked.source)
+    pieces = replace(pieces, assumptions=all_assumptions(first, looked, request.images))
+    return _answer(pieces, measured, looked.source.description, found)
 
 
 def _laws(

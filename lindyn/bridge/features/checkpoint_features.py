@@ -142,6 +142,7 @@ def calibrated(pieces: Pieces, source: ImageFeatures) -> Pieces:
     """
     predictor = copy.deepcopy(pieces.predictor)
     norms = [norm for net in (source.online, source.target, predictor) for norm in batchnorms(net)]
+    momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.train().momentum = None  # the plain mean of all batches
@@ -149,8 +150,8 @@ def calibrated(pieces: Pieces, source: ImageFeatures) -> Pieces:
         if predictor is not None:
             parameter = next(predictor.parameters(), None)
             predictor(batch.z1 if parameter is None else batch.z1.to(parameter))
-    for norm in norms:
-        norm.eval()
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.eval().momentum = momentum
     changed: dict[str, Any] = {"predictor": predictor}
     for net, backbone, projector in (
         (source.online, "backbone", "projector"),

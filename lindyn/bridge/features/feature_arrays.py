@@ -38,15 +38,17 @@ class ArrayFeatures(Brief):
     Args:
         arrays: "z1", and "z2", "target1" where given; all N x d.
         description: in words.
+        rows: which of their rows are samples; None: all.
     """
 
     arrays: dict[str, Any]
     description: str
+    rows: np.ndarray | None = None
 
     @property
     def count(self) -> int:
         """Number of samples."""
-        return len(self.arrays["z1"])
+        return len(self.arrays["z1"] if self.rows is None else self.rows)
 
     @property
     def dim(self) -> int:
@@ -60,7 +62,7 @@ class ArrayFeatures(Brief):
             ValueError: NaN or infinity, with the first sample that has it.
         """
         for start in range(0, self.count, ROWS):
-            parts = {name: _rows(name, array, start) for name, array in self.arrays.items()}
+            parts = {name: rows_at(name, array, start, self.rows) for name, array in self.arrays.items()}
             yield FeatureBatch(**parts)
 
 
@@ -197,9 +199,19 @@ def _array(name: str, value: Any) -> Any:
     return array
 
 
-def _rows(name: str, array: Any, start: int) -> Tensor:
-    """Return some rows as a floating tensor, float32 at least."""
-    cut = array[start : start + ROWS]
+def rows_at(name: str, array: Any, start: int, chosen: np.ndarray | None = None) -> Tensor:
+    """Return some rows as a floating tensor, float32 at least.
+
+    Args:
+        name: of the array.
+        array: N x d.
+        start: of the rows, `ROWS` at most; among those chosen.
+        chosen: which rows there are; None: all.
+
+    Raises:
+        ValueError: NaN or infinity, with the first sample that has it.
+    """
+    cut = array[start : start + ROWS] if chosen is None else array[chosen[start : start + ROWS]]
     rows = cut if isinstance(cut, Tensor) else torch.from_numpy(np.array(cut, dtype=_float(cut.dtype)))
     if not isinstance(cut, np.ndarray) and rows.dtype not in (torch.float32, torch.float64):
         rows = rows.float()

@@ -65,6 +65,67 @@ class ImageFeatures(Brief):
             )
             yield batch
 
+    @property
+    def has_batchnorm(self) -> bool:
+        """Whether a BatchNorm that has running statistics stands in the network."""
+        return any(norm.running_mean is not None and not norm.training for norm in batchnorms(self.online))
+
+    @torch.no_grad()
+    def again(
+        self, backbone: nn.Module | None, projector: nn.Module | None, target_backbone: nn.Module | None = None,
+        target_projector: nn.Module | None = None, *, rows: int,
+    ) -> FeatureBatch:  # fmt: skip
+        """Return what other networks answer to the same views of the first images.
+
+        Args:
+            backbone: of the network.
+            projector: of the network.
+            target_backbone: the target's; None: no target.
+            target_projector: the target's.
+            rows: how many images.
+
+        Raises:
+            ValueError: no backbone, or an answer that is no number.
+        """
+        if backbone is None:
+            raise ValueError("There is no backbone to run on images.")
+        online, _ = _network(backbone, projector, "eval", self.device)
+        target = None
+        if target_backbone is not None and self.target is not None:
+            target, _ = _network(target_backbone, target_projector, "eval", self.device)
+        return self._first(online, target, rows)
+
+    @torch.no_grad()
+    def by_batch(self, rows: int) -> FeatureBatch:
+        """Return what the networks answer to the first images with BatchNorm by the batch, these images.
+
+        Args:
+            rows: how many images, at most those of a batch.
+        """
+        norms = [(norm, norm.momentum) for norm in (*batchnorms(self.online), *batchnorms(self.target))]
+        try:
+            for norm, _ in norms:
+                norm.train().momentum = 0.0  # the running statistics stay
+            return self._first(self.online, self.target, rows)
+        finally:
+            for norm, momentum in norms:
+                norm.eval().momentum = momentum
+
+    def _first(self, online: nn.Module, target: nn.Module | None, rows: int) -> FeatureBatch:
+        """Return the answers of two networks to the first images."""
+        parts: list[FeatureBatch] = []
+        seen = 0
+        for at, (v1, v2) in enumerate(self._pairs(next(online.parameters()).dtype)):
+            views = [view[: rows - seen] for view in (v1, v2)]
+            z1, z2 = (self._out(online, view, at) for view in views)
+            parts.append(FeatureBatch(z1, z2, None if target is None else self._out(target, views[0], at)))
+            seen += len(z1)
+            if seen >= rows:
+                break
+        z1, z2 = (torch.cat([getattr(part, name) for part in parts]) for name in ("z1", "z2"))
+        t = None if target is None else torch.cat([part.target1 for part in parts if part.target1 is not None])
+        return FeatureBatch(z1, z2, t)
+
     def _pairs(self, dtype: torch.dtype) -> Iterator[tuple[Tensor, Tensor]]:
         source = self.views.source
         order = Order(source.count, self.batch, 1, self.seed)

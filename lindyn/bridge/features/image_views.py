@@ -33,12 +33,14 @@ class Views(Brief):
         repeat: how often the channel of grey images is repeated.
         normalise: whether ImageNet's mean and deviation are still to be applied.
         description: what the images and views are, to be put after their number.
+        size: in pixels, where nothing said which one the network takes, else 0.
     """
 
     source: Source
     repeat: int
     normalise: bool
     description: str
+    size: int = 0
 
     def fit(self, view: Tensor) -> Tensor:
         """Return the view as the network takes it, B x C x H x W."""
@@ -106,7 +108,7 @@ def views_of(pieces: Pieces, images: str | Path = AUTO, limit: int | None = None
         size = int(values.get("data.size", SMALL_SIZE.get(stem, EMBEDDED[str(images)])))
         config = TrainConfig.of({"data.name": str(images), "data.size": size})
         what = f"images of {images} at {size} pixels, two views of each by crop, contrast, blur and noise"
-        return _fitted(pieces, open_source(config), what, foreign=True)
+        return replace(_fitted(pieces, open_source(config), what, foreign=True), size=_unsaid(values, size))
     return _folder(pieces, Path(images).expanduser(), values, stem, workers)
 
 
@@ -152,7 +154,13 @@ def _folder(pieces: Pieces, folder: Path, values: dict[str, Any], stem: str, wor
     files: Any = FileImages(folder)
     source = Photos(data, int(values.get("run.seed", 0)), files, files, files, 0)
     views = BYOL if data.augmentation == "byol" else BYOL.replace("BYOL", "SimSiam")
-    return _fitted(pieces, source, f"images of {folder} at {size} pixels, {views}, {NORMALISED}")
+    found = _fitted(pieces, source, f"images of {folder} at {size} pixels, {views}, {NORMALISED}")
+    return replace(found, size=_unsaid(values, size))
+
+
+def _unsaid(values: dict[str, Any], size: int) -> int:
+    """Return the size of images where no setting says it, else 0."""
+    return 0 if "data.size" in values else size
 
 
 def _fitted(pieces: Pieces, source: Source, what: str, foreign: bool = False) -> Views:

@@ -12,7 +12,7 @@ from lindyn._linalg import one_thread
 from lindyn._progress import Progress
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.layers.batch_sums import to_numpy
-from lindyn.bridge.measure import predictor_maps
+from lindyn.bridge.measure import predictor_maps, view_checks
 from lindyn.bridge.measure.bootstrap import DRAWS, FEWEST, Frame, Means, all_readings, readings
 from lindyn.bridge.measure.gathering import MODES, Tell, first_pass, second_pass
 from lindyn.bridge.measure.sampled import Sampled
@@ -96,6 +96,7 @@ def measure(
     seed: int = 0,
     F: Tensor | None = None,
     draws: int = DRAWS,
+    fewest: int = FEWEST,
 ) -> MeasuredNetwork:
     """Return what the features of a network and its heads' weights say, with bootstrap draws over the samples.
 
@@ -107,7 +108,8 @@ def measure(
         progress: is told a stage and the share done; default a line on the terminal.
         seed: of the blocks and of the draws.
         F: E[z z^T] that a checkpoint carries, d x d, used where there is no source.
-        draws: of the bootstrap; 0: no intervals.
+        draws: of the bootstrap; 0: no intervals, and any number of samples.
+        fewest: samples that are measured.
 
     Returns:
         The `MeasuredNetwork`.
@@ -127,7 +129,7 @@ def measure(
     tell = _line(source) if progress is None else progress
     gathered = first_pass(source, predictor, seed, tell)
     n = gathered.features.samples
-    if n < FEWEST and draws:
+    if n < fewest and draws:
         raise ValueError(f"At least {FEWEST} samples are needed; got {n}. Give more images or features.")
     found = predictor_maps.predictor_maps(predictor, gathered.outputs)
     F = gathered.features.F()
@@ -144,12 +146,15 @@ def measure(
     known: dict[str, Any] = {"samples": n, "mean": gathered.features.mean(), "width": width}
     diagnosis = diagnose(F, found[0].W_p, std=gathered.features.std(), **known) if found else None
     word = diagnosis.collapse if diagnosis is not None else collapse_of(F, std=gathered.features.std(), **known)
-    word = _with_interval(word, drawn)
+    word = view_checks.of_points(gathered.head, _with_interval(word, drawn))
+    if diagnosis is not None:
+        diagnosis = replace(diagnosis, collapse=word, alarm=word.alarm, reason=word.reason)
     tau = np.full(dim, np.nan)
     tau[: len(s[:MODES])] = drawn["tau"].full if gathered.target else np.nan
     return MeasuredNetwork(
         samples=n, dim=dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=drawn,
-        diagnosis=None if diagnosis is None else replace(diagnosis, collapse=word), collapse=word,
+        diagnosis=diagnosis,
+        collapse=word,
         X=None if moments is None else moments.X, X_aug=None if moments is None else moments.X_aug,
         tau=tau if gathered.target else None, shape=_shape(found),
         leading=whole[0], window=whole[1], shape_modes=whole[2], head=gathered.head,

@@ -170,7 +170,8 @@ def _theory(first: Validation, second: Validation, rates: dict[str, tuple[Any, A
     found = list(_predictors(first, second))
     if not rates and not found:
         text = "The rates of both runs are the same: the theory sees a difference in start, data or luck only."
-        return [Advice(text, sureness.how_sure(weak), "alpha_p, beta, eta_s, eta_p and the target are equal.")]
+        basis = "alpha_p, beta, eta_s, eta_p and the target are equal"
+        return [Advice(text, sureness.how_sure(weak), sureness.because(basis, weak))]
     trained = not any(counterfactuals.rule_of(answer.pieces.settings) for answer in (first, second))
     told = [name for name in NAMES if name in known and (trained or name not in ("alpha_p", "eta_p"))]
     found += [Advice(_effect(name, *rates[name]), wording.LIKELY, _SOURCES[name]) for name in told]

@@ -46,7 +46,7 @@ def weak_points(
     kind = maps[0].kind if maps else ""
     weak = [f"assumed: {words}" for words in (*rates.assumed, *notes)]
     loss = settings.get("method.loss")
-    if loss != "l2" and not (loss is None and any(each.about == LOSS for each in assumptions)):
+    if loss != "l2" and not (loss is None and any(each.about == LOSS and each.weak for each in assumptions)):
         known = "not known" if loss is None else f"the {loss} loss"
         weak.append(f"the theory's loss is the squared distance, the run's is {known}")
     if maps and not maps[0].explained >= DESCRIBED and kind != "exact":

@@ -30,6 +30,8 @@ def summary(answer: Validation, written: str = "") -> str:
         *_row("Features", _features(answer), 2),
         *_row("Rates", wording.rates(answer.rates), 2),
     ]
+    if pieces.assumptions:
+        top += _row("Assumed", wording.assumed(pieces.assumptions), 2)
     over = answer.over_training
     if over is not None:
         top += _row("Training", f"{over.source}; {wording.theory_error(answer)}", 2)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lindyn.bridge.assumptions import NOT_TRIED, OTHER, SAME, Assumption
 from lindyn.bridge.readings import PARTIAL, Collapse, Diagnosis
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Curves, Finding, Validation
 from lindyn.bridge.settings import Rates
@@ -102,6 +103,22 @@ def _no_beta(found: Rates) -> bool:
 def rated(advice: Advice) -> str:
     """Return the advice behind how sure it is; what claims nothing stands alone."""
     return f"({advice.sure}) {advice.text}" if advice.sure else advice.text
+
+
+def assumed(assumptions: Sequence[Assumption]) -> str:
+    """Return what was assumed in a few words, what changed verdicts first."""
+    by_outcome: dict[str, list[str]] = {}
+    for outcome in (OTHER, NOT_TRIED, SAME):
+        for each in assumptions:
+            if each.outcome == outcome:
+                told = f" ({each.told})" if outcome == OTHER and each.told else ""
+                by_outcome.setdefault(outcome, []).append(f"{each.about}{told}")
+    words = {
+        OTHER: "other verdicts for",
+        NOT_TRIED: "no second reading of",
+        SAME: "the same verdicts otherwise for",
+    }
+    return "; ".join(f"{words[outcome]} {', '.join(dict.fromkeys(about))}" for outcome, about in by_outcome.items())
 
 
 def grouped(findings: Iterable[Finding]) -> dict[str, list[Finding]]:

@@ -130,9 +130,9 @@ def test_features_are_arrays_files_or_a_source(tmp_path):
 def test_a_bare_backbone_with_images_is_told_from_collapse():
     path = FIXTURES / "byol_pytorch" / "checkpoint.0.pt"
     answer = validate(path, images="digits", samples=600)
-    assert answer.headline.startswith("Not collapsing (none: 16 of 16 directions live); no law") and answer.advice[
-        0
-    ].text.startswith("It is not collapsing")
+    assert answer.headline.startswith(
+        "Not collapsing (none: 16 of 16 directions live; likely); no law"
+    ) and answer.advice[0].text.startswith("It is not collapsing")
     with pytest.raises(ValueError, match="holds no predictor, no projector and no F: without features no law"):
         validate(path)
 
