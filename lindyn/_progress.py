@@ -56,8 +56,11 @@ class Progress:
 
     def _tell(self, done: float, elapsed: float) -> None:
         """Say how long it will take, if that is minutes."""
-        left = self.left(done, elapsed)
-        if left < LONG:
+        self.foretell(self.left(done, elapsed))
+
+    def foretell(self, left: float) -> None:
+        """Say that so many seconds lie ahead, if that is minutes and was not said."""
+        if self.told or left < LONG:
             return
         self.told = True
         self.close()

@@ -18,6 +18,7 @@ from lindyn.sweeps.plan import Plan, Results, row_bytes
 from lindyn.sweeps.store import FULL, Store, sized
 from lindyn.sweeps.store_record import identity
 
+MANY, SAMPLE = 2000, 16  # points from which on a sweep's time is told ahead; points of a sample
 SHARE = 0.5  # of the free memory, which a result may take
 Sink = Callable[[Block, tuple[slice, ...], dict[str, np.ndarray]], None]
 
@@ -71,6 +72,7 @@ def execute(
                     results.put(plan.grid.region(block, chunks), values)
                 bar.tick(block)
         else:
+            bar.look_ahead(plan, threads)
             for block in todo:
                 if target is None or not target.has(block):  # else another run on this store was faster
                     region = plan.grid.region(block, chunks)
@@ -144,6 +146,23 @@ class SweepBar:
         if self.fresh:  # the first block compiles, which tells nothing of the others
             self.fresh, self.line.start, self.line.before = False, time.monotonic(), self.points
         self.line(self.points)
+
+    def look_ahead(self, plan: Plan, threads: int | None) -> None:
+        """Time some points at both ends and in the middle of the grid; say how long all will take, if minutes."""
+        left, shape = self.grid.size - self.points, self.grid.shape
+        if self.line.told or left < MANY:
+            return
+        longest = int(np.argmax(shape))
+        took, count = 0.0, 0
+        for number, part in enumerate((0.5, 0.0, 0.5, 1.0)):
+            at = [int(part * (n - 1)) for n in shape]
+            at[longest] = min(at[longest], max(shape[longest] - SAMPLE, 0))
+            wide = [min(SAMPLE, n) if axis == longest else 1 for axis, n in enumerate(shape)]
+            start = time.monotonic()
+            plan.compute(tuple(slice(a, a + w) for a, w in zip(at, wide, strict=True)), threads=1)
+            if number:  # the first only loads what is compiled
+                took, count = took + time.monotonic() - start, count + max(wide)
+        self.line.foretell(left * took / count / (threads or os.cpu_count() or 1))
 
     def share(self) -> str:
         """Return how far it is, in words."""

@@ -78,3 +78,18 @@ def test_what_makes_a_run_long_is_said_with_what_would_be_quicker():
         flow, given
     )
     assert flow_settings.hint(flow, given | {"t1": 1.0}) == ""
+
+
+def test_a_sweep_of_minutes_says_so_before_it_starts(monkeypatch, capsys):
+    from lindyn.sweeps import execution
+
+    grid = {"eta": np.linspace(0.01, 0.3, 60), "beta": np.geomspace(0.01, 10.0, 50), "t1": 5.0}
+    ld.sweep(**grid)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(_progress, "LONG", 1e-9)
+    monkeypatch.setattr(_progress, "PATIENCE", 1e9)
+    ld.sweep(**grid)
+    assert capsys.readouterr().err.startswith("lindyn: sweep will take about ")
+    monkeypatch.setattr(execution, "MANY", 3001)
+    ld.sweep(**grid)
+    assert capsys.readouterr().err == ""
