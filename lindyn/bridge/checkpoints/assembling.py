@@ -91,11 +91,12 @@ def assemble(
         said_of.append("This file holds no target network: tau and Assumption 1 (W_a = tau W) cannot be tested.")
     numbered = [head for head in ("projector", "predictor") if heads.is_numbered(content.under(getattr(names, head)))]
     of_networks = (*unsaid.of_heads(parts, said, numbered), *unsaid.of_backbone(parts["backbone"], said))
-    return Pieces(
+    pieces = Pieces(
         content.path, layout, title, **parts, F=second_moment(content.under(names.predictor)),
         step=content.number("global_step", "step"), epoch=content.number("epoch", "ep"),
         settings=known, notes=tuple(said_of), assumptions=(*content.assumptions, *of_networks),
     )  # fmt: skip
+    return layer_rules.from_correlation(content, pieces)
 
 
 def part(

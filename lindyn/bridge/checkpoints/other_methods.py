@@ -11,9 +11,10 @@ from typing import Any
 
 from torch import nn
 
+from lindyn.bridge.assumptions import LAWS_ONLY, Assumption
 from lindyn.bridge.checkpoints.content import Content
 from lindyn.bridge.checkpoints.layer_rules import OF_TRAINING
-from lindyn.bridge.records import Assumption, Pieces
+from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.training.networks import NO_PREDICTOR
 
@@ -126,7 +127,7 @@ def taken_for(content: Content, projector: nn.Module | None, has_target: bool) -
     if has_target:
         if bank:
             taken = "it is BYOL; with the memory bank in the file it may be contrastive, which is not the theory's"
-            yield Assumption("method", taken)
+            yield Assumption("method", taken, reach=LAWS_ONLY)
         return
     signs = "a memory bank is in the file" if bank else "its last BatchNorm has a scale, as NNCLR's" if scaled else ""
     other = f"; it may be NNCLR, which is contrastive ({signs})" if signs else "; NNCLR has heads like these"
@@ -135,4 +136,5 @@ def taken_for(content: Content, projector: nn.Module | None, has_target: bool) -
         f"the target is the online network (SimSiam), as the file holds no other{other}",
         "method.target=ema",
         changed="a target that follows by EMA and is not in the file",
+        reach=LAWS_ONLY,
     )

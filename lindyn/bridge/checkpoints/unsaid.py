@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lindyn.bridge.assumptions import EVERYTHING, LAWS_ONLY, Assumption
 from lindyn.bridge.checkpoints import backbones, heads
 from lindyn.bridge.checkpoints.single_layers import EPS
-from lindyn.bridge.records import Assumption
 from lindyn.bridge.settings import Settings
 
 OTHER_EPS, VISIBLE = 1e-3, 0.01
@@ -38,17 +38,18 @@ def of_heads(parts: Mapping[str, Any], said: Mapping[str, Any], numbered: Contai
         built = parts.get(piece) if parts.get(piece) is not None else parts.get(f"target_{piece}")
         if built is None:
             continue
-        said_of_it = activation_of(piece, said)
+        said_of_it, reach = activation_of(piece, said), LAWS_ONLY if piece == "predictor" else EVERYTHING
         if heads.has_gaps(built) and not said_of_it:
             taken = f"a ReLU stands in each gap between the layers of the {piece}, and none behind its last layer"
-            yield Assumption("activation", taken, f"{key}=gelu", changed=f"a GELU in the {piece}")
+            yield Assumption("activation", taken, f"{key}=gelu", changed=f"a GELU in the {piece}", reach=reach)
         elif not said_of_it and piece in numbered:
-            yield Assumption("activation", f"nothing without tensors stands behind the last layer of the {piece}")
+            taken = f"nothing without tensors stands behind the last layer of the {piece}"
+            yield Assumption("activation", taken, reach=reach)
         if any(isinstance(module, nn.Identity) for module in built) and said_of_it != "none":
             taken = (
                 f"layers of the {piece} without tensors, beside its activations, pass what they get (Dropout, Flatten)"
             )
-            yield Assumption("activation", taken)
+            yield Assumption("activation", taken, reach=reach)
         norms = [module for module in built if _by_rows(module)]
         if norms and "model.head_norm" not in said:
             yield Assumption(
@@ -56,6 +57,7 @@ def of_heads(parts: Mapping[str, Any], said: Mapping[str, Any], numbered: Contai
                 f"what normalises in the {piece} has no running statistics and was taken for a LayerNorm",
                 "model.head_norm=batch",
                 changed="BatchNorm by the batch",
+                reach=reach,
             )
     yield from _of_eps([parts.get("predictor"), parts.get("projector"), parts.get("backbone")], said)
 

@@ -269,3 +269,50 @@ def test_the_name_of_a_rule_goes_through_every_way_of_saving(tmp_path):
     del old["F_hat"]
     with pytest.raises(RuntimeError, match="F_hat"):
         fresh.load_state_dict(old)
+
+
+def set_from(F):
+    s, U = torch.linalg.eigh(F)
+    return (U * (s / s.max()).clamp_min(0).sqrt()) @ U.T + 0.1 * torch.eye(len(F))
+
+
+@pytest.mark.parametrize("name", ["cumulated_corr", "C", "predictor_cov", "ema_corr_matrix"])
+def test_forks_of_direct_pred_that_keep_F_are_not_taken_as_trained(tmp_path, name):
+    torch.manual_seed(0)
+    z = torch.randn(90, 8) * torch.arange(1.0, 9.0)
+    F = z.T @ z / 90
+    head = nn.Linear(8, 8, bias=False)
+    modules = {"projection_head": nn.Sequential(nn.Linear(12, 8)), "prediction_head": head}
+    for matrix, rule in ((set_from(F), "unnamed-rule"), (torch.randn(8, 8), None), (torch.eye(8), None)):
+        head.weight.data.copy_(matrix)
+        state = nn.ModuleDict(modules).state_dict() | {name: F}
+        torch.save({"state_dict": state, **RATES}, tmp_path / "a.ckpt")
+        pieces = read_checkpoint(tmp_path / "a.ckpt")
+        assert pieces.settings.get("model.predictor") == rule
+        assert any("set from F by a rule" in note for note in pieces.notes) == (rule is not None)
+        assert (pieces.F is not None) == (rule is not None)
+
+
+def test_the_authors_own_direct_pred_is_told_by_its_corr_file(tmp_path):
+    import shutil
+
+    from tests.bridge.validation.originals import CASES, FIXTURES
+
+    shutil.copy(FIXTURES / "luckmatters/linear/corr_006_iter30.pth", tmp_path)
+    whole = torch.load(CASES["luckmatters linear"].path, weights_only=True)
+    trained = validate(CASES["luckmatters linear"].path)
+    assert trained.rates.alpha_p == 2.0
+    F = torch.load(tmp_path / "corr_006_iter30.pth", weights_only=True)["cumulated_corr"]
+    whole["predictor_state_dict"]["layers.0.weight"] = set_from(F)
+    torch.save(whole, tmp_path / "model_006.pth")
+    answer = validate(tmp_path / "model_006.pth")
+    assert answer.rates.alpha_p is None and any("set from F by a rule" in note for note in answer.pieces.notes)
+
+
+def test_the_rule_of_implicit_var_reg_is_named_by_args_json():
+    from tests.bridge.validation.originals import CASES
+
+    answer = validate(CASES["implicit-var-reg"].path)
+    assert answer.pieces.settings.get("model.predictor") == "direct_set" and answer.rates.alpha_p is None
+    reasons = {each.law: each.reason for each in answer.findings if each.law in ("balance", "constant", "eq17")}
+    assert all("the rule direct_set, not trained" in reason for reason in reasons.values())

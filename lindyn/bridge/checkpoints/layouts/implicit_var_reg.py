@@ -7,12 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.checkpoints import heads
+from lindyn.bridge.checkpoints import heads, layer_rules
 from lindyn.bridge.checkpoints.assembling import WITHOUT_PREDICTOR, with_notes
 from lindyn.bridge.checkpoints.content import Content, Layout
 from lindyn.bridge.checkpoints.layouts import solo_learn
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.settings import Settings
+from lindyn.predictors import Recipe
 
 NAME, TITLE = "implicit-var-reg", "implicit-var-reg (DirectPred in solo-learn)"
 
@@ -33,6 +34,7 @@ def read(content: Content) -> Pieces:
     rule = options if isinstance(options, Mapping) and "dp_alpha" in options else None
     empty = not bool(F.any())
     known = Settings.of(_loss(options), solo_learn.ARGS).over(pieces.settings)
+    known = layer_rules.of_rule(known, None if rule is None else recipe_of(rule), solo_learn.ARGS)
     pieces = replace(pieces, F=None if empty else F, notes=notes, settings=known)
     if empty or rule is None:
         why = (
@@ -50,6 +52,14 @@ def _loss(options: Any) -> dict[str, Any]:
     """Return the loss that the options choose, where it is one of lindyn's: the cosine one, summed both ways."""
     plain = isinstance(options, Mapping) and options.get("iso") is False and options.get("use_l2") is False
     return {"method.loss": "cosine", "method.sides": "symmetrised"} if plain else {}
+
+
+def recipe_of(rule: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that the options name: p = (s / max s + eps)^alpha, or s^alpha not normalised."""
+    plain = rule.get("dp_normalize", True)
+    eps = float(rule.get("eps_iso") or 0.0) if plain else 0.0
+    power = float(rule["dp_alpha"])
+    return Recipe.of("implicit_var_reg", power=power, eps=eps, normalise="max" if plain else "none")
 
 
 def predictor(C: Tensor, rule: Mapping[str, Any]) -> nn.Sequential:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lindyn.bridge.checkpoints import layer_rules
 from lindyn.bridge.checkpoints.assembling import Names, assemble, with_notes
 from lindyn.bridge.checkpoints.content import Content, Layout, group_settings, peak
 from lindyn.bridge.records import Pieces
@@ -47,7 +48,8 @@ def read(content: Content) -> Pieces:
         return with_notes(pieces, "There is no corr_*.pth of this epoch beside it, so F comes from features alone.")
     other = Content.of(beside)
     F, note = second_moment(other.weights, other.tree)
-    return with_notes(replace(pieces, F=F, step=_step(beside)), f"F was read from {beside.name} beside it.", note)
+    pieces = layer_rules.from_correlation(content, replace(pieces, F=F, step=_step(beside)), F)
+    return with_notes(pieces, f"F was read from {beside.name} beside it.", note)
 
 
 def second_moment(found: dict[str, Tensor] | Any, tree: Any) -> tuple[Tensor, str]:
