@@ -3,6 +3,7 @@
 import io
 import math
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 from lindyn.bridge.records import Finding, Validation
@@ -121,8 +122,13 @@ def _law_row(row: ComparedRow) -> law_rows.LawRow:
     limit, good, must = pictures_of_one.standard(row.first)
     if "first" in row.first.details:  # the starts of two runs are two limits
         limit, must = math.nan, ""
+    other, _, must_b = pictures_of_one.standard(row.second)
+    must += f" in A{must_b} in B" if must and must_b and must != must_b else ""
     words = f"A {wording.interval(row.first)}, B {wording.interval(row.second)}{must}"
-    both = pictures_of_one.reading(row.first), pictures_of_one.reading(row.second)
+    first, second = pictures_of_one.reading(row.first), pictures_of_one.reading(row.second)
+    if math.isfinite(limit) and math.isfinite(other):  # each over its own limit
+        second = replace(second, **{name: getattr(second, name) * limit / other for name in ("value", "low", "high")})
+    both = first, second
     group = wording.GROUPS.get(row.first.group, row.first.group)
     return law_rows.LawRow(row.first.title, group, both, limit, good, words)
 

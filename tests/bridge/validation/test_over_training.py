@@ -10,6 +10,7 @@ from torch import nn
 from lindyn.bridge.features import from_images
 from lindyn.bridge.run import describe, from_checkpoints, from_trace
 from lindyn.bridge.run.curves import PER_MODE, SCALARS
+from lindyn.bridge.run.start import of_projections
 from lindyn.bridge.run.theory_error import off_at_the_start, relative_errors
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training import train
@@ -103,6 +104,15 @@ def test_the_theory_starts_where_the_network_does_and_is_known_between_its_readi
     assert len(path["steps"]) > 3 * len(curves.steps) and np.array_equal(path["steps"][at], curves.steps)
     for name in PER_MODE:
         np.testing.assert_allclose(path[name][at], theory[name][:, : path[name].shape[1]])
+
+
+def test_the_theory_starts_from_the_F_it_is_held_against_where_its_moments_are_of_other_views(fine):
+    pieces, reading = fine[0]
+    noise = 0.1 * np.random.default_rng(0).normal(size=np.shape(reading.F))
+    F = np.asarray(reading.F) + noise @ noise.T
+    begin, _ = of_projections(pieces, replace(reading, F=F), describe(pieces.settings))
+    np.testing.assert_allclose(begin.X + begin.X_aug, F)
+    assert np.linalg.norm(begin.X + begin.X_aug - reading.X - reading.X_aug) > 1e-3
 
 
 def test_a_start_that_does_not_fit_is_said():
