@@ -65,13 +65,37 @@ def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None
     if ndim is not None and len(value.shape) != ndim:
         raise ValueError(f"{name} must have {ndim} axes; got shape {tuple(value.shape)}.")
     if shape is not None and tuple(value.shape) != tuple(shape):
-        raise ValueError(f"{name} must have shape {tuple(shape)}; got {tuple(value.shape)}.")
+        got = tuple(value.shape)
+        raise ValueError(f"{name} must have shape {tuple(shape)}; got {got}.{_turned(name, got, tuple(shape))}")
     if not is_traced(value):
         numbers = to_numpy(value)
         bad = int(numbers.size - np.count_nonzero(np.isfinite(numbers)))
         if bad:
             raise ValueError(f"{name} must be finite; got {bad} NaN or infinite of {numbers.size} entries.")
     return value
+
+
+def _turned(name: str, got: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+    """Return the sentence that names an array whose last two axes are in the other order, with a space before it."""
+    if len(got) != len(wanted) or len(got) < 2 or got == wanted or (*got[:-2], got[-1], got[-2]) != wanted:
+        return ""
+    return f" Its axes are in the other order: give {name}.T" + (" at every time." if len(got) > 2 else ".")
+
+
+def check_not_turned(W: Any, W_p: Any, name: str = "W") -> None:
+    """Raise ValueError where the sizes say that W is transposed: W_p has the side of its columns, not of its rows.
+
+    Args:
+        W: n2 x n1, perhaps with the times before it.
+        W_p: n2 x n2, likewise.
+        name: of W.
+    """
+    rows_columns, side = np.shape(W)[-2:], np.shape(W_p)[-2:]
+    if len(rows_columns) == 2 and side == (rows_columns[1],) * 2 and rows_columns[0] != rows_columns[1]:
+        raise ValueError(
+            f"{name} has shape {tuple(np.shape(W))} and W_p is {side[0]} x {side[1]}: W is n2 x n1, W_p n2 x n2. Did "
+            f"you give {name}.T? Give it with its {side[0]} outputs as rows."
+        )
 
 
 def as_scalar(name: str, value: Any, minimum: float = -np.inf, exclusive: bool = False, fix: str = "") -> Any:

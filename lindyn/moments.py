@@ -1,5 +1,6 @@
 """The data as the theory sees it: X = E[xbar xbar^T] and X' = E_x Var[x'|x], n1 x n1."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -219,7 +220,19 @@ class Moments(Record):
         Raises:
             ValueError: shapes that differ, fewer than two samples, NaN or infinity.
         """
+        _warn_of_columns("v1", v1)
         return MomentSums.of_arrays(v1, v2).moments(centre=centre)
+
+
+def _warn_of_columns(name: str, samples: Any) -> None:
+    """Warn where samples have far fewer rows than columns: most often they are given as columns."""
+    shape = np.shape(samples)
+    if len(shape) == 2 and 0 < 4 * shape[0] <= shape[1]:
+        warnings.warn(
+            f"{name} has {shape[0]} rows and {shape[1]} columns, and rows are samples: X of fewer samples than "
+            f"dimensions is singular. If the columns are samples, give {name}.T.",
+            stacklevel=3,
+        )
 
 
 def _is_diagonal(M: np.ndarray) -> bool:

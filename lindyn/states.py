@@ -67,6 +67,8 @@ class WeightState(MatrixState):
     def _check(self) -> None:
         W = _checks.as_array("W", self.W, ndim=2)
         n2, n1 = W.shape
+        if self.W_p is not None:
+            _checks.check_not_turned(W, self.W_p)
         W_p = np.eye(n2) if self.W_p is None else self.W_p
         W_a = W if self.W_a is None else self.W_a
         self._set(

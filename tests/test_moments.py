@@ -203,3 +203,9 @@ def test_round_off_is_forgiven():
     X[0, 1] += 1e-12
     data = ld.Moments(X, np.diag([1.0, 1e-3, -1e-12]))
     np.testing.assert_array_equal(data.X, data.X.T)
+
+
+def test_samples_given_as_columns_are_named():
+    views = np.random.default_rng(0).normal(size=(2, 4, 30))
+    with pytest.warns(UserWarning, match=r"v1 has 4 rows and 30 columns, and rows are samples.*give v1\.T"):
+        ld.Moments.from_views(*views)

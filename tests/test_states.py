@@ -66,7 +66,10 @@ def test_records_are_frozen_and_mapped_by_jax():
 I2 = np.eye(2)
 BAD = {
     "W is a vector": (lambda: ld.WeightState(np.ones(3)), "W must have 2 axes; got shape (3,)"),
-    "W_p does not fit": (lambda: ld.WeightState(np.ones((2, 3)), np.eye(3)), "W_p must have shape (2, 2); got (3, 3)"),
+    "W_p does not fit": (
+        lambda: ld.WeightState(np.ones((2, 3)), np.eye(3)),
+        "Did you give W.T? Give it with",
+    ),
     "W_a does not fit": (lambda: ld.WeightState(np.ones((2, 3)), I2, I2), "W_a must have shape (2, 3); got (2, 2)"),
     "NaN in W": (lambda: ld.WeightState([[np.nan, 1.0]]), "W must be finite; got 1 NaN or infinite of 2 entries"),
     "infinity in W_p": (lambda: ld.WeightState([[1.0]], [[np.inf]]), "W_p must be finite; got 1 NaN or infinite of 1"),
@@ -112,3 +115,17 @@ def test_arrays_of_other_libraries_stay_what_they_are():
     assert isinstance(y.W, jax.Array)
     F = psd(1, 2)
     assert isinstance(ld.CorrelationState(I2, F).F, np.ndarray)
+
+
+def test_a_transposed_array_is_named_itself():
+    """Not the one beside it, whose shape follows from it."""
+    W, W_p = np.ones((32, 8)), np.eye(8)
+    with pytest.raises(ValueError, match=r"W has shape \(32, 8\) and W_p is 8 x 8: W is n2 x n1.*Did you give W\.T\?"):
+        ld.WeightState(W, W_p)
+    with pytest.raises(ValueError, match=r"W_a must have shape \(8, 32\); got \(32, 8\)\..*give W_a\.T\."):
+        ld.WeightState(W.T, W_p, W)
+    run = {"t": [0.0, 1.0], "W": np.ones((2, 32, 8)), "W_p": np.stack([W_p] * 2)}
+    with pytest.raises(ValueError, match=r"W has shape \(2, 32, 8\) and W_p is 8 x 8"):
+        ld.verify(run)
+    with pytest.raises(ValueError, match=r"W_a must have shape \(2, 8, 32\).*give W_a\.T at every time\."):
+        ld.verify(run | {"W": np.ones((2, 8, 32)), "W_a": run["W"]})

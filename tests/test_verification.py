@@ -1,9 +1,11 @@
 """`lindyn.verify`: what holds, what fails, what does not apply, and trajectories made elsewhere."""
 
 import argparse
+import json
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import lindyn as ld
 from lindyn.commands import prove as prove_command
@@ -13,7 +15,7 @@ HP = ld.Hyperparameters(1.5, 0.4, 0.05)
 DATA = ld.Moments.isotropic(6, 0.2)
 
 
-def run(flow, y0, t1=20.0, **how):
+def run(flow, y0, t1: float | None = 20.0, **how):
     return ld.simulate(flow, y0, t1=t1, engine="scipy", **how)
 
 
@@ -145,3 +147,55 @@ def test_prove_command(tmp_path, capsys):
     assert latex.read_text().count(r"\subsection*") > 40
     with pytest.raises(ValueError, match="does not exist"):
         prove_command.run(parse(prove_command, "prove", "--latex", str(tmp_path / "no" / "x.tex")))
+
+
+@pytest.fixture(scope="module")
+def coarse():
+    """A run whose 21 times are too few for the integral of the rates."""
+    return run(ld.WeightFlow(HP, DATA), ld.WeightState.random(4, 6), ts=np.linspace(0, 60, 21), t1=None)
+
+
+def test_a_run_saved_too_coarsely_is_integrated_again(coarse, tmp_path):
+    for one in (coarse, ld.load(coarse.save(tmp_path / "run.nc")), arrays(coarse)):
+        found = ld.verify(one)
+        row = found.row("tian.lemma_1")
+        assert row.verdict == "holds" and row.tolerance < 1e-2 and found.told and "Integrated again" in found.note
+        assert len(found.ts) == 21 == len(row.residual)
+    few = ld.verify(run(ld.WeightFlow(HP, DATA), ld.WeightState.random(4, 6), ts=[0.0, 1.0, 9.0], t1=None))
+    assert few.row("tian.lemma_1").verdict == "holds"
+
+
+def test_what_does_not_follow_fails_between_coarse_times_too(coarse):
+    """A state that is moved, and a wrong rate, are found out though the times alone could not have told."""
+    moved = arrays(coarse)
+    moved["W"] = np.array(moved["W"])
+    moved["W"][10] *= 1.2
+    assert ld.verify(moved).row("tian.lemma_1").verdict == "fails"
+    assert ld.verify(arrays(coarse) | {"beta": 0.8}).row("tian.lemma_1").verdict == "fails"
+
+
+def test_what_cannot_be_told_is_a_word_of_its_own(tmp_path, capsys):
+    steps = ld.descend(ld.WeightFlow(HP, DATA), ld.WeightState.random(4, 6), learning_rate=0.05, momentum=0.9, steps=60)
+    found = ld.verify(steps)
+    row = found.row("tian.lemma_1")
+    assert row.verdict == "could not tell" and "finite steps are too long" in row.reason
+    assert found.row("tian.theorem_1").verdict == "could not tell"  # a tolerance of 10 says nothing
+    assert found.holds and not found.told and "4 could not tell" in str(found)
+    path, numbers = steps.save(tmp_path / "run.nc"), tmp_path / "found.json"
+    assert verify_command.run(parse(verify_command, "verify", str(path), "--json", str(numbers))) == 3
+    assert "could not tell         tian.lemma_1" in capsys.readouterr().out
+    told = json.loads(numbers.read_text())
+    verdicts = {one["statement"]: one["verdict"] for one in told["statements"]}
+    assert verdicts["tian.lemma_1"] == "could not tell" and told["holds"] and not told["told"]
+    panels = Figure().subplots(1, 2)
+    found.draw(panels)
+    assert any("could not tell" in line.get_label() for line in panels[0].lines)
+
+
+def test_the_lag_of_finite_steps_counts_their_momentum():
+    """v settles over 1/(1 - m) steps: the descent lags by step m/(1 - m), and the limit must not be shorter."""
+    flow, y0 = ld.WeightFlow(HP, DATA), ld.WeightState.random(4, 6)
+    kept = [ld.verify(ld.descend(flow, y0, learning_rate=1e-3 * (1 - m), momentum=m, steps=4000)) for m in (0.0, 0.9)]
+    limits = [found.row("tian.lemma_1").tolerance for found in kept]
+    assert limits[0] == pytest.approx(2e-3, rel=0.5) and limits[1] == pytest.approx(2e-2, rel=0.5)
+    assert all(found.row("tian.lemma_1").worst < limit for found, limit in zip(kept, limits, strict=True))

@@ -116,7 +116,9 @@ def _source(flow: Any, batch: int | None, samples: Views | None) -> Views | None
     source = GaussianViews.of(flow.data) if samples is None else samples
     width = source.v1.shape[1] if isinstance(source, RecordedViews) else source.mean_root.shape[0]
     if width != flow.data.n1:
-        raise ValueError(f"samples must have n1 = {flow.data.n1} columns, as X has; got {width}.")
+        turned = isinstance(source, RecordedViews) and source.v1.shape[0] == flow.data.n1
+        hint = " Its rows are samples: give the views transposed." if turned else ""
+        raise ValueError(f"samples must have n1 = {flow.data.n1} columns, as X has; got {width}.{hint}")
     return source
 
 

@@ -57,7 +57,8 @@ def against_bound(
     with np.errstate(divide="ignore", invalid="ignore"):
         sharp = np.where(level[1:] & (average > 0), measured / average, np.nan)
     residual = np.concatenate([[0.0], excess])
-    bound = np.exp(-np.concatenate([[0.0], np.cumsum(average * step)]))
+    with np.errstate(over="ignore"):  # a bound on growth may leave the numbers
+        bound = np.exp(-np.concatenate([[0.0], np.cumsum(average * step)]))
     checked = premise[1:] & premise[:-1]
     failed = bool(np.any(residual[1:][checked] > tolerance))
     verdict = "fails" if failed else "holds" if checked.any() else "premise not fulfilled"

@@ -1,6 +1,6 @@
 """What verifying a run answers: one row per statement, as text and as a picture."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ from lindyn.display.brief import Brief, notebook
 from lindyn.flows import choices, rules
 from lindyn.solve.trajectory import Trajectory, step_of
 
-VERDICTS = ("holds", "fails", "premise not fulfilled", "not applicable")
+COULD_NOT_TELL = "could not tell"
+"""The statement speaks of the run, but what was kept of it is too coarse to hold it against."""
+VERDICTS = ("holds", "fails", COULD_NOT_TELL, "premise not fulfilled", "not applicable")
+VACUOUS = 0.5  # a tolerance past which any residual would do
 
 FLOOR = 1e-17  # residuals below are drawn there
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
@@ -44,6 +47,13 @@ class VerificationRow(Brief):
     bound: Any = None
     sharpness: Any = None
     tolerance: float = 0.0
+
+    def at(self, index: np.ndarray) -> "VerificationRow":
+        """Return the row at some of its times, its verdict as it is."""
+        names = ("residual", "premise", "actual", "bound", "sharpness")
+        arrays = {name: getattr(self, name) for name in names}
+        kept = {name: None if value is None else np.asarray(value)[index] for name, value in arrays.items()}
+        return replace(self, **kept)
 
     @property
     def worst(self) -> float:
@@ -88,16 +98,36 @@ class Verification(Brief):
         ts: times (flow time = learning rate x steps / (1 - momentum)).
         flow: what was run, in words.
         rows: one per statement.
+        note: what was done to tell, "" where the saved times were enough.
     """
 
     ts: Any
     flow: str
     rows: tuple[VerificationRow, ...]
+    note: str = ""
 
     @property
     def holds(self) -> bool:
         """Whether no applicable statement with its premise fulfilled fails."""
         return not any(row.verdict == "fails" for row in self.rows)
+
+    @property
+    def told(self) -> bool:
+        """Whether every statement that applies could be held against the run."""
+        return not any(row.verdict == COULD_NOT_TELL for row in self.rows)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the verdicts and their numbers as plain data, for JSON; None where a number was not measured."""
+        number = lambda value: float(value) if np.isfinite(value) else None  # noqa: E731
+        rows = [
+            {
+                "statement": row.name, "title": row.title, "verdict": row.verdict, "reason": row.reason,
+                "residual": number(row.worst), "tolerance": number(row.tolerance),
+                "premise_share": row.premise_share, "sharpness": number(row.median_sharpness),
+            }
+            for row in self.rows
+        ]  # fmt: skip
+        return {"run": self.flow, "note": self.note, "holds": self.holds, "told": self.told, "statements": rows}
 
     def row(self, name: str) -> VerificationRow:
         """Return the row of a statement.
@@ -115,7 +145,8 @@ class Verification(Brief):
         return known[_checks.one_of("statement", name, known)]
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.flow}: {self._counted()}.", *(row.as_text() for row in self._sorted())])
+        first = f"{self.flow}: {self._counted()}." + (f" {self.note}." if self.note else "")
+        return "\n".join([first, *(row.as_text() for row in self._sorted())])
 
     def __repr__(self) -> str:
         """Return one line: what was run, and how many statements came out how."""
@@ -124,7 +155,7 @@ class Verification(Brief):
     def _repr_html_(self) -> str:
         rows = [[row.verdict, row.name, row.title, row.worst, row.reason] for row in self._sorted()]
         head = ("verdict", "statement", "", "largest residual", "")
-        return notebook(f"{self.flow}: {self._counted()}", head, rows)
+        return notebook(f"{self.flow}: {self._counted()}", head, rows, self.note)
 
     def _counted(self) -> str:
         return ", ".join(f"{sum(row.verdict == verdict for row in self.rows)} {verdict}" for verdict in VERDICTS)
@@ -143,11 +174,12 @@ class Verification(Brief):
         """
         identities, bounds = axes
         for row in self.rows:
+            label = row.title + (f" ({COULD_NOT_TELL})" if row.verdict == COULD_NOT_TELL else "")
             if row.residual is not None and row.actual is None and np.any(np.isfinite(row.residual)):
                 dashes = LINES[len(identities.lines) % len(LINES)]
-                identities.semilogy(self.ts, np.maximum(row.residual, FLOOR), ls=dashes, label=row.title, lw=1.2)
+                identities.semilogy(self.ts, np.maximum(row.residual, FLOOR), ls=dashes, label=label, lw=1.2)
             if row.actual is not None:
-                (line,) = bounds.semilogy(self.ts, np.maximum(row.actual, 1e-300), label=row.title, lw=1.2)
+                (line,) = bounds.semilogy(self.ts, np.maximum(row.actual, 1e-300), label=label, lw=1.2)
                 colour = line.get_color()
                 bounds.semilogy(self.ts, np.maximum(row.bound, 1e-300), "--", color=colour, lw=1.2, label="its bound")
         identities.set(xlabel="flow time $t$", ylabel="relative residual", title="identities and assumptions")
@@ -213,4 +245,17 @@ def identity(name: str, title: str, residual: np.ndarray, limit: float, premise:
     """Return the row of an identity from its residual over time."""
     used = residual if premise is None else residual[premise]
     verdict = "premise not fulfilled" if used.size == 0 else "holds" if np.nanmax(used) <= limit else "fails"
+    if limit > VACUOUS and verdict == "holds":
+        return VerificationRow(name, title, COULD_NOT_TELL, f"{TOO_LONG} ({limit:.0e})", residual, premise, None, None,
+                               None, limit)  # fmt: skip
     return VerificationRow(name, title, verdict, "", residual, premise, tolerance=limit)
+
+
+TOO_LONG = "the finite steps are too long to tell them from what the flow does"
+
+
+def memory(traj: Trajectory) -> float:
+    """Return the flow time that a finite step and its momentum reach back: what a descent lags behind the flow."""
+    if traj.notes.get("engine") != "descent":
+        return 0.0
+    return step_of(traj) / (1 - float(traj.notes.get("momentum", 0.0)))

@@ -13,8 +13,10 @@ from lindyn.moments import Moments
 from lindyn.solve.trajectory import Trajectory, load
 from lindyn.states import WeightState
 from lindyn.stored import archives
-from lindyn.verification.applicable import CHECKS
-from lindyn.verification.record import Verification, VerificationRow
+from lindyn.verification.applicable import CHECKS, Check
+from lindyn.verification.denser import FACTORS, denser
+from lindyn.verification.integrals import TOO_FEW
+from lindyn.verification.record import COULD_NOT_TELL, Verification, VerificationRow
 
 TIME_NAMES = ("t", "ts")
 RATES = ("alpha_p", "beta", "eta", "eta_p", "eta_s")
@@ -59,6 +61,7 @@ def trajectory_from_arrays(
     times, n2, n1 = W.shape
     if times != len(ts):
         raise ValueError(f"W must have the times as first axis; got shape {W.shape} for {len(ts)} times.")
+    _checks.check_not_turned(W, arrays["W_p"])
     W_p = _checks.as_array("W_p", arrays["W_p"], shape=(times, n2, n2))
     online = "W_a" not in arrays
     W_a = W if online else _checks.as_array("W_a", arrays["W_a"], shape=(times, n2, n1))
@@ -124,7 +127,9 @@ def verify(
 ) -> Verification:
     """Test every statement along a run: residual, bound against decay, premise, sharpness.
 
-    A statement that does not apply to the run's flow is reported as not applicable, never as holding.
+    A statement that does not apply to the run's flow is reported as not applicable, never as holding. Where the saved
+    times are too coarse for one that does, the run is integrated again between them (`verification.denser`); what
+    cannot be told then either is reported as such.
 
     Args:
         run: a `Trajectory`, a file of one (`Trajectory.save`), an .npz of arrays W, W_p, W_a over time, or a mapping
@@ -143,15 +148,24 @@ def verify(
     trajectory = _as_trajectory(run, hp, data, rates, choices)
     if len(trajectory) < 2:
         raise ValueError(f"A run needs at least two times to be verified; got {len(trajectory)}.")
-    rows = []
-    foreign = "" if registry.is_own(type(trajectory.flow)) else "it speaks of lindyn's own flows"
-    for check in CHECKS:
-        reason = foreign or check.applies(trajectory)
-        rows.append(
-            VerificationRow(check.name, check.title, "not applicable", reason) if reason else check.measure(trajectory)
-        )
-    flow = trajectory.flow
-    return Verification(trajectory.ts, flow.words, tuple(rows))
+    rows, note = [_row(check, trajectory) for check in CHECKS], ""
+    for factor in FACTORS:
+        untold = [k for k, row in enumerate(rows) if row.verdict == COULD_NOT_TELL]
+        finer = denser(trajectory, factor) if untold else None
+        if finer is None:
+            break
+        for k in untold:
+            rows[k] = _row(CHECKS[k], finer).at(np.argmin(np.abs(np.subtract.outer(trajectory.ts, finer.ts)), axis=1))
+        note = f"Integrated again at {len(finer)} times where the {len(trajectory)} saved ones were too coarse to tell"
+    return Verification(trajectory.ts, trajectory.flow.words, tuple(rows), note)
+
+
+def _row(check: Check, trajectory: Trajectory) -> VerificationRow:
+    """Return what one statement comes to at the times of a run."""
+    own = registry.is_own(type(trajectory.flow))
+    reason = check.applies(trajectory) if own else "it speaks of lindyn's own flows"
+    verdict = COULD_NOT_TELL if reason == TOO_FEW else "not applicable"
+    return VerificationRow(check.name, check.title, verdict, reason) if reason else check.measure(trajectory)
 
 
 def _as_trajectory(run: Any, hp: Any, data: Any, rates: Any, choices: dict[str, Any]) -> Trajectory:

@@ -1,6 +1,7 @@
 """Features given as arrays or files, with or without a checkpoint; a network's own are in `image_features`."""
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from lindyn import _checks
 from lindyn.bridge.given_paths import features_file
-from lindyn.bridge.records import FeatureBatch, FeatureSource, Pieces
+from lindyn.bridge.records import FEWEST, FeatureBatch, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
 from lindyn.display.brief import Brief
 from lindyn.stored import archives
@@ -91,6 +92,12 @@ def from_arrays(z1: Any, z2: Any = None, target1: Any = None, *, description: st
             raise ValueError(
                 f"{name} must have the shape of z1, {shape}; got {tuple(array.shape)}. Row i of each is sample i."
             )
+    if 1 < shape[0] < FEWEST <= shape[1]:
+        warnings.warn(
+            f"Features have {shape[0]} rows and {shape[1]} columns, and rows are samples; if the columns are samples, "
+            "give z1.T (and z2.T, target1.T).",
+            stacklevel=2,
+        )
     if shape[0] < 2 or not shape[1]:
         raise ValueError(f"Features must be N x d with N of 2 or more samples; got shape {shape}.")
     return ArrayFeatures(arrays, description or _described(arrays, "given as arrays"))
@@ -158,6 +165,7 @@ def _by_name(path: Path) -> dict[str, Any]:
 
     arrays = archives.arrays(path, chosen)
     found = {ours: arrays[name] for ours, name in theirs.items()}
+    _leave_labels(found)
     if "z1" not in found:
         held = ", ".join(held_names) or "nothing"
         raise ValueError(
@@ -166,6 +174,18 @@ def _by_name(path: Path) -> dict[str, Any]:
     if "z2" not in found and found["z1"].ndim == 3:
         found |= _views(found["z1"], path)
     return found
+
+
+def _leave_labels(found: dict[str, Any]) -> None:
+    """Take labels that are called `target` out: whole numbers, one a sample, are no projections; a warning says so."""
+    target = found.get("target1")
+    if target is not None and target.ndim == 1 and target.dtype.kind in "iub":
+        del found["target1"]
+        warnings.warn(
+            f"target holds {len(target)} whole numbers, one a sample: they are taken for labels and left out; "
+            "projections of the target are N x d.",
+            stacklevel=2,
+        )
 
 
 def _views(array: Any, path: Path) -> dict[str, Any]:

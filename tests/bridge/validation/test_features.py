@@ -166,3 +166,19 @@ def test_what_is_wrong_with_a_file_is_said_in_one_line(tmp_path, kind, text):
 
 def test_the_sources_of_features_stand_in_one_place():
     assert {"from_arrays", "from_file", "from_images"} <= set(features.__all__)
+
+
+def test_labels_called_target_are_left_out_and_named(tmp_path):
+    z = np.random.default_rng(0).normal(size=(90, 4))
+    np.savez(tmp_path / "f.npz", z1=z, target=np.arange(90) % 10)
+    with pytest.warns(UserWarning, match="90 whole numbers, one a sample: they are taken for labels and left out"):
+        found = from_file(tmp_path / "f.npz")
+    assert set(found.arrays) == {"z1"}
+    np.savez(tmp_path / "g.npz", z1=z, target=np.arange(90.0))
+    with pytest.raises(ValueError, match=r"target1 \(the target's first view\) must be N x d"):
+        from_file(tmp_path / "g.npz")
+
+
+def test_features_with_samples_as_columns_are_named():
+    with pytest.warns(UserWarning, match=r"4 rows and 90 columns, and rows are samples.*give z1\.T"):
+        from_arrays(np.ones((4, 90)))
