@@ -52,7 +52,9 @@ class VerificationRow(Brief):
         """Return the row at some of its times, its verdict as it is."""
         names = ("residual", "premise", "actual", "bound", "sharpness")
         arrays = {name: getattr(self, name) for name in names}
-        kept = {name: None if value is None else np.asarray(value)[index] for name, value in arrays.items()}
+        kept: dict[str, Any] = {
+            name: None if value is None else np.asarray(value)[index] for name, value in arrays.items()
+        }
         return replace(self, **kept)
 
     @property
