@@ -55,6 +55,8 @@ def as_array(name: str, value: Any, ndim: int | None = None, shape: tuple | None
     if not (hasattr(value, "shape") and hasattr(value, "dtype")) or isinstance(value, np.ndarray | np.generic):
         try:
             numbers = np.asarray(value)
+            if numbers.dtype.kind in "SU":
+                raise TypeError(f"{numbers.dtype} is no dtype of numbers")
             value = numbers if np.iscomplexobj(numbers) else np.asarray(numbers, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be a numeric array; got {value!r:.80}.") from error
@@ -107,6 +109,8 @@ def as_scalar(name: str, value: Any, minimum: float = -np.inf, exclusive: bool =
     if is_traced(value):
         return value
     try:
+        if isinstance(value, str | bytes | bool | np.bool_):
+            raise TypeError(type(value).__name__)
         number = float(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be a number; got {value!r:.80}.") from error

@@ -1,10 +1,12 @@
 """A progress line on a terminal; silent where nobody watches."""
 
+import os
 import sys
 import time
 from typing import TextIO
 
 INTERVAL = 0.2
+TOLD = 0.02  # share done from which on the time left is told
 LONG = 60.0  # seconds left past which it is said how long it takes, on a terminal or not
 PATIENCE = 5.0  # seconds until that can be told
 
@@ -35,7 +37,7 @@ class Progress:
         self.hint, self.told = hint, False
         self.label, self.total, self.unit, self.before = label, total, unit, before
         self.stream = sys.stderr if stream is None else stream
-        self.shown = self.stream.isatty()
+        self.shown = self.stream.isatty() and os.environ.get("TERM") != "dumb"  # which cannot go back in a line
         self.start = self.last = time.monotonic()
         self.width = 0
 
@@ -75,9 +77,10 @@ class Progress:
         """Return the line for `done` of `total` after `elapsed` seconds."""
         share = min(max(done / self.total, 1e-9), 1.0)
         fresh = max(done - self.before, 1e-9 * self.total)
-        left = self.left(done, elapsed)
         rate = f"{fresh / max(elapsed, 1e-9):,.0f} {self.unit}/s, " if self.unit else ""
-        return f"{self.label}: {100 * share:5.1f} %, {rate}{duration(left)} left "
+        known = fresh >= TOLD * self.total or elapsed >= PATIENCE  # the first steps are small, and say little
+        left = f"{duration(self.left(done, elapsed))} left " if known else ""
+        return f"{self.label}: {100 * share:5.1f} %, {rate}{left}"
 
     def close(self) -> None:
         """Wipe the line."""

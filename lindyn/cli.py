@@ -1,6 +1,5 @@
 """The command line, `lindyn COMMAND`; parsing loads nothing heavy."""
 
-import argparse
 import contextlib
 import os
 import sys
@@ -9,7 +8,7 @@ from typing import Any
 
 import lindyn
 from lindyn.commands import phase, prove, reproduce, simulate, sweep, train, validate, verify
-from lindyn.commands.flags import Parser
+from lindyn.commands.flags import HelpFormatter, Parser
 
 DESCRIPTION = """\
 The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
@@ -29,9 +28,7 @@ EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the c
 
 def parser() -> Parser:
     """Return the whole command line."""
-    top = Parser(
-        prog="lindyn", description=DESCRIPTION, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = Parser(prog="lindyn", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter)
     top.add_argument("--version", action="version", version=f"lindyn {lindyn.__version__}")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")

@@ -38,7 +38,7 @@ def test_its_flow_is_run_drawn_saved_and_loaded(package, tmp_path):
         w = np.array([0.5, 0.3]) * np.exp(-0.6 * run.ts)[:, None]
         np.testing.assert_allclose(run.states.w, w, rtol=1e-9)
         assert next(out.glob("*.png")).stat().st_size > 5000
-        assert main(["simulate", "--config", str(out / "run.toml"), "--out", str(tmp_path / "again")]) == 0
+        assert main(["simulate", "--config", str(out / "run.toml"), "--out", str(tmp_path / f"{engine} again")]) == 0
 
 
 def test_a_picture_of_one_curve_has_one_panel_with_its_axes(package):

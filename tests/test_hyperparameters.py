@@ -103,3 +103,11 @@ def test_a_step_of_flow_time_has_one_meaning():
             assert re.sub(r"\s+", " ", said[1]).startswith((" / (1 - momentum)", " / (1 − momentum)")), path
     plain = style.TIME.replace("×", "x").replace("−", "-")
     assert FLOW_TIME in plain and f"flow time = {FLOW_TIME}" == ld.sweep(eta=[0.0, 0.1], t1=1.0).attrs["time"]
+
+
+@pytest.mark.parametrize("value", ["1", b"1", True, np.True_, None, [1.0, 2.0]])
+def test_a_rate_is_a_number_and_no_text(value):
+    with pytest.raises(ValueError, match="alpha_p must be a number; got"):
+        ld.Hyperparameters(alpha_p=value)
+    with pytest.raises(ValueError, match="must be a numeric array; got"):
+        ld.ModeState(["0.1"], 0.2, 1.0)

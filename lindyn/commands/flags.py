@@ -2,13 +2,37 @@
 
 import argparse
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from lindyn import _options
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
+
+USUAL = 80  # columns of a terminal
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written where the terminal has the room, and broken by line where it has not."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        columns = shutil.get_terminal_size().columns
+        if columns >= USUAL:  # a terminal breaks the few longer lines itself
+            return super()._fill_text(text, width, indent)
+        lines = (broken(indent + line, max(columns - 2, 20)) for line in text.splitlines())
+        return "".join(f"{line}\n" for line in lines)
+
+
+def broken(line: str, room: int) -> str:
+    """Return a line of at most `room` letters, or several: those after the first stand a little further in."""
+    if len(line) <= room:
+        return line
+    start = line[: min(len(line) - len(line.lstrip()), room // 2)]
+    long = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(line.strip(), room, initial_indent=start, subsequent_indent=f"{start}    ", **long)  # type: ignore[arg-type]
 
 
 class Parser(argparse.ArgumentParser):
@@ -114,7 +138,7 @@ def add_command(
         Its parser.
     """
     defaults = more.pop("defaults", True)
-    kept: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
+    kept: dict[str, Any] = {"formatter_class": HelpFormatter, "allow_abbrev": False}
     parser: Parser = commands.add_parser(name, help=summary, description=description, **kept | more)
     add_flags(table, parser, defaults)
     parser.set_defaults(func=run, parser=parser)

@@ -114,7 +114,9 @@ def moments(given: Settings) -> Moments:
     """Return X and X' of the settings: two arrays, spectra, or isotropic."""
     if (given["X"] is None) != (given["X_aug_file"] is None):
         missing, present = ("X_aug_file", "X") if given["X_aug_file"] is None else ("X", "X_aug_file")
-        raise ValueError(f"{missing} is missing: {present} was given, and X and X' come together.")
+        raise ValueError(
+            f"{missing} is missing: {present} was given, and X and X' come together (--X and --X-aug-file)."
+        )
     if given["X"] is not None:
         return Moments(given["X"], given["X_aug_file"])
     x, x_aug = _eigenvalues(given)

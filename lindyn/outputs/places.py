@@ -47,7 +47,7 @@ def as_folder(path: str | Path, flag: str = "--out") -> Path:
         raise ValueError(f"{flag} must be a folder; got an empty path.")
     if folder.exists():
         if not folder.is_dir():
-            raise ValueError(f"{flag} must be a folder; {folder} is a file. Choose another.")
+            raise ValueError(f"Cannot make the output folder {folder}: it is a file. Choose another with {flag}.")
     elif ending in ENDINGS and not str(path).endswith(os.sep):
         raise ValueError(f"{flag} is a folder, for several files; got {path}, a file's name. Leave the {ending} out.")
     return folder

@@ -25,7 +25,7 @@ _SHORT = "stopped at t = {t:.6g}, short of t = {t1:.6g}: "
 _WORDS = {
     "reached": "reached the end, t = {t:.6g}",
     "steady": "came to a steady state at t = {t:.6g} and stopped there",
-    "max_steps": _SHORT + "the step limit was reached; raise max_steps or use the stiff solver",
+    "max_steps": _SHORT + "the step limit was reached; raise max_steps or use the stiff solver (--solver stiff)",
     "not_finite": "blew up: not finite past t = {t:.6g} (asked for t = {t1:.6g}); {cure}",
     "step_too_small": _SHORT + "the step size fell to zero, the solution has a singularity there",
 }

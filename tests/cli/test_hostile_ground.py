@@ -1,12 +1,15 @@
 """The command line where it was not at home: another's backend and matplotlibrc, encodings, closed and full streams."""
 
+import io
 import os
 import subprocess
 import sys
 
 import pytest
 
+from lindyn._progress import Progress
 from lindyn.cli import main
+from lindyn.commands import simulate
 
 LIST = ("simulate", "--system", "list")  # prints, and loads nothing heavy
 
@@ -95,3 +98,36 @@ def test_a_home_that_cannot_be_written(tmp_path):
 
 def test_main_leaves_a_stream_of_the_caller_as_it_is(capsys):
     assert main(list(LIST)) == 0 and "modes" in capsys.readouterr().out
+
+
+COMMANDS = ("", "simulate", "sweep", "phase", "prove", "verify", "train", "validate", "reproduce")
+
+
+@pytest.mark.parametrize("columns", [40, 60, 79])
+def test_help_fits_a_narrow_terminal(columns, command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for name in COMMANDS:
+        code, out, _ = command(*name.split(), "--help")
+        assert code == 0
+        for line in out.splitlines():  # argparse itself breaks no word, and none of a choice in brackets
+            assert len(line) <= columns or len(line.split()) <= 3 or "[" in line or "(" in line, line
+
+
+def test_help_of_a_usual_terminal_is_as_it_was_written(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert simulate.DESCRIPTION.rstrip() in command("simulate", "--help")[1]
+
+
+def test_a_time_left_is_told_once_something_is_known(monkeypatch):
+    line = Progress("simulate", 100.0)
+    assert "left" not in line.text(0.01, 0.6)  # it was "102 min left" of a run of two seconds
+    assert line.text(50.0, 1.0).endswith(" 1 s left ") and "left" in line.text(0.01, 60.0)
+    monkeypatch.setenv("TERM", "dumb")
+    assert not Progress("simulate", 1.0, stream=Terminal()).shown
+    monkeypatch.setenv("TERM", "xterm")
+    assert Progress("simulate", 1.0, stream=Terminal()).shown
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
