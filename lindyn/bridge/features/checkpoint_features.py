@@ -6,6 +6,7 @@ every layer, features then are all but constant, and a healthy network looks col
 """
 
 import copy
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +16,6 @@ import torch
 
 from lindyn.bridge.features.feature_arrays import given
 from lindyn.bridge.features.image_features import BY_RUNNING, ImageFeatures, batchnorms, from_images
-from lindyn.bridge.features.image_views import size_taken
 from lindyn.bridge.given_paths import AUTO
 from lindyn.bridge.records import FEWEST, FeatureSource, Pieces
 from lindyn.bridge.settings import Settings
@@ -82,17 +82,21 @@ class Request(Brief):
 def of_checkpoint(pieces: Pieces, features: Any, request: Request) -> tuple[Pieces, FeatureSource | None, str]:
     """Return the pieces, their features, or None with the reason why there are none, and a note."""
     if features is not None:
-        return pieces, given(features), ""
+        return _not_run(pieces), given(features), ""
     if request.images != AUTO:
-        size = size_taken(pieces, request.images)
-        pieces = pieces if size is None else replace(pieces, assumptions=(*pieces.assumptions, size))
         return _by_network(pieces, request)
     if pieces.layout not in OWN_IMAGES or pieces.backbone is None:
-        return pieces, None, WEIGHTS_ONLY
+        return _not_run(pieces), None, WEIGHTS_ONLY
     try:
         return _by_network(pieces, request)
     except (ValueError, ImportError, OSError) as error:
-        return pieces, None, f"{WEIGHTS_ONLY} The run's own images cannot be had: {error}"
+        return _not_run(pieces), None, f"{WEIGHTS_ONLY} The run's own images cannot be had: {error}"
+
+
+def _not_run(pieces: Pieces) -> Pieces:
+    """Return the pieces of a checkpoint without what was taken of backbone and projector, as neither of them is run."""
+    of_them = re.compile(r"\b(of|in) the (backbone|projector)\b")
+    return replace(pieces, assumptions=tuple(each for each in pieces.assumptions if not of_them.search(each.taken)))
 
 
 def _by_network(pieces: Pieces, request: Request) -> tuple[Pieces, FeatureSource, str]:

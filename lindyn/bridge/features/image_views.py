@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from lindyn._checks import require
 from lindyn.bridge.given_paths import AUTO, EMBEDDED, images_folder
-from lindyn.bridge.records import Assumption, Pieces
-from lindyn.bridge.settings import Settings
+from lindyn.bridge.records import Pieces
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.photos import read_rgb
@@ -110,25 +109,6 @@ def views_of(pieces: Pieces, images: str | Path = AUTO, limit: int | None = None
         what = f"images of {images} at {size} pixels, two views of each by crop, contrast, blur and noise"
         return replace(_fitted(pieces, open_source(config), what, foreign=True), size=_unsaid(values, size))
     return _folder(pieces, Path(images).expanduser(), values, stem, workers)
-
-
-def size_taken(pieces: Pieces, images: str | Path) -> Assumption | None:
-    """Return the side of the images that is taken for granted, where no setting says it and the network takes any.
-
-    A network that was trained on CIFAR with a 7 x 7 first layer looks like one of photos.
-    """
-    stem = _stem(pieces.backbone)
-    if "data.size" in pieces.settings.values or str(images) == AUTO or not stem:
-        return None
-    size = (SMALL_SIZE if str(images) in EMBEDDED else PHOTO_SIZE)[stem]
-    other = PHOTO_SIZE["cifar"] if size != PHOTO_SIZE["cifar"] else SMALL_SIZE["imagenet"]
-
-    def instead(given: Pieces) -> Pieces:
-        return replace(given, settings=Settings.of({"data.size": other}, "a second reading").over(given.settings))
-
-    first = f"the network takes any, and its first layer is {'a small' if stem == 'cifar' else 'a large'} one"
-    return Assumption("image size", f"images are given at {size} pixels, as {first}", f"data.size={other}", instead,
-                      f"{other} pixels")  # fmt: skip
 
 
 def _own(pieces: Pieces, values: dict[str, Any], limit: int | None, workers: int) -> Views:

@@ -1,5 +1,7 @@
 """What tensors do not say is an assumption with a key that says otherwise; with that key the rebuilt part is exact."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torchvision
@@ -9,6 +11,7 @@ from lindyn.bridge import ClosedFormPredictor, validate
 from lindyn.bridge.checkpoints import read_checkpoint
 from lindyn.bridge.features.checkpoint_features import Request, of_checkpoint
 from lindyn.bridge.layers.stacks import ACTIVATIONS
+from lindyn.bridge.settings import Settings
 from tests.bridge.validation.random_networks import resnet
 
 
@@ -119,18 +122,24 @@ def test_first_layers_are_assumed_and_can_be_named(tmp_path, stem):
     assert not {"stem", "pooling"} & set(about(known))
 
 
-@pytest.mark.parametrize(("side", "taken", "other"), [(3, 32, 64), (7, 64, 32)])
-def test_the_size_of_images_is_assumed_and_can_be_named(tmp_path, side, taken, other):
-    """A network of CIFAR with a 7 x 7 first layer runs on images of any size, and looks like one of photos."""
+@pytest.mark.parametrize("side", [3, 7])
+def test_the_size_of_embedded_images_can_be_named(tmp_path, side):
     net = resnet(side, 1 if side == 3 else 2, False, 1e-5, 1)
     path = saved(tmp_path, {"backbone": lived(net, 4, 3, 16, 16), "projection_head": nn.Sequential(nn.Linear(8, 6))})
     request = Request(images="digits", samples=80)
-    pieces, source, _ = of_checkpoint(read_checkpoint(path), None, request)
-    assumed = the(pieces, "image size")
-    assert f"at {taken} pixels" in assumed.taken and source.views.source.shape[-1] == taken
-    assert assumed.choose == f"data.size={other}"
-    again, source, _ = of_checkpoint(assumed.instead(read_checkpoint(path)), None, request)
-    assert source.views.source.shape[-1] == other and "image size" not in about(again)
+    _, source, _ = of_checkpoint(read_checkpoint(path), None, request)
+    assert source.views.source.shape[-1] == (32 if side == 3 else 64)
+    pieces = read_checkpoint(path)
+    pieces = replace(pieces, settings=Settings.of({"data.size": 48}, "the call"))
+    assert of_checkpoint(pieces, None, request)[1].views.source.shape[-1] == 48
+
+
+def test_what_is_not_run_is_no_assumption(tmp_path):
+    """With features given neither backbone nor projector is run: only what was taken of the predictor counts."""
+    path = saved(tmp_path, {"projection_head": head(), "prediction_head": head(inner=8)})
+    pieces, _, _ = of_checkpoint(read_checkpoint(path), z_of(), Request())
+    assert [each.taken for each in pieces.assumptions if "projector" in each.taken] == []
+    assert any("of the predictor" in each.taken for each in pieces.assumptions)
 
 
 def test_eps_is_named_where_it_shows(tmp_path):
