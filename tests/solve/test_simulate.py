@@ -129,7 +129,7 @@ def test_the_engine_is_chosen_by_what_comes_in_and_by_the_work_ahead():
     assert chosen(MODES, START, ts=jnp.asarray([0.0, 50.0])) == "diffrax"
     assert chosen(MODES._replace(x=jnp.asarray(1.0)), START) == "diffrax"
     fast = ld.Hyperparameters(1.0, 1e4, 0.05)
-    many = ld.ModeState(np.full(40, 0.4), 0.2)
+    many = ld.ModeState(np.full(600, 0.4), 0.2)  # more unknowns than implicit steps are worth
     assert chosen(ld.ModeFlow(fast), START) == "scipy"  # with implicit steps
     assert chosen(ld.ModeFlow(fast), many) == "diffrax" and chosen(ld.ModeFlow(HP), many) == "scipy"
     assert chosen(ld.ModeFlow(fast), many, solver="stiff") == "scipy"
