@@ -16,9 +16,10 @@ from torch import nn
 
 from lindyn.bridge.assumptions import LAWS_ONLY, NOT_TRIED, OTHER, SAME, Assumption
 from lindyn.bridge.features.checkpoint_features import needs_calibration
+from lindyn.bridge.features.feature_arrays import ArrayFeatures, from_arrays
 from lindyn.bridge.features.image_features import ImageFeatures
 from lindyn.bridge.features.image_views import views_of
-from lindyn.bridge.features.row_checks import LookedAt
+from lindyn.bridge.features.row_checks import LookedAt, looked_at
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
 from lindyn.bridge.measure.view_checks import of_views
@@ -244,10 +245,22 @@ def all_assumptions(first: FirstReading, looked: LookedAt | None, images: Any) -
     found = [*first.tried(first.pieces.assumptions), *of_loss(first)]
     if looked is not None and not isinstance(looked.given, ImageFeatures):
         found += of_rows(first, looked.given, looked.assumptions)
+        found += _of_a_stream(first, looked.given)
         if first.measured.head is not None:
             target = describe(first.pieces.settings).target
             found += of_views(first.measured.head, first.measured.collapse, target)
     return (*found, *of_batchnorm(first), *of_size(first, images))
+
+
+def _of_a_stream(first: FirstReading, given: FeatureSource) -> Iterator[Assumption]:
+    """Yield that rows repeat in a source of one's own, of which only the first rows are at hand."""
+    head = first.measured.head
+    if head is None or isinstance(given, ArrayFeatures):
+        return
+    rows = looked_at(from_arrays(head.z1, head.z2))
+    if rows.source is not rows.given or rows.assumptions:
+        shown = f"{rows.distinct} of the first {len(head.z1)} rows are distinct"
+        yield Assumption("rows", f"{shown}; each row was counted as a sample")
 
 
 def of_rows(first: FirstReading, given: FeatureSource, assumptions: Sequence[Assumption]) -> tuple[Assumption, ...]:

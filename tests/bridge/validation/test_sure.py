@@ -20,7 +20,7 @@ from lindyn.bridge.second_reading import FirstReading
 from lindyn.bridge.validation import _answer
 from tests.bridge.validation import answers
 from tests.bridge.validation.originals import FIXTURES
-from tests.bridge.validation.synthetic import RATES, Aligned, of
+from tests.bridge.validation.synthetic import RATES, Aligned, Arrays, of
 
 N, d = 600, 32
 R = np.random.default_rng(0)
@@ -107,6 +107,13 @@ def test_sixty_samples_ten_times_over_do_not_fail_a_law_that_holds(tmp_path):
 def test_half_of_the_samples_at_one_point_are_a_partial_collapse(noise):
     answer = validate(features=np.where(HALF, A[:1], A) + noise * drawn(1.0))
     assert answer.collapse.word == "partial" and "(partial: 50 % of the samples are one point" in answer.headline
+
+
+def test_rows_that_repeat_in_a_source_of_ones_own_are_said():
+    answer = validate(features=Arrays(tiled(A), tiled(B)))
+    assert said(answer, "rows").taken == "60 of the first 600 rows are distinct; each row was counted as a sample"
+    assert answer.samples == N and answer.advice[0].sure == "likely"
+    assert said(validate(features=Arrays(A, B)), "rows") is None
 
 
 def test_a_row_that_holds_all_of_F_is_left_out_and_said():
