@@ -125,7 +125,7 @@ def test_a_layout_that_is_asked_for():
     assert read_checkpoint(path, layout="mmpretrain").layout == "mmpretrain"
     with pytest.raises(ValueError, match=r"has not the layout lightly: its keys are those of mmpretrain \(mmengine\)"):
         read_checkpoint(path, layout="lightly")
-    with pytest.raises(ValueError, match=r"layout must be one of 'byol-pytorch', .* Did you mean 'mmpretrain'"):
+    with pytest.raises(ValueError, match=r"layout must be one of 'bolts', .* Did you mean 'mmpretrain'"):
         read_checkpoint(path, layout="mmpretain")
 
 
