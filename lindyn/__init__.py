@@ -29,6 +29,7 @@ _HOME = {
     **CLASSES,
     "simulate": "lindyn.solve.ode",
     "descend": "lindyn.solve.finite_step",
+    "DeepWeightState": "lindyn.deep_states",
     "Trajectory": "lindyn.solve.trajectory",
     "SimulationError": "lindyn.solve.trajectory",
     "load": "lindyn.solve.trajectory",

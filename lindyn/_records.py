@@ -119,6 +119,19 @@ class State(Record):
     balanced: ClassVar[bool] = False
     round_off: ClassVar[float] = 0.0
 
+    def blocks(self) -> dict[str, Any]:
+        """Return every array by its name in a file: the fields, those that hold several arrays one by one."""
+        return {name: getattr(self, name) for name in self._fields()}
+
+    @classmethod
+    def of_blocks(cls, blocks: Mapping[str, Any]) -> Self:
+        """Return the unchecked state of these arrays, named as in `blocks`."""
+        return cls._unchecked(**{name: blocks[name] for name in cls._fields()})
+
+    def at(self, index: Any) -> Self:
+        """Return the state (or stacked states) at an index of the first axis."""
+        return self.of_blocks({name: block[index] for name, block in self.blocks().items()})
+
     @classmethod
     def rates(cls, **fields: Any) -> Self:
         """Return a record of derivatives, as a flow answers: any numbers, nothing is checked."""

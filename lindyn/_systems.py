@@ -2,6 +2,7 @@
 
 SYSTEMS = {
     "weights": "lindyn.flows.full:WeightFlow",
+    "deep": "lindyn.flows.deep:DeepFlow",
     "gram": "lindyn.flows.correlations:GramFlow",
     "correlation": "lindyn.flows.correlations:CorrelationFlow",
     "modes": "lindyn.flows.per_mode:ModeFlow",

@@ -93,4 +93,9 @@ class MinibatchCross(Record):
 
     @property
     def T(self) -> "MinibatchCross":
-        return MinibatchCross(self.v2, self.v1)
+        return type(self)(self.v2, self.v1)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MinibatchCosine(MinibatchCross):
+    """The same two views, of which a cosine loss takes the mean over samples, not the closure of their moments."""

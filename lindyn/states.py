@@ -28,19 +28,29 @@ __all__ = [
 TARGET_STARTS = ABLATIONS["target_start"].choices
 
 
-def _gaussian(rng: np.random.Generator, rows: int, columns: int, scale: float) -> np.ndarray:
+def gaussian(rng: np.random.Generator, rows: int, columns: int, scale: float) -> np.ndarray:
+    """Return a Gaussian matrix of entries N(0, scale^2 / columns)."""
     return rng.normal(0.0, scale / np.sqrt(columns), (rows, columns))
 
 
-def _rng(seed: int | np.random.Generator) -> np.random.Generator:
+def seeded(seed: int | np.random.Generator) -> np.random.Generator:
+    """Return the generator of a seed, or the one given."""
     if isinstance(seed, np.random.Generator):
         return seed
     return np.random.default_rng(_checks.as_whole("seed", seed, minimum=0))
 
 
+def eigen_of_map(W: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues of W W^T, largest first, and eigenvectors, by the singular values of W, (..., n2, n1)."""
+    W = _checks.to_numpy(W)
+    U, sigma, _ = np.linalg.svd(W, full_matrices=W.shape[-2] > W.shape[-1])
+    missing = W.shape[-2] - sigma.shape[-1]
+    return np.concatenate([sigma**2, np.zeros((*sigma.shape[:-1], missing))], axis=-1), U
+
+
 def initial_predictor(rng: np.random.Generator, n2: int, scale: float, symmetric: bool) -> np.ndarray:
     """Return a Gaussian n2 x n2 predictor of entries N(0, scale^2 / n2), its symmetric part if `symmetric`."""
-    W_p = _gaussian(rng, n2, n2, scale)
+    W_p = gaussian(rng, n2, n2, scale)
     return (W_p + W_p.T) / 2 if symmetric else W_p
 
 
@@ -88,10 +98,7 @@ class WeightState(MatrixState):
 
     def eigen(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (s, U) by the singular values of W, which keeps the relative accuracy of collapsing modes."""
-        W = _checks.to_numpy(self.W)
-        U, sigma, _ = np.linalg.svd(W, full_matrices=W.shape[-2] > W.shape[-1])
-        missing = W.shape[-2] - sigma.shape[-1]
-        return np.concatenate([sigma**2, np.zeros((*sigma.shape[:-1], missing))], axis=-1), U
+        return eigen_of_map(self.W)
 
     @classmethod
     def random(
@@ -121,14 +128,14 @@ class WeightState(MatrixState):
         Raises:
             ValueError: a size below 1, a scale that is not positive, an unknown `target`.
         """
-        n2, n1, rng = _checks.as_whole("n2", n2), _checks.as_whole("n1", n1), _rng(seed)
+        n2, n1, rng = _checks.as_whole("n2", n2), _checks.as_whole("n1", n1), seeded(seed)
         scale = _checks.as_scalar("scale", scale, minimum=0.0, exclusive=True)
         scale_p = _checks.as_scalar("scale_p", scale_p, minimum=0.0, exclusive=True)
         _checks.one_of("target", target, TARGET_STARTS)
-        W = _gaussian(rng, n2, n1, scale)
+        W = gaussian(rng, n2, n1, scale)
         W_p = initial_predictor(rng, n2, scale_p, symmetric_predictor)
         if target == "independent":
-            return cls(W, W_p, _gaussian(rng, n2, n1, scale))
+            return cls(W, W_p, gaussian(rng, n2, n1, scale))
         return cls(W, W_p, W.copy() if target == "copy" else np.zeros_like(W))
 
 

@@ -136,7 +136,7 @@ def sizes(traj: Trajectory) -> np.ndarray | None:
 def _ends(traj: Trajectory) -> str:
     s = sizes(traj)
     if s is None:
-        ends = ((name, np.ravel(getattr(traj.final, name))) for name in traj.final._fields())
+        ends = ((name, np.ravel(block)) for name, block in traj.final.blocks().items())
         return f"At t = {traj.ts[-1]:.6g}: " + "; ".join(f"{name} = {_shown(value)}" for name, value in ends) + "."
     alive = int(np.sum(s[-1] > ALIVE * s[0].max()))
     verdict = "collapsed" if alive == 0 else f"{alive} of {s.shape[1]} modes above {ALIVE:g} of the largest start"

@@ -32,6 +32,8 @@ TABLE = OptionTable(
         *_in(
             "state",
             Option("n2", int, 8, "output dimension"),
+            Option("depth", int, 3, "layers of the projector of --system deep"),
+            Option("hidden", int, None, "width between the layers of --system deep (default n2)"),
             Option("seed", int, 0, "seed of the random initial weights"),
             Option("scale", float, 1.0, "size of the initial W (entries N(0, scale^2/n1))"),
             Option("scale_p", float, 1.0, "size of the initial W_p (entries N(0, scale_p^2/n2))"),
@@ -44,7 +46,7 @@ TABLE = OptionTable(
             "flow",
             *(ABLATIONS[name] for name in ("target", "stop_gradient", "predictor")),
             Option("rule", str, None, "changes of the closed-form rule, e.g. eps=0.01,ridge=0.1,rho=0.3,freq=5"),
-            *(ABLATIONS[name] for name in ("statistics", "tau")),
+            *(ABLATIONS[name] for name in ("statistics", "loss", "normalise", "tau")),
         ),
         *_in(
             "solve",

@@ -15,6 +15,11 @@ gradient (torch).
     matrices      H of Theorem 2, K of Theorem 3, the conserved matrix C of Theorem 1
     descent       one finite step: momentum and EMA as in training
     closed_form   closed-form predictors, line by line
+    cosine        G of the cosine loss: the closure, exact per mode, of a minibatch
+    batchnorm     the rows of W under BatchNorm at the end of the projector
+    deep          the layers of a deep linear projector
+    rest          collapse of direction: rest spectrum, transverse matrix, lifetime, clock and angle per step
+    halvagal, bao the eigenvalue equations of Halvagal et al. 2023, the frozen-norm system of Bao 2025
 
 Symbols: W online (n2 x n1), W_p predictor (n2 x n2), W_a target (n2 x n1); X, X_aug = X' data moments
 (n1 x n1); F = W W^T; tau target/online ratio; p, s eigenvalues of W_p, F; alpha_p predictor learning-rate

@@ -12,8 +12,18 @@ Every flow is called as `flow(t, state, args=None)` and answers with the derivat
 """
 
 from lindyn.flows.correlations import CorrelationFlow, GramFlow
+from lindyn.flows.deep import DeepFlow
 from lindyn.flows.from_settings import Flow
 from lindyn.flows.full import WeightFlow
 from lindyn.flows.per_mode import ModeFlow, ModeWeightFlow, ParabolaFlow
 
-__all__ = ["CorrelationFlow", "Flow", "GramFlow", "ModeFlow", "ModeWeightFlow", "ParabolaFlow", "WeightFlow"]
+__all__ = [
+    "CorrelationFlow",
+    "DeepFlow",
+    "Flow",
+    "GramFlow",
+    "ModeFlow",
+    "ModeWeightFlow",
+    "ParabolaFlow",
+    "WeightFlow",
+]

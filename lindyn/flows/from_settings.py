@@ -21,7 +21,9 @@ WEIGHT_SETTINGS = frozenset(
     ("n1", "x", "x_aug", "sigma2", "X", "X_aug_file", "n2", "seed", "scale", "scale_p", "target_start")
 )
 MODE_SETTINGS = frozenset(("x", "x_aug", "sigma2", "p", "s", "tau0", "target_start"))
-EVERY = WEIGHT_SETTINGS | MODE_SETTINGS
+QUIET = {"loss": "squared", "normalise": "none", "nodes": 56}
+"""Choices that are told only where a flow departs from these."""
+EVERY = WEIGHT_SETTINGS | MODE_SETTINGS | {"depth", "hidden"}
 
 
 class Flow(Record):
@@ -55,7 +57,8 @@ class Flow(Record):
     @property
     def words(self) -> str:
         """Its class and its ablations, "ModeFlow (target=ema, ...)"."""
-        chosen = ", ".join(f"{name}={getattr(self, name)}" for name in self._fields(static=True))
+        told = {name: getattr(self, name) for name in self._fields(static=True)}
+        chosen = ", ".join(f"{name}={value}" for name, value in told.items() if value != QUIET.get(name, ()))
         return f"{type(self).__name__} ({chosen})" if chosen else type(self).__name__
 
     def check_state(self, y: Any) -> None:

@@ -9,7 +9,7 @@ from lindyn import _checks
 from lindyn._records import static
 from lindyn.equations import view_correlations as statistics
 from lindyn.equations import weights
-from lindyn.flows import choices, rules
+from lindyn.flows import choices, losses, rules
 from lindyn.flows import from_settings as settings
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -40,6 +40,10 @@ class WeightFlow(settings.Flow):
         statistics: what a rule sees. "views": the outputs of the augmented data, as any layer does. "weights":
             F = W W^T and H = W_a W^T, the paper's F, which is what a layer sees of white data without augmentation
             only; Tian et al. derive p_j = sqrt(s_j) for these s_j and estimate them by the outputs' correlation.
+        loss: "squared", or "cosine", J = -E cos(W_p W x_1, W_a x_2), by its closure (ratios of means: exact up to about
+            1 / effective rank; a minibatch of `descend` can take the true one).
+        normalise: "batchnorm" divides every output of W, and of W_a, by its standard deviation (no scale and shift;
+            X and X' are then moments about the mean).
 
     Raises:
         ValueError: an unknown choice or a combination without meaning.
@@ -51,6 +55,8 @@ class WeightFlow(settings.Flow):
     stop_gradient: bool = static(default=True)
     predictor: Any = static(default="trained")
     statistics: str = static(default="views")
+    loss: str = static(default="squared")
+    normalise: str = static(default="none")
 
     state_type = WeightState
     title = "(W, W_p, W_a) of Lemma 1"
@@ -63,53 +69,82 @@ class WeightFlow(settings.Flow):
         return flow, settings.weight_start(given, flow.data.n1, given["target_start"])
 
     def _check(self) -> None:
-        if not isinstance(self.hp, Hyperparameters):
-            raise ValueError(f"hp must be Hyperparameters; got {type(self.hp).__name__}.")
-        if not isinstance(self.data, Moments):
-            raise ValueError(
-                f"data must be Moments; got {type(self.data).__name__}. Wrap X and X' in Moments(X=, X_aug=)."
-            )
-        self._set(predictor=choices.check(self.target, self.stop_gradient, self.predictor))
-        rules.check_statistics(self)
+        check_flow(self)
 
     def __call__(self, t: Any, y: WeightState, args: Any = None) -> WeightState:
         """Return (dW, dW_p, dW_a)/dt at the state y; with target="online" W_a is read as W, with a rule W_p is set."""
         y = rules.complete(self, y)
-        X, X_aug, online = self.data.X, self.data.X_aug, self.target == "online"
-        W_a = y.W if online else y.W_a
-        G = weights.residual_moment(y.W, y.W_p, W_a, X, X_aug)
-        dW = weights.dW(y.W, y.W_p, G, self.hp.eta_s)
-        if not self.stop_gradient:
-            dW = dW + weights.target_branch(y.W, y.W_p, X, X_aug)
-        dW_a = dW if online else weights.dW_a(y.W, W_a, choices.beta_of(self.target, self.hp.beta))
-        return WeightState._unchecked(W=dW, W_p=self._predictor_rate(y, G), W_a=dW_a)
+        at = losses.maps(self, y.W, y.W_a)
+        G, branch = losses.moments(self, at, y.W_p)
+        dW_p = predictor_rate(self, y.W_p, at.online, G)
+        if at.scale is None:
+            dW = weights.dW(y.W, y.W_p, G, self.hp.eta_s)
+            dW = dW if branch is None else dW + branch
+        else:
+            dW = losses.rate_of_map(self, at, weights.dW(y.W, y.W_p, G, 0), branch) - self.hp.eta_s * y.W
+        return self._rates(y, dW, dW_p)
 
-    def _predictor_rate(self, y: WeightState, G: Any) -> Any:
-        if self.predictor == "identity" or rules.is_rule(self.predictor):
-            return 0.0 * y.W_p
-        rate = weights.dW_p(y.W, y.W_p, G, self.hp.alpha_p, self.hp.eta_p)
-        return weights.symmetric_part(rate) if self.predictor == "symmetrised" else rate
+    def _rates(self, y: WeightState, dW: Any, dW_p: Any) -> WeightState:
+        online = self.target == "online"
+        dW_a = dW if online else weights.dW_a(y.W, y.W_a, choices.beta_of(self.target, self.hp.beta))
+        return WeightState._unchecked(W=dW, W_p=dW_p, W_a=dW_a)
 
     def output_statistics(self, y: WeightState) -> tuple[Any, Any]:
         """Return (F, H) as a rule sees them, each n2 x n2; H is None where it does not read it."""
-        X, X_aug = rules.seen(self, self.data.X, self.data.X_aug)
-        W_a = y.W if self.target == "online" else y.W_a
-        H = statistics.cross(y.W, W_a, X) if self.predictor.rule.reads_cross else None
-        return statistics.correlation(y.W, X, X_aug), H
+        return matrix_statistics(self, y)
 
-    def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the eigenvalues of X and X', of X' its diagonal in X's basis where they do not commute."""
-        return self.data.joint_spectrum()[:2]
+    def spectrum(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the eigenvalues of X and X', of X' its diagonal in X's basis; None with another loss or BatchNorm."""
+        return self.data.joint_spectrum()[:2] if losses.is_squared(self) else None
 
     def check_state(self, y: WeightState) -> None:
         """Raise ValueError if y cannot start this flow."""
         if y.W.shape[1] != self.data.n1:
             raise ValueError(f"W must have n1 = {self.data.n1} columns, as X has; got shape {tuple(y.W.shape)}.")
+        if self.target == "online":
+            check_target((y.W,), (y.W_a,))
+        self.check_maps(y)
+
+    def check_maps(self, y: Any) -> None:
+        """Raise ValueError if the predictor or an output cannot start this flow."""
         check_predictor(self.predictor, y.W_p)
-        if self.target == "online" and not _equal(y.W, y.W_a):
-            raise ValueError(
-                "target='online' means W_a = W; got a W_a that differs. Leave W_a out, or use target='ema'."
-            )
+        if self.loss != losses.SQUARED:
+            losses.check_start(y.W_p @ y.W, y.W_a, ("W_p W", "W_a"))
+        if self.normalise == "batchnorm":
+            losses.check_rows(W=y.W, W_a=y.W_a)
+
+
+def check_flow(flow: Any) -> None:
+    """Raise ValueError unless the rates, the moments and the choices of a flow on matrices have a meaning."""
+    if not isinstance(flow.hp, Hyperparameters):
+        raise ValueError(f"hp must be Hyperparameters; got {type(flow.hp).__name__}.")
+    if not isinstance(flow.data, Moments):
+        raise ValueError(f"data must be Moments; got {type(flow.data).__name__}. Wrap X and X' in Moments(X=, X_aug=).")
+    flow._set(predictor=choices.check(flow.target, flow.stop_gradient, flow.predictor))
+    rules.check_statistics(flow)
+    losses.check(flow, (losses.SQUARED, losses.CLOSURE))
+
+
+def check_target(online: tuple[Any, ...], target: tuple[Any, ...]) -> None:
+    """Raise ValueError unless the target's matrices are the online ones."""
+    if not all(_equal(W, W_a) for W, W_a in zip(online, target, strict=True)):
+        raise ValueError("target='online' means W_a = W; got a W_a that differs. Leave W_a out, or use target='ema'.")
+
+
+def predictor_rate(flow: Any, W_p: Any, W_n: Any, G: Any) -> Any:
+    """Return dW_p/dt of a flow on matrices; 0 where W_p is the identity or set by a rule."""
+    if flow.predictor == "identity" or rules.is_rule(flow.predictor):
+        return 0.0 * W_p
+    rate = weights.dW_p(W_n, W_p, G, flow.hp.alpha_p, flow.hp.eta_p)
+    return weights.symmetric_part(rate) if flow.predictor == "symmetrised" else rate
+
+
+def matrix_statistics(flow: Any, y: Any) -> tuple[Any, Any]:
+    """Return (F, H) of the outputs of a flow on matrices as a rule sees them; H is None where it does not read it."""
+    X, X_aug = rules.seen(flow, flow.data.X, flow.data.X_aug)
+    at = losses.maps(flow, y.W, y.W_a)
+    H = statistics.cross(at.online, at.target, X) if flow.predictor.rule.reads_cross else None
+    return statistics.correlation(at.online, X, X_aug), H
 
 
 def _equal(a: Any, b: Any) -> bool:

@@ -9,7 +9,7 @@ from lindyn import _checks
 from lindyn._records import static
 from lindyn.equations import modes, parabola, target
 from lindyn.equations import view_correlations as statistics
-from lindyn.flows import choices, rules
+from lindyn.flows import choices, losses, rules
 from lindyn.flows import from_settings as settings
 from lindyn.flows.correlations import check_online_tau
 from lindyn.hyperparameters import Hyperparameters
@@ -25,7 +25,7 @@ class ModalFlow(settings.Flow):
     x: Any
     x_aug: Any
 
-    def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
+    def spectrum(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Return x and x_aug, an entry each or one per mode."""
         return np.atleast_1d(np.asarray(self.x, float)), np.atleast_1d(np.asarray(self.x_aug, float))
 
@@ -159,6 +159,9 @@ class ModeWeightFlow(ModalFlow):
         stop_gradient: False adds the gradient through the target branch; needs target="online".
         predictor: "trained" or "identity" (p = 1), or a closed-form rule, see `ModeFlow`.
         statistics: what a rule sees, "views": (x + x_aug) w^2 and x a w, or "weights": w^2 and a w.
+        loss: "squared"; "cosine", by the closure; "cosine-exact" for Gaussian data: dp = alpha_p w g - eta_p p, dw = p
+            g - eta_s w, where g couples the modes of one network through |q| and |t| (`lindyn.equations.cosine`).
+        nodes: of the exact drive's integrals, a side, >= 4.
 
     Raises:
         ValueError: a negative eigenvalue, an unknown choice or a combination without meaning.
@@ -171,6 +174,8 @@ class ModeWeightFlow(ModalFlow):
     stop_gradient: bool = static(default=True)
     predictor: Any = static(default="trained")
     statistics: str = static(default="views")
+    loss: str = static(default="squared")
+    nodes: int = static(default=losses.NODES)
 
     state_type = ModeWeightState
     title = "(p, w, a), the same in the weights (Appendix D)"
@@ -185,6 +190,12 @@ class ModeWeightFlow(ModalFlow):
         _check_spectrum(self)
         self._set(predictor=choices.check(self.target, self.stop_gradient, self.predictor))
         rules.check_statistics(self)
+        losses.check(self, losses.LOSSES)
+        _checks.as_whole("nodes", self.nodes, minimum=4)
+
+    def spectrum(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return x and x_aug; None with another loss, where the modes are coupled."""
+        return super().spectrum() if losses.is_squared(self) else None
 
     @classmethod
     def appendix_d(
@@ -216,10 +227,9 @@ class ModeWeightFlow(ModalFlow):
         """Return (dp, dw, da)/dt at the state y; with target="online" a is read as w."""
         y, hp, online = rules.complete(self, y), self.hp, self.target == "online"
         a = y.w if online else y.a
-        r = modes.residual(y.p, y.w, a, self.x, self.x_aug)
+        r, branch = losses.mode_drives(self, y.p, y.w, a)
         dw = modes.dw(y.p, y.w, r, hp.eta_s)
-        if not self.stop_gradient:
-            dw = dw + y.w * modes.target_branch(y.p, self.x, self.x_aug)
+        dw = dw if branch is None else dw + branch
         fixed_p = self.predictor == "identity" or rules.is_rule(self.predictor)
         return ModeWeightState._unchecked(
             p=0.0 * y.p if fixed_p else modes.dp_weights(y.p, y.w, r, hp.alpha_p, hp.eta_p),
@@ -240,6 +250,10 @@ class ModeWeightFlow(ModalFlow):
         _check_ones(self.predictor, y.p)
         if self.target == "online" and not _checks.is_traced(y.a) and bool((y.a != y.w).any()):
             raise ValueError("target='online' means a = w; got an a that differs. Leave a out, or use target='ema'.")
+        if self.loss != losses.SQUARED:
+            rules.check_axes("the cosine loss", y.p)
+            losses.check_start(y.p * y.w, y.a, ("p w", "a"))
+            losses.warn_of_nodes(self, y)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

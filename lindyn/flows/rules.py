@@ -72,8 +72,8 @@ def complete_path(flow: Any, states: Any) -> Any:
         import jax
 
         return jax.vmap(lambda y: complete(flow, y))(states)
-    name, times = states.slave, range(len(getattr(states, states._fields()[0])))
-    each = (states._unchecked(**{field: getattr(states, field)[k] for field in states._fields()}) for k in times)
+    name, times = states.slave, range(len(next(iter(states.blocks().values()))))
+    each = (states.at(k) for k in times)
     return states._replace(**{name: np.stack([np.asarray(getattr(complete(flow, y), name)) for y in each])})
 
 
@@ -86,10 +86,11 @@ def update(recipe: Recipe, old: Any, F: Any, H: Any) -> Any:
 
 
 def check_axes(predictor: Any, modes: Any) -> None:
-    """Raise ValueError if modes under a rule do not stand along one axis."""
-    if is_rule(predictor) and len(modes.shape) > 1:
+    """Raise ValueError if modes under a rule, or under what the text names, do not stand along one axis."""
+    coupled = "A closed-form predictor" if is_rule(predictor) else predictor if " " in str(predictor) else ""
+    if coupled and len(modes.shape) > 1:
         raise ValueError(
-            f"A closed-form predictor takes all modes of one network together, along one axis; got shape "
+            f"{coupled[:1].upper()}{coupled[1:]} takes all modes of one network together, along one axis; got shape "
             f"{tuple(modes.shape)}. Run one network at a time."
         )
 

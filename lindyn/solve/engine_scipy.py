@@ -27,8 +27,8 @@ class _Packing:
 
     def __init__(self, y0: State) -> None:
         self.template = y0
-        self.names = y0._fields()
-        blocks = [np.asarray(_checks.to_numpy(getattr(y0, name)), dtype=np.float64) for name in self.names]
+        self.names = list(y0.blocks())
+        blocks = [np.asarray(_checks.to_numpy(block), dtype=np.float64) for block in y0.blocks().values()]
         self.shapes = [block.shape for block in blocks]
         ends = np.cumsum([0] + [block.size for block in blocks])
         self.slices = [slice(a, b) for a, b in itertools.pairwise(ends)]
@@ -48,14 +48,14 @@ class _Packing:
         """Return the state of one vector, or stacked states of a (times x unknowns) array."""
         lead = vector.shape[:-1]
         blocks = zip(self.names, self.slices, self.shapes, strict=True)
-        return self.template._unchecked(**{n: vector[..., part].reshape(lead + shape) for n, part, shape in blocks})
+        return self.template.of_blocks({n: vector[..., part].reshape(lead + shape) for n, part, shape in blocks})
 
     def rate(self, flow: Flow) -> Any:
         """Return the flow as a function of (t, vector)."""
 
         def derivative(t: float, vector: np.ndarray) -> np.ndarray:
             dy = flow(t, self.state(vector))
-            return np.concatenate([np.ravel(getattr(dy, name)) for name in self.names])
+            return np.concatenate([np.ravel(block) for block in dy.blocks().values()])
 
         return derivative
 

@@ -11,10 +11,10 @@ import numpy as np
 from lindyn import _checks
 from lindyn._records import State, register_records
 from lindyn.equations import descent
-from lindyn.flows import Flow, choices, rules
+from lindyn.flows import Flow, choices, losses, rules
 from lindyn.hyperparameters import flow_step
 from lindyn.moments import Moments
-from lindyn.operators import MinibatchAugmentation, MinibatchCross
+from lindyn.operators import MinibatchAugmentation, MinibatchCosine, MinibatchCross
 from lindyn.predictors.recipe import Recipe
 from lindyn.sampling import GaussianViews, RecordedViews
 from lindyn.solve.forks import check_jax
@@ -23,17 +23,20 @@ from lindyn.solve.reductions import Reduction, StructuredMoments, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
 
 Views = GaussianViews | RecordedViews
+MEANS = ("samples", "closure")
 
 
 def descend(
     flow: Flow,
     y0: State,
     *,
-    learning_rate: float = 0.01,
+    learning_rate: Any = 0.01,
     steps: int = 10_000,
     momentum: float = 0.0,
+    gamma_a: Any = None,
     batch: int | None = None,
     samples: Views | None = None,
+    mean: str = "samples",
     seed: int = 0,
     save_every: int | None = None,
     throw: bool = True,
@@ -53,14 +56,20 @@ def descend(
     at every step, with alpha_p, eta_p and its own momentum; setting it leaves its velocity as it is, as an optimiser
     would that knows nothing of the setting. At freq = 1 it takes none. W_p(0) is the rule's own, not that of y0.
 
+    A minibatch under BatchNorm is centred and normalised by its own statistics, each view by its own, and the gradient
+    goes through them, as in training.
+
     Args:
-        flow: a `WeightFlow`, or a `ModeWeightFlow` (population loss only).
+        flow: a `WeightFlow` or `DeepFlow`, or a `ModeWeightFlow` (population loss only).
         y0: the initial state.
-        learning_rate: step of the online network, > 0.
+        learning_rate: step of the online network, > 0; or a schedule, one number per step, >= 0.
         steps: number of steps, >= 1.
         momentum: heavy-ball momentum, 0 <= momentum < 1.
+        gamma_a: EMA parameter of the target, in [0, 1], or a schedule, one number per step; default 1 - alpha beta.
         batch: minibatch size; None descends the population loss.
         samples: what minibatches are drawn from; default Gaussian views with the flow's moments.
+        mean: how a minibatch takes the mean of a cosine loss: over its "samples" (the true loss), or by the "closure"
+            of its moments.
         seed: of the minibatches.
         save_every: keep a state every so many steps; default about 200 states.
         throw: raise when the weights are no longer finite; False returns what is finite with its status.
@@ -78,30 +87,56 @@ def descend(
         raise ValueError(f"descend trains weights: give a WeightFlow or ModeWeightFlow; got {type(flow).__name__}.")
     if _checks.any_traced(flow, y0):
         raise ValueError("descend cannot be traced by JAX; inside jax.jit, grad or vmap use simulate.")
-    alpha, steps = flow_step(learning_rate, momentum), _checks.as_whole("steps", steps)
-    learning_rate, momentum = float(learning_rate), float(momentum)
-    gamma_a = _gamma_a(flow, alpha)
+    steps = _checks.as_whole("steps", steps)
+    learning_rates = _schedule("learning_rate", learning_rate, steps)
+    alphas, momentum = learning_rates * flow_step(1.0, momentum), float(momentum)
+    gammas = _gammas(flow, alphas) if gamma_a is None else _schedule("gamma_a", gamma_a, steps)
+    _checks.one_of("mean", mean, MEANS)
     save_every = max(1, steps // (SAVED - 1)) if save_every is None else _checks.as_whole("save_every", save_every)
     source = _source(flow, batch, samples)
     reduced = reduce_flow(flow, rules.complete(flow, y0), "printed" if source is not None else "auto")
-    plan = (steps, save_every, batch)
+    plan = (steps, save_every, (batch, mean))
     check_jax("descend before the fork")
     with jax.enable_x64(True):
-        kept, states = _run(reduced, source, seed, (learning_rate, momentum, gamma_a), plan, progress)
-    trajectory = _trajectory(flow, reduced, kept, states, alpha, steps, learning_rate, momentum, batch)
+        kept, states = _run(reduced, source, seed, (learning_rates, momentum, gammas), plan, progress)
+    times = np.concatenate([[0.0], np.cumsum(alphas)])
+    if np.ndim(learning_rate) == 0:
+        times = flow_step(learning_rate, momentum) * np.arange(steps + 1)
+    told: dict[str, Any] = {"learning_rate": float(learning_rates[0]), "momentum": momentum, "batch": batch}
+    if batch is not None and choices.of(flow, "loss") != losses.SQUARED:
+        told["mean"] = mean
+    if np.ndim(learning_rate):
+        told["schedule"] = f"{learning_rates.min():g} to {learning_rates.max():g}"
+    trajectory = _trajectory(flow, reduced, kept, states, times, told)
     if throw and not trajectory.succeeded:
         raise SimulationError(trajectory)
     return trajectory
 
 
-def _gamma_a(flow: Flow, alpha: float) -> float:
+def _schedule(name: str, given: Any, steps: int) -> np.ndarray:
+    """Return one number per step: the number given, or the schedule."""
+    if np.ndim(given) == 0:
+        value = _checks.as_scalar(name, given, minimum=0.0, exclusive=name == "learning_rate")
+        values = np.full(steps, value)
+    else:
+        values = np.asarray(_checks.as_array(name, given, ndim=1), float)
+        if len(values) != steps:
+            raise ValueError(f"{name} must be one number, or one per step ({steps}); got {len(values)}.")
+        if values.min() < 0 or not values.any():
+            raise ValueError(f"{name} must be >= 0 at every step and not 0 at all; got {values.min():g} at the least.")
+    if name == "gamma_a" and values.max() > 1:
+        raise ValueError(f"gamma_a must be at most 1; got {values.max():g}. 1 freezes the target.")
+    return values
+
+
+def _gammas(flow: Flow, alphas: np.ndarray) -> np.ndarray:
     beta = float(choices.beta_of(choices.of(flow, "target"), flow.hp.beta))
-    if choices.of(flow, "target") == "ema" and alpha * beta > 1:
+    if choices.of(flow, "target") == "ema" and alphas.max() * beta > 1:
         raise ValueError(
-            f"learning_rate / (1 - momentum) x beta must be at most 1 (it is 1 - gamma_a); got {alpha * beta:g}. "
-            "Lower the learning rate, or use target='online'."
+            f"learning_rate / (1 - momentum) x beta must be at most 1 (it is 1 - gamma_a); got "
+            f"{alphas.max() * beta:g}. Lower the learning rate, or use target='online'."
         )
-    return 1 - alpha * beta
+    return 1 - alphas * beta
 
 
 def _source(flow: Any, batch: int | None, samples: Views | None) -> Views | None:
@@ -130,7 +165,7 @@ def _run(
     steps, save_every, batch = plan
     flow, y, source = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (reduced.flow, reduced.y0, source))
     trained = y.roles[0]
-    v = {name: jnp.zeros_like(getattr(y, name)) for name in trained}
+    v = {name: jax.tree.map(jnp.zeros_like, getattr(y, name)) for name in trained}
     averages = None
     if rules.is_rule(choices.of(flow, "predictor")):
         averages = jax.tree.map(jnp.zeros_like, flow.output_statistics(y))
@@ -154,23 +189,30 @@ def _run(
 def _stretch(
     flow: Any, carry: Any, source: Views | None, key: Any, first: Any, count: Any, rates: Any, batch: Any
 ) -> Any:
-    learning_rate, momentum, gamma_a = rates
+    learning_rates, momentum, gammas = rates
     trained, online, target = carry[0].roles
     moved = trained if follows_gradient(flow) else (online,)
 
     def step(k: Any, carry: Any) -> Any:
         y, v, averages = carry
-        views = None if source is None else source.draw(jax.random.fold_in(key, first + k), batch)
+        views = None if source is None else source.draw(jax.random.fold_in(key, first + k), batch[0])
+        if views is not None and choices.of(flow, "normalise") == "batchnorm":
+            views = tuple(view - view.mean(1, keepdims=True) for view in views)
         if averages is not None:
             seen = statistics_of_population(flow, y) if views is None else statistics_of_views(flow, y, views)
             averages = remember(flow.predictor, averages, seen, first + k)
-        rate = gradient_flow(flow if views is None else _minibatch(flow, *views))(0.0, y)
-        v = v | {name: descent.velocity(v[name], getattr(rate, name), momentum) for name in moved}
-        y = y._replace(**{name: descent.step(getattr(y, name), v[name], learning_rate) for name in moved})
+        rate = gradient_flow(flow if views is None else _minibatch(flow, *views, mean=batch[1]))(0.0, y)
+        learning_rate, gamma_a = learning_rates[first + k], gammas[first + k]
+        each = jax.tree.map
+        v = v | {n: each(lambda v, rate: descent.velocity(v, rate, momentum), v[n], getattr(rate, n)) for n in moved}
+        moved_to = {n: each(lambda y, v: descent.step(y, v, learning_rate), getattr(y, n), v[n]) for n in moved}
+        y = y._replace(**moved_to)
         if averages is not None:
             y = set_predictor(flow, y, averages, first + k)
         W = getattr(y, online)
-        W_a = W if choices.of(flow, "target") == "online" else descent.ema(getattr(y, target), W, gamma_a)
+        W_a = W
+        if choices.of(flow, "target") != "online":
+            W_a = each(lambda W_a, W: descent.ema(W_a, W, gamma_a), getattr(y, target), W)
         return y._replace(**{target: W_a}), v, averages
 
     return jax.lax.fori_loop(0, count, step, carry)
@@ -204,12 +246,12 @@ def statistics_of_views(flow: Any, y: Any, views: tuple[Any, Any]) -> list[tuple
     recipe = flow.predictor
     if recipe.centre:
         views = tuple(v - v.mean(1, keepdims=True) for v in views)  # type: ignore[assignment]
-    W_a = y.W if flow.target == "online" else y.W_a
     batch, (v1, v2) = views[0].shape[1], views
+    one, other = (losses.maps(_minibatch(flow, *pair), y.W, y.W_a) for pair in ((v1, v2), (v2, v1)))
     if flow.statistics == "weights":
         pairs = [flow.output_statistics(y)] * 2
     else:
-        outputs = (y.W @ v1, W_a @ v2), (y.W @ v2, W_a @ v1)
+        outputs = (one.online @ v1, one.target @ v2), (other.online @ v2, other.target @ v1)
         reads = recipe.rule.reads_cross
         pairs = [(f @ f.T / batch, g @ f.T / batch if reads else None) for f, g in outputs]
     return pairs if recipe.update == "call" else [_mean_pair(*pairs)]
@@ -247,33 +289,26 @@ def set_predictor(flow: Any, y: Any, memory: tuple[Any, Any], step: Any) -> Any:
     return y._replace(**{name: W_p})
 
 
-def _minibatch(flow: Any, v1: Any, v2: Any) -> Any:
+def _minibatch(flow: Any, v1: Any, v2: Any, mean: str = "samples") -> Any:
     """Return the flow with its moments replaced by those of one minibatch."""
-    data = StructuredMoments._unchecked(
-        X=MinibatchCross._unchecked(v1=v1, v2=v2), X_aug=MinibatchAugmentation._unchecked()
-    )
+    sampled = mean == "samples" and flow.loss != losses.SQUARED
+    cross = (MinibatchCosine if sampled else MinibatchCross)._unchecked(v1=v1, v2=v2)
+    data = StructuredMoments._unchecked(X=cross, X_aug=MinibatchAugmentation._unchecked())
     return flow._replace(data=data)
 
 
 def _trajectory(
-    flow: Flow, reduced: Reduction, kept: list[int], states: list, alpha: float, steps: int,
-    learning_rate: float, momentum: float, batch: int | None,
-) -> Trajectory:  # fmt: skip
+    flow: Flow, reduced: Reduction, kept: list[int], states: list, times: np.ndarray, told: dict[str, Any]
+) -> Trajectory:
     finite = [all(np.all(np.isfinite(block)) for block in jax.tree.leaves(state)) for state in states]
     good = len(states) if all(finite) else finite.index(False)
     stacked = jax.tree.map(lambda *blocks: np.stack(blocks), *states[:good])
     return Trajectory(
-        ts=alpha * np.array(kept[:good], dtype=np.float64),
+        ts=times[kept[:good]],
         states=reduced.restore(stacked),
         outcome=0 if all(finite) else 3,
         stats={"steps": kept[-1]},
         flow=flow,
-        t1=alpha * steps,
-        notes={
-            "engine": "descent",
-            "learning_rate": learning_rate,
-            "momentum": momentum,
-            "batch": batch,
-            "reduction": reduced.name,
-        },
+        t1=times[-1],
+        notes={"engine": "descent", **told, "reduction": reduced.name},
     )

@@ -133,7 +133,7 @@ def choose_engine(flow: Flow, y0: State, settings: SolverSettings) -> str:
         return "diffrax"  # its rates are JAX's, in single precision unless the engine says otherwise
     from lindyn.solve.engine_scipy import LARGE_RATIO, LARGE_UNKNOWNS, STIFF_RATIO, STIFF_UNKNOWNS
 
-    size = sum(np.size(getattr(y0, name)) for name in y0._fields())
+    size = sum(np.size(block) for block in y0.blocks().values())
     duration = float(settings.ts[-1]) - float(settings.ts[0])
     ratio = float(flow.hp.beta) * duration
     if size <= LARGE_UNKNOWNS and ratio > LARGE_RATIO and settings.solver == "auto":

@@ -8,7 +8,8 @@
     printed     nothing is changed
 
 In each the very equations of `lindyn.equations.weights` run, on smaller or rotated weights and on structured
-moments; the way back is W = W_reduced Q^T.
+moments; the way back is W = W_reduced Q^T. Of a deep projector the first layer is what the data meet. Cosine loss and
+BatchNorm see W through W S W^T, W X W_a^T and the like alone, which no Q changes.
 """
 
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import Record, State
+from lindyn.deep_states import DeepWeightState
 from lindyn.flows import Flow
+from lindyn.flows.deep import DeepFlow
 from lindyn.flows.full import WeightFlow
 from lindyn.moments import Moments
 from lindyn.operators import Diagonal, Scaled
-from lindyn.states import WeightState
 
 REDUCTIONS = ("auto", "isotropic", "commuting", "rotated", "printed")
 
@@ -55,16 +57,14 @@ class Reduction(Record):
         """Return states of the original flow from (stacked) states of the reduced one."""
         if self.Q is None:
             return states
-        W = states.W @ self.Q.T
-        W_a = W if states.W_a is states.W else states.W_a @ self.Q.T
-        return states._replace(W=W, W_a=W_a)
+        return _rotate(states, np.swapaxes(self.Q, 0, 1))
 
 
 def reduce_flow(flow: Flow, y0: State, reduction: str = "auto") -> Reduction:
     """Return the cheapest exact form of a flow, or the one asked for.
 
     Args:
-        flow: any flow; only a `WeightFlow` has reductions.
+        flow: any flow; only a `WeightFlow` and a `DeepFlow` have reductions.
         y0: its initial state.
         reduction: "auto", or the name of one (see the module's table).
 
@@ -75,7 +75,7 @@ def reduce_flow(flow: Flow, y0: State, reduction: str = "auto") -> Reduction:
         ValueError: an unknown name, or one that the data do not allow.
     """
     _checks.one_of("reduction", reduction, REDUCTIONS)
-    if not (isinstance(flow, WeightFlow) and isinstance(y0, WeightState) and isinstance(flow.data, Moments)):
+    if not (isinstance(flow, WeightFlow | DeepFlow) and isinstance(flow.data, Moments)):
         return Reduction("printed", flow, y0)
     if _checks.is_traced(flow.data.X) or _checks.is_traced(flow.data.X_aug):
         return Reduction("printed", flow, y0)
@@ -87,16 +87,21 @@ def reduce_flow(flow: Flow, y0: State, reduction: str = "auto") -> Reduction:
     return _MAKERS[name](flow, y0)
 
 
-def _printed(flow: WeightFlow, y0: WeightState) -> Reduction:
+def _inputs(y: Any) -> tuple[Any, Any]:
+    """Return the online and the target matrix that the data meet: W, W_a, or the first layers."""
+    return (y.Ws[0], y.W_as[0]) if isinstance(y, DeepWeightState) else (y.W, y.W_a)
+
+
+def _printed(flow: Any, y0: Any) -> Reduction:
     return Reduction("printed", flow, y0)
 
 
-def _isotropic(flow: WeightFlow, y0: WeightState) -> Reduction:
+def _isotropic(flow: Any, y0: Any) -> Reduction:
     X, X_aug = (_checks.to_numpy(M) for M in (flow.data.X, flow.data.X_aug))
     data = StructuredMoments(Scaled(float(X[0, 0])), Scaled(float(X_aug[0, 0])))
-    if any(_checks.is_traced(W) for W in (y0.W, y0.W_a)):
+    if any(_checks.is_traced(W) for W in _inputs(y0)):
         return Reduction("isotropic", flow._replace(data=data), y0)
-    W, W_a = _checks.to_numpy(y0.W), _checks.to_numpy(y0.W_a)
+    W, W_a = (_checks.to_numpy(each) for each in _inputs(y0))
     in_span = flow.target == "online" or not W_a.any() or np.array_equal(W_a, W)
     rows = W if in_span else np.concatenate([W, W_a])
     if len(rows) >= W.shape[1]:
@@ -105,22 +110,26 @@ def _isotropic(flow: WeightFlow, y0: WeightState) -> Reduction:
     return Reduction("isotropic", flow._replace(data=data), _rotate(y0, Q), Q)
 
 
-def _commuting(flow: WeightFlow, y0: WeightState) -> Reduction:
+def _commuting(flow: Any, y0: Any) -> Reduction:
     x, x_aug, V = flow.data.joint_spectrum()
     data = StructuredMoments(Diagonal(x), Diagonal(x_aug))
     return Reduction("commuting", flow._replace(data=data), _rotate(y0, V), V)
 
 
-def _rotated(flow: WeightFlow, y0: WeightState) -> Reduction:
+def _rotated(flow: Any, y0: Any) -> Reduction:
     x, V = np.linalg.eigh(_checks.to_numpy(flow.data.X))
     X_aug = V.T @ _checks.to_numpy(flow.data.X_aug) @ V
     data = StructuredMoments(Diagonal(x), (X_aug + X_aug.T) / 2)
     return Reduction("rotated", flow._replace(data=data), _rotate(y0, V), V)
 
 
-def _rotate(y: WeightState, Q: np.ndarray) -> WeightState:
-    W = y.W @ Q
-    return y._replace(W=W, W_a=W if y.W_a is y.W else y.W_a @ Q)
+def _rotate(y: Any, Q: np.ndarray) -> Any:
+    W, W_a = _inputs(y)
+    rotated = W @ Q
+    target = rotated if W_a is W else W_a @ Q
+    if isinstance(y, DeepWeightState):
+        return y._replace(Ws=(rotated, *y.Ws[1:]), W_as=(target, *y.W_as[1:]))
+    return y._replace(W=rotated, W_a=target)
 
 
 _MAKERS = {"printed": _printed, "isotropic": _isotropic, "commuting": _commuting, "rotated": _rotated}

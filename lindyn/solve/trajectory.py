@@ -149,8 +149,7 @@ class Trajectory(Record):
 
     def __getitem__(self, index: Any) -> Any:
         """Return the state (or stacked states) at an index of `ts`."""
-        states = self.states
-        return states._unchecked(**{name: getattr(states, name)[index] for name in states._fields()})
+        return self.states.at(index)
 
     def __call__(self, t: Any) -> Any:
         """Return the state at time t by the solver's own interpolation.
@@ -223,8 +222,8 @@ def _variables(traj: Trajectory) -> netcdf.Variables:
     states, flow = traj.states, traj.flow
     clock = {"long_name": "flow time", "units": FLOW_TIME}
     out: netcdf.Variables = {"t": (("t",), np.asarray(traj.ts), clock)}
-    for name in states._fields():
-        value = np.asarray(_checks.to_numpy(getattr(states, name)))
+    for name, block in states.blocks().items():
+        value = np.asarray(_checks.to_numpy(block))
         out[name] = (("t", *states.axes.get(name, _modes(value.ndim - 1))[: value.ndim - 1]), value, _told(name))
     for name in flow._fields(static=False):
         given = getattr(flow, name)
@@ -293,9 +292,8 @@ def _states_of(arrays: dict[str, np.ndarray], text: dict[str, str]) -> State:
     kind = registry.class_named(json.loads(text["flow"])["name"]).state_type
     if text["state"] != kind.__name__:
         raise ValueError(f"its states are {text['state']}, its flow needs {kind.__name__}")
-    values = {name: arrays[name] for name in kind._fields()}
-    n = len(arrays["t"])
-    wrong = [name for name, value in values.items() if len(value) != n or not np.all(np.isfinite(value))]
+    states, n = kind.of_blocks(arrays), len(arrays["t"])
+    wrong = [name for name, value in states.blocks().items() if len(value) != n or not np.all(np.isfinite(value))]
     if wrong:
         raise ValueError(f"{', '.join(wrong)} has NaN or another number of times than t")
-    return kind._unchecked(**values)
+    return states

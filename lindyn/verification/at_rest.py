@@ -23,8 +23,8 @@ def at_rest(traj: Trajectory) -> bool:
     ts = np.asarray(traj.ts)
     late = np.flatnonzero(ts >= ts[-1] - 0.1 * (ts[-1] - ts[0]))
     first = int(late[0]) if len(late) > 1 else len(ts) - 2
-    for name in traj.flow.state_type._fields():
-        values = np.asarray(getattr(traj.states, name), dtype=float)[first:]
+    for block in traj.states.blocks().values():
+        values = np.asarray(block, dtype=float)[first:]
         if np.max(np.abs(values - values[-1])) > STILL * (1e-3 + np.max(np.abs(values[-1]))):
             return False
     return True

@@ -15,7 +15,15 @@ from lindyn import equations
 
 N2, N1 = 2, 3
 SQUARE, WIDE, DATA = (N2, N2), (N2, N1), (N1, N1)
-SCALARS = "alpha_p beta eta_p eta_s tau x x_aug p s D g w a r growth momentum learning_rate gamma_a q power shift h"
+SCALARS = (
+    "alpha_p beta eta_p eta_s tau x x_aug p s D g w a r growth momentum learning_rate gamma_a q power shift h "
+    "Q T kappa kappa_a pace m u v c depth size r_j c_j eta rate square decay gradient_square "
+    "z_1 z_2 l N_q N_t rho q_norm t_norm"
+)
+HANDED = ("trace", "rows", "product", "total", "over_nodes", "half")
+"""What an array type brings: sums, products and one half; left to their defaults but in sympy's matrix symbols."""
+MODES = {"cosine.mode_drives", "cosine.mode_target_drives", "cosine.mean_cosine"}
+"""Equations of all modes of a network at once, over nodes: arrays of symbols stand for them."""
 SHAPES = (
     dict.fromkeys(("W", "W_a", "G", "v", "rate", "theta"), WIDE)
     | dict.fromkeys(("W_p", "F", "H", "J", "Y", "R", "M", "A", "B", "I", "P"), SQUARE)
@@ -30,12 +38,29 @@ FUNCTIONS = {
 }
 
 
+OWN_SHAPES = {
+    "cosine.sample_moment": {"q": (2, 4), "t": (2, 4), "v_1": (3, 4), "inverse_q": (1, 4), "inverse_t": (1, 4),
+                             "cosine": (1, 4), "count": ()},
+    "batchnorm.variance": {"W": (1, 3)},
+    "batchnorm.normalised": {"W": (1, 3), "scale": ()},
+    "batchnorm.row_map": {"G": (1, 3), "W_n": (1, 3), "scale": ()},
+    "batchnorm.inverse_deviation": {"D2": ()},
+    "deep.layer_rate": {"above": (2, 2), "below": (3, 3), "W_l": WIDE},
+    "rest.transverse_matrix": {"W_p": SQUARE},
+} | {
+    name: dict.fromkeys(("m", "a", "x", "x_aug"), (3,)) | dict.fromkeys(("u", "v", "weight"), (2, 1)) for name in MODES
+}  # fmt: skip
+POSITIVE = ("q", "shift", "Q", "T", "D2", "x", "x_aug", "alpha_p", "learning_rate", "decay", "u", "depth", "momentum")
+"""Bases of a real power."""
+
+
 def numbers(call):
-    """Random values for the arguments of an equation, the identity for I; `trace` is left to its default."""
+    """Random values for the arguments of an equation, the identity for I; what is `HANDED` is left to its default."""
     rng = np.random.default_rng(5)
-    names = [name for name in inspect.signature(call).parameters if name != "trace"]
-    values = {name: rng.normal(size=SHAPES[name]) if SHAPES[name] else float(rng.normal()) for name in names}
-    values |= {name: abs(values[name]) for name in ("q", "shift") if name in values}  # bases of a real power
+    names = [name for name in inspect.signature(call).parameters if name not in HANDED]
+    shapes = SHAPES | OWN_SHAPES.get(f"{call.__module__.rpartition('.')[2]}.{call.__name__}", {})
+    values = {name: rng.normal(size=shapes[name]) if shapes[name] else float(rng.normal()) for name in names}
+    values |= {name: abs(values[name]) for name in POSITIVE if name in values}
     if "I" in values:
         values["I"] = np.eye(N2)
     return values
@@ -80,7 +105,16 @@ def test_numpy_jax_torch_and_sympy_agree(name):
         assert_same(call(**{k: jnp.asarray(v) for k, v in values.items()}), want)
     tensors = call(**{k: torch.tensor(v, dtype=torch.float64) for k, v in values.items()})
     assert_same(tuple(t.numpy() for t in results(tensors)), want)
-    assert_same(symbolic(call, values), want)
+    assert_same((arrays_of_symbols if name in MODES else symbolic)(call, values), want)
+
+
+def arrays_of_symbols(call, values):
+    """Apply the equation to arrays of symbols, one per mode or node, then put the numbers in."""
+    symbols = {k: np.array([sympy.Symbol(f"{k}_{n}") for n in range(v.size)], dtype=object).reshape(v.shape)
+               for k, v in values.items()}  # fmt: skip
+    given = {s: sympy.Float(n, 40) for k, v in values.items() for s, n in zip(symbols[k].flat, v.flat, strict=True)}
+    found = np.asarray(call(**symbols, half=sympy.Rational(1, 2)))
+    return (np.array([float(each.subs(given)) for each in found.flat]).reshape(found.shape),)
 
 
 def symbolic(call, values):
@@ -88,8 +122,9 @@ def symbolic(call, values):
     symbols = {k: sympy.MatrixSymbol(k, *np.shape(v)) if np.ndim(v) else sympy.Symbol(k) for k, v in values.items()}
     given = {symbols[k]: exact(v) for k, v in values.items()}
     arguments = symbols | ({"I": sympy.Identity(N2)} if "I" in symbols else {})
-    if "trace" in inspect.signature(call).parameters:
-        arguments["trace"] = sympy.Trace
+    takes = inspect.signature(call).parameters
+    arguments |= {"trace": sympy.Trace} if "trace" in takes else {}
+    arguments |= {"rows": lambda A, B: (A * B.T)[0, 0]} if "rows" in takes else {}
     out = []
     for expression in results(call(**arguments)):
         number = expression.subs(given).doit()
