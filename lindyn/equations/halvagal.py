@@ -15,7 +15,7 @@ def isotropic(z_1, z_2, p):
     return z_2 - p * z_1
 
 
-def cosine(z_1, z_2, p, q_norm, t_norm, total=lambda T: T.sum(-1)[..., None]):
+def cosine(z_1, z_2, p, q_norm, t_norm, total=lambda T: T.sum(-1)):
     """Return d z_m of the cosine loss, p_m/(|q|^3 |t|) sum_k p_k (p_k z1_k^2 z2_m - p_m z1_k z2_k z1_m), q = p z_1.
 
     The term k = m is 0, so that the sum runs over all modes.

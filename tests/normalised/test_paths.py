@@ -138,7 +138,8 @@ def test_minibatches_take_the_true_cosine_loss():
     flow = ld.DeepFlow(ld.Hyperparameters(1.7, 0.3, 0.0), data, loss="cosine", normalise="batchnorm")
     import jax
 
-    drawn = [np.asarray(v) for v in views.draw(jax.random.fold_in(jax.random.key(4), 0), 5)]
+    with jax.enable_x64(True):
+        drawn = [np.asarray(v) for v in views.draw(jax.random.fold_in(jax.random.key(4), 0), 5)]
     step = ld.descend(flow, y, learning_rate=0.1, steps=1, batch=5, samples=views, seed=4)
     Ws, W_p = [torch.tensor(W, requires_grad=True) for W in y.Ws], torch.tensor(y.W_p, requires_grad=True)
     norm = torch.nn.BatchNorm1d(4, eps=1e-15, affine=False, track_running_stats=False, dtype=torch.float64)
