@@ -160,6 +160,10 @@ class MatrixState(State):
         """Return F."""
         return _checks.to_numpy(self.F)
 
+    def beside_predictor(self) -> np.ndarray:
+        """Return what Theorem 1 holds against W_p^T W_p / alpha_p: F, or W_L W_L^T of the last layer."""
+        return self.correlation()
+
     def cross(self) -> np.ndarray:
         """Return H = W_a W^T."""
         return _checks.to_numpy(self.H)  # type: ignore[attr-defined]

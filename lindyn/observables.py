@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, statistics
+from lindyn.deep_states import DeepWeightState
 from lindyn.equations import matrices
 from lindyn.flows import choices, rules
 from lindyn.solve.trajectory import Trajectory
@@ -104,8 +105,12 @@ def commutator_norm(run: Any) -> np.ndarray:
 
 
 def balance(run: Any, alpha_p: float) -> np.ndarray:
-    """Return F - W_p^T W_p / alpha_p, (..., n2, n2), which is exp(-2 eta t) C in Theorem 1 (Eq. 5)."""
-    return statistics.balance(correlation(run), predictor(run), alpha_p)
+    """Return F - W_p^T W_p / alpha_p, (..., n2, n2), which is exp(-2 eta t) C in Theorem 1 (Eq. 5).
+
+    Of a deep projector W_L W_L^T of its last layer stands for F.
+    """
+    state = _needs("balance", run, MatrixState)
+    return statistics.balance(state.beside_predictor(), predictor(run), alpha_p)
 
 
 def unbalanced(flow: Any, allowed: tuple[str, ...] = ("trained",)) -> str:
@@ -116,6 +121,7 @@ def unbalanced(flow: Any, allowed: tuple[str, ...] = ("trained",)) -> str:
         (hp.alpha_p == 0, "it needs alpha_p > 0"),
         (choices.of(flow, "predictor") not in allowed, f"the predictor is {rules.named(flow)}"),
         (not choices.of(flow, "stop_gradient"), "it needs stop-gradient"),
+        (choices.of(flow, "normalise") != "none", "BatchNorm breaks it: W_p sees rows that are normalised"),
     )
     return next((reason for bad, reason in reasons if bad), "")
 
@@ -141,7 +147,7 @@ def balance_residual(traj: Trajectory) -> np.ndarray:
     if isinstance(state, ModalState) and state.balanced:  # each mode is a 1 x 1 system
         F, G = (_array(values)[..., None, None] for values in (state.sizes(hp.alpha_p), state.p**2))
     else:
-        F, G = correlation(traj), statistics.gram(predictor(traj))
+        F, G = _needs("balance_residual", traj, MatrixState).beside_predictor(), statistics.gram(predictor(traj))
     decay = np.exp(-2 * hp.eta * (_array(traj.ts) - _array(traj.ts)[0])).reshape((-1,) + (1,) * (F.ndim - 1))
     residual = statistics.balance_residual(F, G, hp.alpha_p, decay * (F[0] - G[0] / hp.alpha_p))
     gone = (F == 0).all(axis=(-2, -1)) & (G == 0).all(axis=(-2, -1))  # nothing is left that could be off
@@ -150,7 +156,7 @@ def balance_residual(traj: Trajectory) -> np.ndarray:
 
 def target_correlation(run: Any) -> np.ndarray:
     """Return <W_a, W> / (||W_a|| ||W||), 1 where Assumption 1 (W_a = tau W, tau > 0) holds (Fig. 7); NaN at 0."""
-    state = _needs("target_correlation", run, WeightState, GramState)
+    state = _needs("target_correlation", run, WeightState, DeepWeightState, GramState)
     if isinstance(state, GramState):
         F, H, J = (statistics.trace(_array(M)) for M in (state.F, state.H, state.J))
         return statistics.cosine(H, F, J)
@@ -165,7 +171,7 @@ def tau(run: Any) -> np.ndarray:
 
 def tau_per_mode(run: Any) -> np.ndarray:
     """Return u_j^T W_a W^T u_j / s_j for the eigenvectors u_j of F, largest s first, (..., n2); NaN at s_j = 0."""
-    state = _needs("tau_per_mode", run, WeightState, GramState)
+    state = _needs("tau_per_mode", run, WeightState, DeepWeightState, GramState)
     s, U = eigen_F(state)
     return statistics.tau_per_mode(state.cross(), s, U)
 

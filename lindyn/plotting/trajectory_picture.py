@@ -60,7 +60,7 @@ def _rates(traj: Trajectory) -> str:
 def _entering(traj: Trajectory) -> dict[str, float]:
     """Return the rates that the flow, or the sizes of its modes, depend on; found by changing each."""
     flow, hp, y = traj.flow, traj.flow.hp, traj[0]
-    off = y._replace(**{n: (1 + 0.1 * k) * np.asarray(getattr(y, n)) + 0.01 * k for k, n in enumerate(y._fields(), 1)})
+    off = y.of_blocks({n: (1 + 0.1 * k) * np.asarray(M) + 0.01 * k for k, (n, M) in enumerate(y.blocks().items(), 1)})
     single = ("alpha_p", "beta") if hp.equal_decays else ("alpha_p", "beta", "eta_p", "eta_s")
     named: dict[str, tuple[str, ...]] = {name: (name,) for name in single}
     if hp.equal_decays:
@@ -68,7 +68,7 @@ def _entering(traj: Trajectory) -> dict[str, float]:
 
     def rates(changed: Any) -> list[np.ndarray]:
         moved = flow._replace(hp=changed)(0.0, off)
-        return [np.asarray(getattr(moved, name)) for name in y._fields()] + [np.asarray(off.sizes(changed.alpha_p))]
+        return [np.asarray(block) for block in moved.blocks().values()] + [np.asarray(off.sizes(changed.alpha_p))]
 
     found, usual = {}, rates(hp)
     for name, parts in named.items():

@@ -136,8 +136,8 @@ class Trajectory(Record):
             return notebook(repr(self), (), ())
         first, last = self[0], self[-1]
         rows = []
-        for name in self.states._fields():
-            ends = [np.asarray(_checks.to_numpy(getattr(state, name))) for state in (first, last)]
+        for name, block in first.blocks().items():
+            ends = [np.asarray(_checks.to_numpy(each)) for each in (block, last.blocks()[name])]
             sizes = (brief(end) if end.size <= FEW else f"{float(np.linalg.norm(end)):.6g}" for end in ends)
             rows.append([name, " x ".join(map(str, ends[0].shape)) or "1", *sizes])
         head = ("", "shape", f"at t = {float(self.ts[0]):g}", f"at t = {float(self.ts[-1]):g}")

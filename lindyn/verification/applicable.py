@@ -7,12 +7,12 @@ import numpy as np
 
 from lindyn import observables
 from lindyn.display.brief import Brief
-from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
+from lindyn.flows import CorrelationFlow, DeepFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow, losses
 from lindyn.solve.trajectory import Trajectory
 from lindyn.verification import at_rest, critical, integrals, matrix_checks, record
 from lindyn.verification.record import VerificationRow
 
-MATRIX = (WeightFlow, GramFlow, CorrelationFlow)
+MATRIX = (WeightFlow, DeepFlow, GramFlow, CorrelationFlow)
 MODES = (ModeFlow, ModeWeightFlow)
 
 
@@ -33,6 +33,61 @@ class Check(Brief):
     applies: Callable[[Trajectory], str]
     measure: Callable[[Trajectory], VerificationRow]
     statement: str | None = None
+    any_loss: bool = False
+    """Whether it holds for every loss (a closure's too), not the squared one alone."""
+
+
+def other_loss(check: Check, traj: Trajectory) -> str:
+    """Return why a statement says nothing of this run's loss or normalisation, or an empty string."""
+    if check.any_loss or losses.is_squared(traj.flow):
+        return ""
+    told = [losses.choice(traj.flow, "loss"), losses.choice(traj.flow, "normalise")]
+    words = " and ".join(word for word, plain in zip(told, ("squared", "none"), strict=True) if word != plain)
+    return f"it speaks of the squared loss without BatchNorm, the flow has {words}"
+
+
+def _norms_apply(traj: Trajectory) -> str:
+    flow = traj.flow
+    return record.first(
+        (losses.choice(flow, "loss") == losses.SQUARED, "it speaks of the cosine loss"),
+        (losses.choice(flow, "normalise") != "none", "it speaks of flows without BatchNorm; there row norms stay"),
+        (bool(traj.notes.get("engine") == "descent"), "finite steps let norms grow"),
+    )
+
+
+def _norms(traj: Trajectory) -> VerificationRow:
+    """Measure |W_l|^2 = e^(-2 eta_s t) |W_l(0)|^2 of every layer, |W_p|^2 = e^(-2 eta_p t) |W_p(0)|^2."""
+    names = [name for name in traj.states.blocks() if not name.startswith(("W_a", "a"))]
+    if record.predictor(traj.flow) != "trained":
+        names = [name for name in names if name not in ("W_p", "p")]
+    square = lambda M: np.sum(M**2, axis=tuple(range(1, M.ndim)), keepdims=True)  # noqa: E731
+    return _decaying("normalised.norms", "norms fall with the decay alone", traj, names, square)
+
+
+def _row_norms_apply(traj: Trajectory) -> str:
+    return record.first(
+        (losses.choice(traj.flow, "normalise") != "batchnorm", "it speaks of flows with BatchNorm"),
+        (not isinstance(traj.flow, WeightFlow), "it speaks of one layer"),
+        (bool(traj.notes.get("engine") == "descent"), "finite steps let norms grow"),
+    )
+
+
+def _row_norms(traj: Trajectory) -> VerificationRow:
+    """Measure |W_i|^2 = e^(-2 eta_s t) |W_i(0)|^2 of every row."""
+    square = lambda M: np.sum(M**2, axis=-1)  # noqa: E731
+    return _decaying("normalised.row_norms", "row norms fall with the decay alone", traj, ["W"], square)
+
+
+def _decaying(
+    name: str, title: str, traj: Trajectory, blocks: list[str], square: Callable[[np.ndarray], np.ndarray]
+) -> VerificationRow:
+    hp, t, worst = traj.flow.hp, np.asarray(traj.ts) - traj.ts[0], np.zeros(len(traj))
+    for block in blocks:
+        values = square(np.asarray(traj.states.blocks()[block])).reshape(len(t), -1)
+        decay = np.exp(-2 * (hp.eta_p if block in ("W_p", "p") else hp.eta_s) * t)
+        off = np.abs(values - decay[:, None] * values[0]) / np.maximum(values[0].max(), 1e-300)
+        worst = np.maximum(worst, off.max(axis=1))
+    return record.identity(name, title, worst, record.tolerance(traj))
 
 
 def _balance_applies(kinds: tuple[type, ...], allowed: tuple[str, ...]) -> Callable[[Trajectory], str]:
@@ -50,7 +105,7 @@ def _balance(name: str, title: str) -> Callable[[Trajectory], VerificationRow]:
 
 def _trace_balance(traj: Trajectory) -> VerificationRow:
     hp = traj.flow.hp
-    F, W_p = observables.correlation(traj), observables.predictor(traj)
+    F, W_p = traj.states.beside_predictor(), observables.predictor(traj)
     parts = np.trace(F, axis1=-2, axis2=-1), np.sum(W_p**2, axis=(-2, -1)) / hp.alpha_p
     value = parts[0] - parts[1]
     left = np.abs(value - np.exp(-2 * hp.eta * (traj.ts - traj.ts[0])) * value[0])
@@ -65,7 +120,7 @@ def _trace_balance(traj: Trajectory) -> VerificationRow:
 def _proportional_applies(traj: Trajectory) -> str:
     flow = traj.flow
     return record.first(
-        (not isinstance(flow, WeightFlow | GramFlow), "the flow has Assumption 1 built in"),
+        (not isinstance(flow, WeightFlow | DeepFlow | GramFlow), "the flow has Assumption 1 built in"),
         (flow.target == "online", "W_a = W"),
     )
 
@@ -134,13 +189,21 @@ def _pairs(traj: Trajectory) -> VerificationRow:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("tian.lemma_1", "the states follow Lemma 1", integrals.lemma_1_applies, integrals.lemma_1),
-    Check("closed_form.rule", "W_p is what its rule says", integrals.rule_applies, integrals.rule, statement=""),
+    Check("tian.lemma_1", "the states follow Lemma 1", integrals.lemma_1_applies, integrals.lemma_1, any_loss=True),
+    Check(
+        "closed_form.rule",
+        "W_p is what its rule says",
+        integrals.rule_applies,
+        integrals.rule,
+        statement="",
+        any_loss=True,
+    ),
     Check(
         "tian.theorem_1",
         "balancing",
         _balance_applies(MATRIX, ("trained",)),
         _balance("tian.theorem_1", "balancing (Eq. 5)"),
+        any_loss=True,
     ),
     Check(
         "beyond.symmetrised_balance",
@@ -153,6 +216,7 @@ CHECKS: tuple[Check, ...] = (
         "Eq. 14",
         _balance_applies(MODES, ("trained",)),
         _balance("tian.integral_of_motion", "s - p^2/alpha_p (Eq. 14)"),
+        any_loss=True,
     ),
     Check("tian.theorem_2", "decay without stop-gradient", matrix_checks.theorem_2_applies, matrix_checks.theorem_2),
     Check(
@@ -173,6 +237,7 @@ CHECKS: tuple[Check, ...] = (
         _proportional_applies,
         _proportional,
         statement="tian.modes_without_assumption_1",
+        any_loss=True,
     ),
     Check("tian.eq_15", "tau as an integral", integrals.eq_15_applies, integrals.eq_15),
     Check("tian.tau_bounds", "curriculum of tau", _curriculum_applies, _curriculum),
@@ -188,5 +253,9 @@ CHECKS: tuple[Check, ...] = (
     Check("tian.fixed_points", "where it rests", at_rest.fixed_points_apply, at_rest.fixed_points_at_rest),
     Check("tian.fixed_point_manifold", "where it rests at eta = 0", at_rest.manifold_applies, at_rest.manifold),
     Check("tian.reduction_gram", "the exact isotropic reduction", integrals.gram_applies, integrals.gram),
+    Check("normalised.norms", "norms under the cosine loss", _norms_apply, _norms, statement="", any_loss=True),
+    Check(
+        "normalised.row_norms", "row norms under BatchNorm", _row_norms_apply, _row_norms, statement="", any_loss=True
+    ),
     Check("tian.reduction_12", "the closure on (W_p, F)", integrals.gram_applies, integrals.pair),
 )

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from lindyn import observables
-from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ParabolaFlow, WeightFlow, rules
+from lindyn.flows import CorrelationFlow, DeepFlow, GramFlow, ModeFlow, ParabolaFlow, WeightFlow, rules
 from lindyn.solve.trajectory import Trajectory
 from lindyn.states import CorrelationState, GramState
 from lindyn.verification import record
@@ -59,7 +59,7 @@ def row_of(
 
 def lemma_1_applies(traj: Trajectory) -> str:
     """Return why Lemma 1 cannot be measured on a run, or ""."""
-    if not isinstance(traj.flow, WeightFlow):
+    if not isinstance(traj.flow, WeightFlow | DeepFlow):
         return "it speaks of the full flow"
     if traj.notes.get("batch"):
         return "the run took minibatches"
@@ -68,12 +68,14 @@ def lemma_1_applies(traj: Trajectory) -> str:
 
 def lemma_1(traj: Trajectory) -> VerificationRow:
     """Compare the states with the integral of the flow's rates at the states (W_p only where it has a rate)."""
-    rates = [traj.flow(t, traj[k]) for k, t in enumerate(traj.ts)]
+    rates = [traj.flow(t, traj[k]).blocks() for k, t in enumerate(traj.ts)]
     left = error = np.zeros(len(traj))
     size = 1e-300
-    for name in ("W", "W_a") if rules.is_rule(traj.flow.predictor) else ("W", "W_p", "W_a"):
-        state = np.asarray(getattr(traj.states, name))
-        moved, off = cumulative(np.asarray(traj.ts), np.stack([np.asarray(getattr(rate, name)) for rate in rates]))
+    for name, block in traj.states.blocks().items():
+        if name == "W_p" and rules.is_rule(traj.flow.predictor):
+            continue
+        state = np.asarray(block)
+        moved, off = cumulative(np.asarray(traj.ts), np.stack([np.asarray(rate[name]) for rate in rates]))
         left = np.maximum(left, np.linalg.norm(state - state[0] - moved, axis=(-2, -1)))
         error = np.maximum(error, np.linalg.norm(off, axis=(-2, -1)))
         size = max(size, float(np.linalg.norm(state, axis=(-2, -1)).max()))

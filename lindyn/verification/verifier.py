@@ -13,7 +13,7 @@ from lindyn.moments import Moments
 from lindyn.solve.trajectory import Trajectory, load
 from lindyn.states import WeightState
 from lindyn.stored import archives
-from lindyn.verification.applicable import CHECKS, Check
+from lindyn.verification.applicable import CHECKS, Check, other_loss
 from lindyn.verification.denser import FACTORS, denser
 from lindyn.verification.integrals import TOO_FEW
 from lindyn.verification.record import COULD_NOT_TELL, Verification, VerificationRow
@@ -163,7 +163,7 @@ def verify(
 def _row(check: Check, trajectory: Trajectory) -> VerificationRow:
     """Return what one statement comes to at the times of a run."""
     own = registry.is_own(type(trajectory.flow))
-    reason = check.applies(trajectory) if own else "it speaks of lindyn's own flows"
+    reason = (other_loss(check, trajectory) or check.applies(trajectory)) if own else "it speaks of lindyn's own flows"
     verdict = COULD_NOT_TELL if reason == TOO_FEW else "not applicable"
     return VerificationRow(check.name, check.title, verdict, reason) if reason else check.measure(trajectory)
 
