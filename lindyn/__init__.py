@@ -29,7 +29,7 @@ _HOME = {
     **CLASSES,
     "simulate": "lindyn.solve.ode",
     "descend": "lindyn.solve.finite_step",
-    "DeepWeightState": "lindyn.deep_states",
+    "DeepWeightState": "lindyn.flows.deep_states",
     "Trajectory": "lindyn.solve.trajectory",
     "SimulationError": "lindyn.solve.trajectory",
     "load": "lindyn.solve.trajectory",

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, statistics
-from lindyn.deep_states import DeepWeightState
 from lindyn.equations import matrices
 from lindyn.flows import choices, rules
+from lindyn.flows.deep_states import DeepWeightState
 from lindyn.solve.trajectory import Trajectory
 from lindyn.states import CorrelationState, GramState, MatrixState, ModalState, ModeState, WeightState
 

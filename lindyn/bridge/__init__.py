@@ -4,6 +4,7 @@
     DirectPredPredictor, DirectSetPredictor, DirectCopyPredictor, LinearRegressionPredictor, NeumannPredictor,
     VisserPredictor, NewtonSchulzPredictor, NewtonSchulzTwicePredictor, StiefelPredictor
     LinearPredictor, SymmetricLinearPredictor, MLPPredictor, SymmetricMLPPredictor      trained by gradient
+    IsoLoss                  Halvagal's loss for closed-form predictors, Euclidean and cosine
     parameter_groups         optimiser groups with the predictor's own rate (alpha_p) and decay (eta_p)
     Diagnostics, DiagnosticsCallback      readings of a network in training, every k steps, into a trace
     read_trace                            the trace as an xarray.Dataset
@@ -47,6 +48,7 @@ _HOME = {
     "SymmetricLinearPredictor": "lindyn.bridge.layers",
     "MLPPredictor": "lindyn.bridge.layers",
     "SymmetricMLPPredictor": "lindyn.bridge.layers",
+    "IsoLoss": "lindyn.bridge.layers",
     "parameter_groups": "lindyn.bridge.layers",
     "Diagnosis": "lindyn.bridge.readings",
     "Diagnostics": "lindyn.bridge.watch.diagnostics",

@@ -177,9 +177,8 @@ def _decay(traj: Trajectory) -> str:
 
 
 def _balance(traj: Trajectory) -> str:
-    hp, flow = traj.flow.hp, traj.flow
-    plain = choices.of(flow, "predictor") == "trained" and choices.of(flow, "stop_gradient")
-    if not (traj.states.balanced and plain and hp.equal_decays and hp.alpha_p > 0) or traj.notes["engine"] == "descent":
+    if not traj.states.balanced or observables.unbalanced(traj.flow) or traj.notes["engine"] == "descent":
         return ""
     worst = float(np.max(observables.balance_residual(traj)))
-    return f"Theorem 1 along the run: W W^T - W_p^T W_p/alpha_p = exp(-2 eta t) C to {worst:.1e} relative."
+    name = "W_L W_L^T" if isinstance(traj.states, ld.DeepWeightState) else "W W^T"
+    return f"Theorem 1 along the run: {name} - W_p^T W_p/alpha_p = exp(-2 eta t) C to {worst:.1e} relative."

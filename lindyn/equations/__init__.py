@@ -17,7 +17,7 @@ gradient (torch).
     closed_form   closed-form predictors, line by line
     cosine        G of the cosine loss: the closure, exact per mode, of a minibatch
     batchnorm     the rows of W under BatchNorm at the end of the projector
-    deep          the layers of a deep linear projector
+    projector     the layers of a deep linear projector
     rest          collapse of direction: rest spectrum, transverse matrix, lifetime, clock and angle per step
     halvagal, bao the eigenvalue equations of Halvagal et al. 2023, the frozen-norm system of Bao 2025
 

@@ -74,9 +74,16 @@ def beta_of(target: str, beta: Any) -> Any:
 TARGET_WORDS = {"ema": "EMA target", "online": "target = online network", "frozen": "frozen target"}
 
 
-def in_words(target: str = "", stop_gradient: bool = True, predictor: Any = "trained", tau: str = "dynamic") -> str:
+LOSS_WORDS = {"cosine": "cosine loss (closure)", "cosine-exact": "cosine loss (exact)", "batchnorm": "BatchNorm"}
+
+
+def in_words(
+    target: str = "", stop_gradient: bool = True, predictor: Any = "trained", tau: str = "dynamic",
+    loss: str = "squared", normalise: str = "none",
+) -> str:  # fmt: skip
     """Return the choices as a caption has them: the target, where there is one, and what is ablated."""
     found = [TARGET_WORDS[target]] if target else []
+    found += [LOSS_WORDS[word] for word in (loss, normalise) if word in LOSS_WORDS]
     if tau == "constant":
         found.append("tau held")
     if not stop_gradient:

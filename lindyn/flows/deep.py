@@ -6,10 +6,10 @@ from typing import Any, Self
 import numpy as np
 
 from lindyn._records import static
-from lindyn.deep_states import DeepWeightState, product
-from lindyn.equations import deep, weights
+from lindyn.equations import projector, weights
 from lindyn.flows import choices, losses, rules
 from lindyn.flows import from_settings as settings
+from lindyn.flows.deep_states import DeepWeightState, product
 from lindyn.flows.full import WeightFlow, check_flow, check_target, matrix_statistics, predictor_rate
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
@@ -75,7 +75,7 @@ class DeepFlow(settings.Flow):
         G, branch = losses.moments(self, at, y.W_p)
         gradient = losses.rate_of_map(self, at, weights.dW(W, y.W_p, G, 0), branch)
         dWs = tuple(
-            deep.layer_rate(gradient, over, under, W_l, self.hp.eta_s)
+            projector.layer_rate(gradient, over, under, W_l, self.hp.eta_s)
             for over, under, W_l in zip(above, below, y.Ws, strict=True)
         )
         beta = choices.beta_of(self.target, self.hp.beta)

@@ -44,7 +44,7 @@ def draw(traj: Trajectory) -> Figure:
 def _title(traj: Trajectory) -> str:
     """Return what was run, and each ablation of it."""
     flow = traj.flow
-    chosen = {name: choices.of(flow, name) for name in ("stop_gradient", "predictor", "tau")}
+    chosen = {name: choices.of(flow, name) for name in ("stop_gradient", "predictor", "tau", "loss", "normalise")}
     target = choices.of(flow, "target") if "target" in flow._fields() else ""
     words = choices.in_words(target, **chosen)
     if "eta_p" in _entering(traj):

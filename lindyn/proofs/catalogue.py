@@ -12,6 +12,7 @@ from lindyn.proofs.printed import Difference, Printed, compare
 from lindyn.proofs.sheets import (
     beyond,
     grill,
+    normalised,
     richemond,
     rule_modes,
     rule_regression,
@@ -25,7 +26,7 @@ from lindyn.proofs.statement import Proof, Statement, find
 
 _SHEETS: tuple[Any, ...] = (
     tian_weights, tian_correlation, tian_modes, tian_observations, tian_appendix_d, richemond, grill, rule_modes,
-    rule_regression, beyond,
+    rule_regression, beyond, normalised,
 )  # fmt: skip
 STATEMENTS: tuple[Statement, ...] = tuple(one for sheet in _SHEETS for one in sheet.STATEMENTS)
 

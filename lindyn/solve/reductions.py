@@ -19,9 +19,9 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import Record, State
-from lindyn.deep_states import DeepWeightState
 from lindyn.flows import Flow
 from lindyn.flows.deep import DeepFlow
+from lindyn.flows.deep_states import DeepWeightState
 from lindyn.flows.full import WeightFlow
 from lindyn.moments import Moments
 from lindyn.operators import Diagonal, Scaled

@@ -50,7 +50,7 @@ OWN_SHAPES = {
     "batchnorm.normalised": {"W": (1, 3), "scale": ()},
     "batchnorm.row_map": {"G": (1, 3), "W_n": (1, 3), "scale": ()},
     "batchnorm.inverse_deviation": {"D2": ()},
-    "deep.layer_rate": {"above": (2, 2), "below": (3, 3), "W_l": WIDE},
+    "projector.layer_rate": {"above": (2, 2), "below": (3, 3), "W_l": WIDE},
     "descent.velocity": {"v": WIDE, "rate": WIDE},
     "descent.step": {"v": WIDE},
     "halvagal.cosine": dict.fromkeys(("z_1", "z_2", "p"), (3,)),
@@ -78,7 +78,7 @@ POSITIVE = (
 """Bases of a real power."""
 ROOTED = {
     "rest.rest_spectrum",
-    "deep.balanced_growth",
+    "projector.balanced_growth",
     "rest.angle_per_step",
     "cosine.clock",
     "batchnorm.inverse_deviation",

@@ -2,6 +2,7 @@
 
     ClosedFormPredictor, Health    any rule as a layer; a layer of each rule of the papers (DirectPredPredictor, ...)
     LinearPredictor, MLPPredictor  trained by gradient, each with a symmetric one; all are a `Predictor`
+    IsoLoss                        the loss whose gradient reaches every mode at one rate
     parameter_groups               optimiser groups with the predictor's own rate and decay
     stacks, batch_sums             what a network's layers are as matrices; sums over a batch
 
@@ -18,6 +19,7 @@ _FILES = {
         *(f"{rule}Predictor" for rule in ("Visser", "NewtonSchulz", "NewtonSchulzTwice", "Stiefel")),
     ),
     ".trained_predictors": ("LinearPredictor", "SymmetricLinearPredictor", "MLPPredictor", "SymmetricMLPPredictor"),
+    ".iso_loss": ("IsoLoss",),
     ".predictor_base": ("Predictor", "parameter_groups", "predictor_groups"),
 }
 _HOME = {name: file for file, names in _FILES.items() for name in names}

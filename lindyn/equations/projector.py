@@ -14,10 +14,10 @@ def layer_rate(G, above, below, W_l, eta_s):
     return above.T @ G @ below.T - eta_s * W_l
 
 
-def balanced_growth(u, c, r, kappa, pace, alpha_p, depth):
+def balanced_growth(u, c, r, kappa, pace, alpha_p, depth, half=0.5):
     """Return du/dt of u = w_1 ... w_L in balanced modes with p = sqrt(alpha_p) u^(1/L): the closure, no decay.
 
     du/dt = L sqrt(alpha_p) u^(3 - 1/L) c (r - kappa sqrt(alpha_p) u^(1/L)) pace, a = u, r = x/c.
     """
-    root = alpha_p**0.5
+    root = alpha_p**half
     return depth * root * u ** (3 - 1 / depth) * c * (r - kappa * root * u ** (1 / depth)) * pace
