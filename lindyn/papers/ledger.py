@@ -22,7 +22,7 @@ from lindyn.display.brief import Brief
 from lindyn.papers import study_files
 from lindyn.papers.figure_claims import resource_folder
 
-PAPERS = ("tian2021", "grill2020", "richemond2023")
+PAPERS = ("tian2021", "grill2020", "richemond2023", "normalised")
 KINDS = ("identity", "bound", "simulation", "training")
 PROVED, HOLDS, CORRECTED = "proved", "holds (numbers)", "holds with a correction"
 FAILS, NOT_RUN = "fails (counter-example)", "not run"

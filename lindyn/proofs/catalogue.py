@@ -13,6 +13,7 @@ from lindyn.proofs.sheets import (
     beyond,
     grill,
     normalised,
+    outputs_alone,
     richemond,
     rule_modes,
     rule_regression,
@@ -26,7 +27,7 @@ from lindyn.proofs.statement import Proof, Statement, find
 
 _SHEETS: tuple[Any, ...] = (
     tian_weights, tian_correlation, tian_modes, tian_observations, tian_appendix_d, richemond, grill, rule_modes,
-    rule_regression, beyond, normalised,
+    rule_regression, beyond, normalised, outputs_alone,
 )  # fmt: skip
 STATEMENTS: tuple[Statement, ...] = tuple(one for sheet in _SHEETS for one in sheet.STATEMENTS)
 

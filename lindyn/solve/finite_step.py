@@ -105,6 +105,8 @@ def descend(
     told: dict[str, Any] = {"learning_rate": float(learning_rates[0]), "momentum": momentum, "batch": batch}
     if batch is not None and choices.of(flow, "loss") != losses.SQUARED:
         told["mean"] = mean
+    if gamma_a is not None:
+        told["gamma_a"] = f"{gammas.min():g} to {gammas.max():g}"
     if np.ndim(learning_rate):
         told["schedule"] = f"{learning_rates.min():g} to {learning_rates.max():g}"
     trajectory = _trajectory(flow, reduced, kept, states, times, told)

@@ -45,8 +45,8 @@ def denser(traj: Trajectory, factor: int) -> Trajectory | None:
     except (ArithmeticError, SimulationError, ValueError):  # the rates cannot be followed: the times stay as they are
         return None
     for name, block in states.items():
-        block[::factor] = np.asarray(getattr(traj.states, name))
-    return replace(traj, ts=fine, states=traj.states._unchecked(**states), interpolation=None)
+        block[::factor] = np.asarray(traj.states.blocks()[name])
+    return replace(traj, ts=fine, states=traj.states.of_blocks(states), interpolation=None)
 
 
 def _again(traj: Trajectory, start: State, ts: np.ndarray) -> dict[str, np.ndarray] | None:
@@ -57,13 +57,13 @@ def _again(traj: Trajectory, start: State, ts: np.ndarray) -> dict[str, np.ndarr
     )  # fmt: skip
     if len(run) < len(ts):
         return None
-    return {name: np.array(getattr(run.states, name)) for name in run.states._fields()}
+    return {name: np.array(block) for name, block in run.states.blocks().items()}
 
 
 def _same(states: dict[str, np.ndarray], traj: Trajectory, factor: int) -> bool:
     """Return whether every block comes by the saved states, relative to the largest of them."""
     for name, block in states.items():
-        saved = np.asarray(getattr(traj.states, name))
+        saved = np.asarray(traj.states.blocks()[name])
         if not np.max(np.abs(block[::factor] - saved), initial=0.0) <= SAME * np.max(np.abs(saved), initial=0.0):
             return False
     return True
@@ -80,7 +80,7 @@ def _descended(traj: Trajectory, factor: int) -> Trajectory | None:
 
     steps = int(traj.stats["steps"])
     apart = steps // max(1, len(traj) - 1)
-    if apart < 2 or not traj.succeeded:
+    if apart < 2 or not traj.succeeded or {"schedule", "gamma_a"} & traj.notes.keys():
         return None
     return descend(
         traj.flow, traj[0], learning_rate=traj.notes["learning_rate"], momentum=traj.notes["momentum"], steps=steps,

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy
 
-from lindyn.equations import bao, batchnorm, cosine, halvagal, matrices, modes, projector, rest, weights
+from lindyn.equations import batchnorm, cosine, matrices, modes, projector, rest, weights
 from lindyn.proofs.algebra import Along, WordRates
 from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
@@ -241,8 +241,8 @@ def depth(layers: Any = None, root: Any = None) -> Iterator[Step]:
     layers = L if layers is None else layers
     predictor, others = root * u ** (1 / L), u ** (1 - 1 / L)
     g = cosine.closure_drive(predictor * u, u, c * r, c * (1 - r), kappa, pace)
-    one = u ** (1 / L)
-    rate = projector.layer_rate(*(sympy.Matrix([[each]]) for each in (predictor * g, others, 1, one)), 0)[0, 0]
+    push, above, below, layer = (sympy.Matrix([[each]]) for each in (predictor * g, others, 1, u ** (1 / L)))
+    rate = projector.layer_rate(push, above, below, layer, 0)[0, 0]
     growth = layers * rate * others
     yield ScalarIdentity("du/dt", growth, projector.balanced_growth(u, c, r, kappa, pace, alpha_p, L, HALF))
     at_rest = (rest.rest_predictor(r, kappa) / sympy.sqrt(alpha_p)) ** L
@@ -306,76 +306,7 @@ def finite_step(order: int = 2, angle: int = 1) -> Iterator[Step]:
     yield ScalarIdentity("angle^2 = 2 lr eta", angle * turned, rest.angle_per_step(rate, decay, 0, HALF) ** 2)
 
 
-@statement(
-    "halvagal.eigenvalues",
-    "Halvagal's equations of the eigenvalues are the mode flow with p tied to the outputs, tau = 1: with "
-    "stop-gradient, without it, without predictor; IsoLoss is the flow whose rate has no p in front, cosine too.",
-    "Halvagal 2023, Euclidean and cosine losses",
-    ("W_a = W", "no decay", f"{MODES} outputs"),
-    {
-        "IsoLoss with p left in": {"iso": True},
-        "without stop-gradient, one branch": {"branch": 0},
-    },
-)
-def eigenvalues(iso: bool = False, branch: int = 1) -> Iterator[Step]:
-    """With lambda = s, x = 1, x' = v."""
-    v = sympy.Symbol("v", nonnegative=True)
-    D = modes.drive(p, 1, 1, v)
-    grown = modes.growth(p, D, 0)
-    yield ScalarIdentity("Euclidean", modes.ds(s, grown), halvagal.population_euclidean(s, p, v))
-    open_rate = modes.ds(s, grown + branch * modes.target_branch(p, 1, v))
-    yield ScalarIdentity("no stop-gradient", open_rate, halvagal.population_no_stop_gradient(s, p, v))
-    one = modes.growth(1, modes.drive(1, 1, 1, v), 0)
-    yield ScalarIdentity("no predictor", modes.ds(s, one), halvagal.population_no_predictor(s, v))
-    taken_out = 1 if iso else p
-    yield ScalarIdentity(
-        "IsoLoss", halvagal.population_euclidean(s, p, v), taken_out * halvagal.population_isotropic(s, p, v)
-    )
-    yield from _cosine_outputs()
-
-
-def _cosine_outputs() -> Iterator[Step]:
-    """The cosine equation is the gradient of -cos at the outputs, |q| a function of them."""
-    z_1, z_2, P = (_modes(letter) for letter in ("a", "b", "p"))
-    q = [u * v for u, v in zip(P, z_1, strict=True)]
-    size, other = (sympy.sqrt(sum(u * u for u in each)) for each in (q, z_2))
-    J = -sum(u * v for u, v in zip(q, z_2, strict=True)) / (size * other)
-    dot = lambda values: values  # noqa: E731
-    total = sum(P[k] * P[k] * z_1[k] ** 2 for k in range(MODES)), sum(P[k] * z_1[k] * z_2[k] for k in range(MODES))
-    sums = iter(total)
-    rate = halvagal.cosine(z_1[0], z_2[0], P[0], size, other, lambda _: dot(next(sums)))
-    yield ScalarIdentity("cosine, output 1", rate, -sympy.diff(J, z_1[0]))
-
-
-@statement(
-    "bao.sixth_order",
-    "Bao's term in p^6 is the Gaussian's fourth moment with |q| and |t| held outside the mean; with the ratio of "
-    "means it is not there, and what is left is the closure.",
-    "Bao 2025, on s = p^2",
-    ("alpha_p = 1", "balance", "W_a = W"),
-    {
-        "the fourth moment counted once": {"pairs": 1},
-        "the closure with Bao's term": {"sixth": True},
-    },
-)
-def sixth_order(pairs: int = 2, sixth: bool = False) -> Iterator[Step]:
-    """E[xi^2 (q . t)] = c M + 2 m a c x for a mode of Gaussian x (x = 1, c = 1 + v); w = a = p, m = p^2."""
-    T, N_q, N_t, rho, v = sympy.symbols("T N_q N_t rho v", positive=True)
-    total, k, l = 1 + v, *sympy.symbols("k l")
-    generating = sympy.exp(total * k**2 / 2 + k * l + total * l**2 / 2)
-    fourth = sympy.diff(generating, k, 3, l).subs({k: 0, l: 0})  # E[xi^3 zeta] of one mode
-    m, one = p**2, sympy.Integer(1)
-    own = fourth - total * one  # beyond c x, which M counts
-    mean = total * T + (pairs * own / 2) * m * p
-    frozen = p * (p / (N_q * N_t) - m * mean / (N_q**3 * N_t)) - rho * p
-    yield ScalarIdentity("frozen norms", frozen, bao.frozen_norm_rate(p, v, T, N_q, N_t, rho))
-    g = cosine.closure_drive(m, p, one, v, T / N_q**2, 1 / (N_q * N_t))
-    closed = modes.dp_weights(p, p, g, 1, rho)
-    left = bao.frozen_norm_rate if sixth else bao.without_sixth_order
-    yield ScalarIdentity("ratio of means", closed, left(p, v, T, N_q, N_t, rho))
-
-
 STATEMENTS = (
     balance, norms, closure_is_a_gradient, theorem_2_falls, decay_is_a_clock, batchnorm_rows, exact_drive, depth,
-    transverse, finite_step, eigenvalues, sixth_order,
+    transverse, finite_step,
 )  # fmt: skip
