@@ -30,6 +30,11 @@ def watch() -> None:
         _Jax.watched = True
 
 
+def jax_is_lost() -> bool:
+    """Return whether this process was forked after JAX had run."""
+    return _Jax.lost
+
+
 def check_jax(instead: str) -> None:
     """Raise RuntimeError where JAX would hang; to be called before anything is run in JAX.
 

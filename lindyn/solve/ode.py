@@ -8,6 +8,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn._records import State
 from lindyn.flows import Flow, registry, rules
+from lindyn.solve import forks
 from lindyn.solve.reductions import Reduction, reduce_flow
 from lindyn.solve.trajectory import SimulationError, SolverSettings, Trajectory
 
@@ -127,7 +128,7 @@ def choose_engine(flow: Flow, y0: State, settings: SolverSettings) -> str:
     """
     if _checks.any_jax(flow, y0, settings.ts):
         return "diffrax"
-    if settings.solver == "stiff":
+    if settings.solver == "stiff" or forks.jax_is_lost():
         return "scipy"
     if not registry.is_own(type(flow)) and _checks.any_jax(flow(settings.ts[0], y0)):
         return "diffrax"  # its rates are JAX's, in single precision unless the engine says otherwise

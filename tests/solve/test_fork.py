@@ -11,9 +11,14 @@ warnings.filterwarnings("ignore")
 hp = ld.Hyperparameters(1.0, 0.3, 0.01)
 flow, y0 = ld.ModeFlow(hp), ld.ModeState(p=[0.4], s=[0.2])
 weights = ld.WeightFlow(hp, ld.Moments.isotropic(2, 0.1)), ld.WeightState.random(2, 2)
+large = ld.ModeFlow(hp), ld.ModeState(p=np.full(400, 0.4), s=np.full(400, 0.2))
 grid = {"eta": [0.0, 0.1], "beta": 0.4, "t1": 2.0, "progress": False}
 
-def diffrax(_=None): return ld.simulate(flow, y0, t1=1.0).succeeded
+def diffrax(_=None): return ld.simulate(flow, y0, t1=1.0, engine="diffrax").succeeded
+def auto(_=None):
+    from types import SimpleNamespace
+    from lindyn.solve.ode import choose_engine
+    return choose_engine(*large, SimpleNamespace(ts=[0.0, 1e5], solver="auto"))
 def scipy(_=None): return ld.simulate(flow, y0, t1=1.0, engine="scipy").succeeded
 def lanes(_=None): return ld.sweep(**grid)["p"].size
 def store(_=None): return ld.sweep(**grid, store=f"{sys.argv[1]}/{os.getpid()}.zarr")["p"].load().size
@@ -21,7 +26,7 @@ def lanes_in_jax(_=None): return ld.sweep(**grid, engine="jax")["p"].size
 def descent(_=None): return ld.descend(*weights, steps=2).succeeded
 def traced(_=None):
     import jax
-    return jax.jit(lambda: ld.simulate(flow, y0, t1=1.0).states.p)()
+    return jax.jit(lambda: ld.simulate(flow, y0, t1=1.0, engine="diffrax").states.p)()
 
 def told(work):
     try: return work()
@@ -59,7 +64,7 @@ lanes(), store(), diffrax()
 for way in (pool, executor, fork, grandchild): print(told(lambda: way(diffrax)))
 for work in (lanes_in_jax, descent, traced): print(fork(work))
 print(fork(scipy), pool(scipy), fork(lanes), fork(store))
-print(diffrax())
+print(diffrax(), auto(), fork(auto))
 """,
         tmp_path,
     )
@@ -67,7 +72,7 @@ print(diffrax())
     said += "multiprocessing.get_context('spawn') (or 'forkserver'), or "
     instead = ["use engine='scipy'."] * 4 + ["use engine='lanes'.", "descend before the fork.", "use engine='scipy'."]
     assert lines[:7] == [said + way for way in instead]
-    assert lines[7:] == ["True True 2 2", "True"]
+    assert lines[7:] == ["True True 2 2", "True diffrax scipy"]
 
 
 def test_the_user_s_own_jax_counts(tmp_path):
