@@ -156,7 +156,7 @@ def balance_residual(traj: Trajectory) -> np.ndarray:
 
 def target_correlation(run: Any) -> np.ndarray:
     """Return <W_a, W> / (||W_a|| ||W||), 1 where Assumption 1 (W_a = tau W, tau > 0) holds (Fig. 7); NaN at 0."""
-    state = _needs("target_correlation", run, WeightState, DeepWeightState, GramState)
+    state = _needs("target_correlation", run, WeightState, GramState, DeepWeightState)
     if isinstance(state, GramState):
         F, H, J = (statistics.trace(_array(M)) for M in (state.F, state.H, state.J))
         return statistics.cosine(H, F, J)
@@ -171,7 +171,7 @@ def tau(run: Any) -> np.ndarray:
 
 def tau_per_mode(run: Any) -> np.ndarray:
     """Return u_j^T W_a W^T u_j / s_j for the eigenvectors u_j of F, largest s first, (..., n2); NaN at s_j = 0."""
-    state = _needs("tau_per_mode", run, WeightState, DeepWeightState, GramState)
+    state = _needs("tau_per_mode", run, WeightState, GramState, DeepWeightState)
     s, U = eigen_F(state)
     return statistics.tau_per_mode(state.cross(), s, U)
 

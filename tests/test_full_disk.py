@@ -217,7 +217,7 @@ def test_a_small_disk(tmp_path, command):
         assert command(*words, "5")[0] == 0  # the folder is the disk itself: drafts must lie on it too
         before = everything(disk)
         (disk / "fills it").write_bytes(bytes(shutil.disk_usage(disk).free - 40_000))
-        code, _, said = command(*words, "6")
+        code, _, said = command(*words, "6", "--overwrite")
         assert code == 2 and said.strip().endswith(
             f"Cannot write the run into {disk}: the disk of {disk} is full. Nothing was changed."
         )

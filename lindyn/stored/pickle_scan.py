@@ -9,6 +9,7 @@ import pickletools
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from lindyn.display.brief import Brief
 from lindyn.stored import limits
 
 DEEPEST = 300  # containers within containers: a whole torch module takes some six a level
@@ -48,8 +49,8 @@ class Storage:
     count: int
 
 
-@dataclass
-class PickleScan:
+@dataclass(repr=False)
+class PickleScan(Brief):
     """What one pickle came to.
 
     Args:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lindyn.display.brief import Brief
 from lindyn.sweeps.plan import Plan, clash, code_stamp, configuration
 
 MARKS, ABOUT, HEAD = ".blocks", ".sweep.json", "zarr.json"
 FORMAT = 2
 
 
-@dataclass(frozen=True)
-class StoreRecord:
+@dataclass(frozen=True, repr=False)
+class StoreRecord(Brief):
     """What is swept in a store, and by what.
 
     Args:

@@ -166,7 +166,7 @@ def test_a_trace_of_before_is_read_by_its_eigenvalues(tmp_path):
     watch = Diagnostics(head, tmp_path / "trace.jsonl", every=1)
     head(torch.from_numpy(noisy(FEW)))
     watch.step()
-    new = ("collapse", "live", "live_low", "live_high", "live_uncentred", "directions", "concentration_centred")
+    new = ("collapse", "live", "live_low", "live_high", "live_uncentred", "directions", "concentration_centred", "crc")
     lines = [json.loads(line) for line in (tmp_path / "trace.jsonl").read_text().splitlines()]
     old = [{name: value for name, value in line.items() if name not in new} for line in lines]
     (tmp_path / "trace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in old))

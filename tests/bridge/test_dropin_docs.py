@@ -39,16 +39,19 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys):
         exec(block, names)
     trace = names["trace"]
     assert list(trace.step.values) == [50] and np.isfinite(trace.loss.values).all()
-    assert capsys.readouterr().out.startswith(f"step 50: {trace.alarm.values[0]}. ")
+    assert capsys.readouterr().out.startswith(f"step 50: {trace.alarm.values[0]} (collapse: ")
     assert closed_form.health().healthy and closed_form.health().calls == 102
     assert isinstance(model.prediction_head, LinearPredictor)
     assert [group["lr"] for group in names["optimizer"].param_groups] == [0.03, 0.3]
     # what the page says of the thresholds and the windows is what the code has
     text = PAGE.read_text(encoding="utf-8")
-    from lindyn.bridge.watch import diagnosis
+    from lindyn.bridge.watch import collapse_words, diagnosis
     from lindyn.predictors import PRESETS, RULES
 
-    assert f"over {diagnosis.CONCENTRATION_COLLAPSED:g} of tr F" in text
-    assert f"*at risk*: {diagnosis.CONCENTRATION_AT_RISK:g}, {diagnosis.SPREAD_AT_RISK:.2g} and a thousandth" in text
-    assert diagnosis.OTHER_WINDOWS == (0.1, 0.01, 0.001) and diagnosis.SCALE_AT_RISK == 1e-3
+    assert f"over {collapse_words.CONCENTRATION_COLLAPSED:g} of tr F" in text
+    assert (
+        f"*at risk*: {collapse_words.CONCENTRATION_AT_RISK:g}, {collapse_words.SPREAD_AT_RISK:.2g} and a thousandth"
+        in text
+    )
+    assert diagnosis.OTHER_WINDOWS == (0.1, 0.01, 0.001) and collapse_words.SCALE_AT_RISK == 1e-3
     assert all(f"`{name}`" in text for name in [*RULES, *PRESETS])

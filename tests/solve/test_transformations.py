@@ -77,7 +77,7 @@ def test_vmap_over_starts_is_a_loop(x64):
 
     together = jax.vmap(end)(jnp.array(p), jnp.array(s))
     for k in range(3):
-        alone = ld.simulate(flow, ld.ModeState(p[k], s[k]), TS, **HOW).states
+        alone = ld.simulate(flow, ld.ModeState(p[k], s[k]), TS, engine="diffrax", **HOW).states
         for name in ("p", "s", "tau"):
             np.testing.assert_allclose(getattr(together, name)[k], getattr(alone, name), rtol=1e-12)
 
@@ -101,7 +101,7 @@ def test_vmap_over_weights_and_rates(x64):
 def test_jit_returns_a_trajectory(x64):
     flow, y0 = ld.ModeFlow(ld.Hyperparameters(1.2, 0.4, 0.05), x_aug=0.3), ld.ModeState([0.4, 0.9], 0.5)
     run = jax.jit(lambda y: ld.simulate(flow, y, TS, **HOW))(y0)
-    plain = ld.simulate(flow, y0, TS, **HOW)
+    plain = ld.simulate(flow, y0, TS, engine="diffrax", **HOW)
     np.testing.assert_allclose(run.states.s, plain.states.s, rtol=1e-12)
     np.testing.assert_array_equal(run.ts, TS)
     assert run.status == plain.status == "reached the end, t = 4"
