@@ -49,9 +49,8 @@ def test_the_page_runs(tmp_path, monkeypatch, capsys):
     from lindyn.predictors import PRESETS, RULES
 
     assert f"over {collapse_words.CONCENTRATION_COLLAPSED:g} of tr F" in text
-    assert (
-        f"*at risk*: {collapse_words.CONCENTRATION_AT_RISK:g}, {collapse_words.SPREAD_AT_RISK:.2g} and a thousandth"
-        in text
-    )
+    for limit in (f"over {collapse_words.CONCENTRATION_AT_RISK:g}", f"below {collapse_words.SPREAD_AT_RISK:.2g}"):
+        assert f"{limit}, or" in text
+    assert "tr F below a thousandth" in text
     assert diagnosis.OTHER_WINDOWS == (0.1, 0.01, 0.001) and collapse_words.SCALE_AT_RISK == 1e-3
     assert all(f"`{name}`" in text for name in [*RULES, *PRESETS])
