@@ -29,7 +29,7 @@ def test_some_healthy_networks_are_not_named():
     assert false_alarms(range(6), steps=5)[0] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_two_hundred_healthy_networks_one_in_a_hundred_at_most_is_named():
     named, risky = false_alarms(range(200))
     print(f"named {len(named)}: {named}; at risk {len(risky)}: {risky}")

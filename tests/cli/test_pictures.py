@@ -41,7 +41,13 @@ MORE = [
 ]
 
 
-@pytest.mark.parametrize("words", [*QUICK, *(pytest.param(words, marks=pytest.mark.slow) for words in MORE)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        *QUICK,
+        *(pytest.param(w, marks=pytest.mark.slow if k % 4 == 0 else pytest.mark.long) for k, w in enumerate(MORE)),
+    ],
+)
 def test_a_picture_can_be_read(words, command, monkeypatch, tmp_path):
     looked_at(words, command, monkeypatch, tmp_path / ("map.nc" if words.startswith("sweep") else ""))
 

@@ -179,13 +179,13 @@ def test_gradient_through_simulate():
     x, x_aug, y = modes(3)
 
     def end(scale):
-        flow = ld.ModeWeightFlow(HP, x, x_aug, loss="cosine-exact")
+        flow = ld.ModeWeightFlow(HP, x, x_aug, loss="cosine")
         return ld.simulate(flow, y._replace(w=y.w * scale), t1=1.0, rtol=1e-8, engine="diffrax").states.p[-1].sum()
 
     with jax.enable_x64(True):
         slope = float(jax.grad(end)(1.0))
     ends = [
-        float(ld.simulate(ld.ModeWeightFlow(HP, x, x_aug, loss="cosine-exact"), ld.ModeWeightState(y.p, y.w * s, y.a),
+        float(ld.simulate(ld.ModeWeightFlow(HP, x, x_aug, loss="cosine"), ld.ModeWeightState(y.p, y.w * s, y.a),
                           t1=1.0, rtol=1e-12).states.p[-1].sum()) for s in (1 + 1e-5, 1 - 1e-5)
     ]  # fmt: skip
     assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4)

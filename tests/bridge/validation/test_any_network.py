@@ -35,7 +35,7 @@ def test_heads_come_back_or_it_is_said(tmp_path_factory, drawn):
 
 
 @QUIET
-@pytest.mark.slow
+@pytest.mark.long
 @settings(max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
 @given(drawn=networks())
 def test_networks_come_back_or_it_is_said(tmp_path_factory, drawn):

@@ -133,9 +133,10 @@ def test_a_layer_in_lightlys_example_is_read_as_what_it_is(name, method, tmp_pat
     examine(name, method, tmp_path)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method", [BYOL, SimSiam])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("method", [BYOL, pytest.param(SimSiam, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow if k % 4 == 0 else pytest.mark.long) for k, n in enumerate(EVERY)]
+)
 def test_every_layer_in_lightlys_examples_is_read_as_what_it_is(name, method, tmp_path):
     """All rates known too, so that the theory of the run is simulated where there is one."""
     ema = {"method.ema": 0.9} if method is BYOL else {}
