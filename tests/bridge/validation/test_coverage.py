@@ -5,7 +5,7 @@ import pytest
 
 from lindyn.bridge import laws
 from lindyn.bridge.laws import KnownRun
-from lindyn.bridge.measure import measuring
+from lindyn.bridge.measure import gathering, measuring
 from lindyn.bridge.measure.measuring import measure
 from lindyn.equations import modes
 from lindyn.observables import entropy_rank
@@ -121,7 +121,8 @@ def test_intervals_hold_the_truth_in_95_of_100_draws(case):
 
 @pytest.mark.slow
 def test_intervals_hold_the_truth_when_blocks_are_kept_in_a_basis(monkeypatch):
-    monkeypatch.setattr(measuring, "MODES", 8)
+    for module in (measuring, gathering):
+        monkeypatch.setattr(module, "MODES", 8)
     held = shares(200, in_a_basis(2000))
     assert min(held.values()) >= 0.95, held
 
