@@ -1,13 +1,17 @@
 """`lindyn train` on a quiet machine and beside foreign work: as it chooses its threads, and as torch would.
 
-python benchmarks/busy_machine.py [--json FILE] [--foreign 8] [--repeats 5] [--keys run.epochs=2 ...]
+python benchmarks/busy_machine.py [--json FILE] [--foreign 8] [--repeats 5] [--keys run.epochs=2 ...] [--own-only]
 
-The foreign work is processes that never rest. The load of the machine before each run stands beside the numbers: on one
-that is busy already the quiet times are not quiet.
+The foreign work is processes that never rest, in this session and in one of their own (another terminal, another user):
+where Linux groups processes by session (sched_autogroup_enabled), only the latter are foreign to it. A fair scheduler
+gives one busy thread of n + 1 on c cores c / (n + 1) of a core: 4.5 times as long beside 8 on two, whatever the program
+does. The load of the machine before each run stands beside the numbers: on one that is busy already the quiet times are
+not quiet.
 """
 
 import contextlib
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -25,16 +29,19 @@ SPINS = {"GOMP_SPINCOUNT": "300000", "KMP_BLOCKTIME": "200"}  # what OpenMP does
 
 
 @contextlib.contextmanager
-def foreign_work(count: int) -> Iterator[None]:
-    """Keep so many processes busy."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+def foreign_work(count: int, apart: bool = False) -> Iterator[None]:
+    """Keep so many processes busy, in this session or in one of their own."""
+    if count == 0:
+        yield
+        return
+    idle = f"import os\nfor _ in range({count - 1}):\n    if os.fork() == 0: break\nwhile True: pass"
+    group: dict[str, bool] = {"start_new_session": True} if apart else {"process_group": 0}  # type: ignore[dict-item]
+    busy = subprocess.Popen([sys.executable, "-c", idle], **group)
     try:
         yield
     finally:
-        for process in busy:
-            process.kill()
-        for process in busy:
-            process.wait()
+        os.killpg(busy.pid, signal.SIGKILL)
+        busy.wait()
 
 
 def seconds(keys: list[str], as_torch: bool) -> float:
@@ -48,25 +55,31 @@ def seconds(keys: list[str], as_torch: bool) -> float:
         return time.perf_counter() - start
 
 
-def rows(keys: list[str], foreign: int, repeats: int) -> list[dict[str, Any]]:
+QUIET, BESIDE, APART = "quiet", "beside foreign work in this session", "beside foreign work in other sessions"
+
+
+def rows(keys: list[str], foreign: int, repeats: int, own_only: bool) -> list[dict[str, Any]]:
     """Return the medians, taken in turns."""
-    times: dict[tuple[int, bool], list[float]] = {(n, how): [] for n in (0, foreign) for how in (False, True)}
+    ways = (False,) if own_only else (False, True)
+    times: dict[tuple[str, bool], list[float]] = {(where, how): [] for where in (QUIET, BESIDE, APART) for how in ways}
     loads = []
     for _ in range(repeats):
-        for (count, as_torch), taken in times.items():
-            loads.append(float(Path("/proc/loadavg").read_text().split()[0]) if count == 0 else float("nan"))
-            with foreign_work(count):
+        for (where, as_torch), taken in times.items():
+            if where == QUIET:
+                loads.append(float(Path("/proc/loadavg").read_text().split()[0]))
+            with foreign_work(0 if where == QUIET else foreign, where == APART):
                 taken.append(seconds(keys, as_torch))
     median = {case: statistics.median(taken) for case, taken in times.items()}
-    quiet_load = max(load for load in loads if load == load)
+    grouped = Path("/proc/sys/kernel/sched_autogroup_enabled")
     return [
         {
-            "threads": "as torch would" if as_torch else "as lindyn chooses", "quiet_seconds": median[0, as_torch],
-            "busy_seconds": median[foreign, as_torch],
-            "busy_over_quiet": median[foreign, as_torch] / median[0, as_torch],
-            "foreign_processes": foreign, "load_before_quiet_runs_at_most": quiet_load,
+            "threads": "as torch would" if as_torch else "as lindyn chooses", "where": where,
+            "quiet_seconds": median[QUIET, as_torch], "busy_seconds": median[where, as_torch],
+            "busy_over_quiet": median[where, as_torch] / median[QUIET, as_torch], "foreign_processes": foreign,
+            "load_before_quiet_runs_at_most": max(loads),
+            "sessions_are_grouped": grouped.is_file() and grouped.read_text().strip() == "1",
         }
-        for as_torch in (False, True)
+        for where in (BESIDE, APART) for as_torch in ways
     ]  # fmt: skip
 
 
@@ -75,5 +88,7 @@ if __name__ == "__main__":
     parser.add_argument("--foreign", type=int, default=8, help="busy processes")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--keys", nargs="*", default=list(KEYS), help="of lindyn train")
+    parser.add_argument("--own-only", action="store_true", help="leave out torch's own way with threads")
     given = parser.parse_args()
-    report("lindyn train beside foreign work", rows(given.keys, given.foreign, given.repeats), "whole commands", given)
+    found = rows(given.keys, given.foreign, given.repeats, given.own_only)
+    report("lindyn train beside foreign work", found, "whole commands", given)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 import lindyn as ld
-from lindyn.papers import Checklist, Claim, main
-from lindyn.plotting import style, sweep_map
+from lindyn.papers import Checklist, Claim, listed, main, second_route
+from lindyn.plotting import outcome_map, style
 from lindyn.sweeps.outcome import COLLAPSED
 
 STARTS = {"copy": "target starts as a copy", "zero": "target starts at zero"}
@@ -51,15 +51,29 @@ def check(data: dict[str, Any]) -> list[Claim]:
     exact = given["p0"] * (1.0 - (1.0 + given["sigma2"]) * given["p0"])  # where p_-(eta) = p0
     edges = _edges(data)
     below = data["eta"][(p_minus > given["p0"])]
+    gone = (p_minus > given["p0"]) | (data["eta"] > critical)  # the closed form for a copy, whatever beta
+    right = float((collapsed[:, :, 0] == gone[:, None]).mean())
+    nulls = [1 - float(collapsed[:, :, 0].mean()), float(collapsed[:, :, 0].mean())]
     return (
         Checklist("gallery", 1)
         .measure("critical", float(data["s"][data["eta"] > critical].max()))
         .measure("below_saddle", float(collapsed[np.isin(data["eta"], below), :, 0].mean()))
         .measure("fast_target", float(np.abs(edges[-1] - exact).max() / step))
-        .measure("slow_zero", [float(edges[0, 1]), float(edges[-1, 1])][0] / float(edges[-1, 1]))
-        .measure("copy_flat", float(np.ptp(edges[:, 0]) / step))
+        .measure("zero_edge", *_off_second_route(data, edges[:, 1], step))
+        .measure("copy_edge", float(np.abs(edges[:, 0] - exact).max() / step))
+        .measure("share", right, f"{right:.3f}; always lives {nulls[0]:.2f}, always collapses {nulls[1]:.2f}")
         .done()
     )
+
+
+def _off_second_route(data: dict[str, Any], edges: np.ndarray, step: float) -> tuple[float, str]:
+    """Return how far the edge of a target that starts at zero is from that of runs of the printed equations."""
+    given, beta = data["parameters"], data["beta"]
+    at = [k for k in np.linspace(0, len(beta) - 1, 7).astype(int) if beta[k] < 20]
+    mode = {"p": given["p0"], "s": given["p0"] ** 2, "tau": 0.0, "sigma2": given["sigma2"], "t1": given["t1"]}
+    found = [second_route.edge_of_collapse(0.0, 0.25, beta=float(beta[k]), **mode) for k in at]
+    off = np.abs(edges[at] - step / 2 - found) / step
+    return float(off.max()), "edges " + listed(found, ".3f") + " at beta = " + listed(beta[at], ".2g")
 
 
 @style.styled
@@ -70,16 +84,18 @@ def draw(data: dict[str, Any]) -> Figure:
     critical = ld.theory.critical_decay(1.0, 1.0, given["sigma2"])
     exact = given["p0"] * (1.0 - (1.0 + given["sigma2"]) * given["p0"])
     for k, (panel, title) in enumerate(zip(axes[0], STARTS.values(), strict=True)):
-        sweep_map.fill_outcomes(panel, data["eta"], data["beta"], data["outcome"][:, :, k].T)
+        outcome_map.fill_outcomes(panel, data["eta"], data["beta"], data["outcome"][:, :, k].T)
         panel.set(title=title, xlabel=r"weight decay $\eta$", yscale="log")
         panel.axvline(critical, color="0.7", linewidth=1.6)
         panel.axvline(exact, color=style.INK, linewidth=1.6, linestyle="--")
     axes[0, 0].set_ylabel(r"EMA rate $\beta$")
     lines = [
-        sweep_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$"),
-        sweep_map.line("--", style.INK, r"$p_-(\eta, \tau=1) = p(0)$"),
+        outcome_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$"),
+        outcome_map.line("--", style.INK, r"$p_-(\eta, \tau=1) = p(0)$"),
     ]
-    key = [Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in sweep_map.outcome_key(data["outcome"])] + lines
+    key = [
+        Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in outcome_map.outcome_key(data["outcome"])
+    ] + lines
     style.letters(axes)
     style.frame(
         figure, "Collapse map: a slow target that starts at zero loses modes that a copy would keep",

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 import lindyn as ld
-from lindyn.papers import Checklist, Claim, main
-from lindyn.plotting import style, sweep_map
+from lindyn.papers import Checklist, Claim, listed, main, second_route
+from lindyn.plotting import outcome_map, style
 from lindyn.sweeps.outcome import ALIVE, COLLAPSED, NOT_GROWING
 
 
@@ -56,12 +56,38 @@ def check(data: dict[str, Any]) -> list[Claim]:
     return (
         Checklist("gallery", 2)
         .measure("critical", float(data["s"][data["eta"] > critical].max()))
-        .measure("grows", float(np.diff(edge).min() / step))
-        .measure("range", [round(float(edge[0]), 3), round(float(edge[-1]), 3)][1] / max(float(edge[0]), step))
+        .measure("edge", *_off_second_route(data, edge, step))
+        .measure("null", *_nulls(data, critical))
         .measure("not_growing", float((top == NOT_GROWING).sum() / max(np.isin(top, (ALIVE, NOT_GROWING)).sum(), 1)))
         .measure("parabola", float(np.abs(off[settled]).max()))
         .done()
     )
+
+
+def _off_second_route(data: dict[str, Any], edge: np.ndarray, step: float) -> tuple[float, str]:
+    """Return how far the edge of collapse is from that of runs of the printed equations, and that it rises."""
+    given, alpha_p = data["parameters"], data["alpha_p"]
+    at = [k for k in np.linspace(0, len(alpha_p) - 1, 9).astype(int) if alpha_p[k] < 30]
+    mode = {"p": given["p0"], "s": given["s0"], "tau": 1.0, "sigma2": given["sigma2"], "t1": 600.0}
+    found = [second_route.edge_of_collapse(0.0, 0.25, alpha_p=float(alpha_p[k]), **mode) for k in at]
+    off = np.abs(edge[at] - step / 2 - found) / step
+    return float(off.max()), "edges " + listed(found, ".3f") + " at alpha_p = " + listed(alpha_p[at], ".2g")
+
+
+def _nulls(data: dict[str, Any], critical: float) -> tuple[float, str]:
+    """Return by how much Obs#1's rule is right more often than the best theory that knows nothing of the start.
+
+    The rule: a mode is gone where its own share of the two, p(0) + sqrt(alpha_p s(0)) over 2, starts below p_-.
+    """
+    given, gone = data["parameters"], data["outcome"] == COLLAPSED
+    p_minus, _ = ld.theory.branches(data["eta"], 1.0, 1.0, given["sigma2"])
+    middle = (given["p0"] + np.sqrt(data["alpha_p"] * given["s0"])) / 2
+    rule = (data["eta"] > critical)[:, None] | (middle[None] < p_minus[:, None])
+    scores = {"this rule": float((rule == gone).mean()), "always lives": float((~gone).mean()),
+              "always collapses": float(gone.mean()), "critical decay alone":
+              float(((data["eta"] > critical)[:, None] == gone).mean())}  # fmt: skip
+    told = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
+    return scores["this rule"] - max(list(scores.values())[1:]), told
 
 
 @style.styled
@@ -70,7 +96,7 @@ def draw(data: dict[str, Any]) -> Figure:
     given = data["parameters"]
     figure, axes = style.new_figure(1, 2, height=3.9, sharex=True, sharey=True)
     critical = ld.theory.critical_decay(1.0, 1.0, given["sigma2"])
-    sweep_map.fill_outcomes(axes[0, 0], data["eta"], data["alpha_p"], data["outcome"].T)
+    outcome_map.fill_outcomes(axes[0, 0], data["eta"], data["alpha_p"], data["outcome"].T)
     axes[0, 0].set(title="what became of the mode", ylabel=r"learning-rate ratio $\alpha_p$", yscale="log")
     shown = np.log10(np.maximum(data["s"].T / given["s0"], 1e-3))
     mesh = axes[0, 1].pcolormesh(data["eta"], data["alpha_p"], shown, cmap="viridis", vmin=-3, vmax=2, rasterized=True)
@@ -80,8 +106,10 @@ def draw(data: dict[str, Any]) -> Figure:
     for panel in axes[0]:
         panel.axvline(critical, color="0.7", linewidth=1.6)
         panel.set_xlabel(r"weight decay $\eta$")
-    lines = [sweep_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$")]
-    key = [Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in sweep_map.outcome_key(data["outcome"])] + lines
+    lines = [outcome_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$")]
+    key = [
+        Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in outcome_map.outcome_key(data["outcome"])
+    ] + lines
     style.letters(axes)
     style.frame(
         figure, r"A larger $\alpha_p$ shrinks the basin of collapse, and past a point $s$ no longer grows",

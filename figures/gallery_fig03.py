@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import lindyn as ld
-from lindyn.papers import Checklist, Claim, main
+from lindyn.papers import Checklist, Claim, main, second_route
 from lindyn.plotting import style
 from lindyn.sweeps.outcome import COLLAPSED, UNDECIDED
 
@@ -47,13 +47,28 @@ def check(data: dict[str, Any]) -> list[Claim]:
     return (
         Checklist("gallery", 3)
         .measure("zero_worse", float((share[:, :, 1] - share[:, :, 0]).min()))
-        .measure("zero_falls", float(np.diff(share[:, :, 1], axis=1).max()))
+        .measure("second_route", *_off_second_route(data))
         .measure("fast_limit", float(np.abs(share[:, -1, :] - online[:, None]).max()))
-        .measure("slow_zero", float(share[:, 0, 1].min()))
-        .measure("decay_grows", float(np.diff(share, axis=0).min()))
         .measure("decided", float(data["undecided"]))
         .done()
     )
+
+
+def _off_second_route(data: dict[str, Any]) -> tuple[float, str]:
+    """Return how far shares are from those of runs of the printed equations; the null theories beside them."""
+    given, beta, share = data["parameters"], data["beta"], data["share"]
+    middle = (np.arange(given["starts"]) + 0.5) / given["starts"]
+    p, s = np.meshgrid(0.8 * middle, 10.0 ** (-3.0 * (1 - middle)), indexing="ij")
+    off, null = [], []
+    for k in (np.searchsorted(beta, 0.05), np.searchsorted(beta, 0.6)):
+        for tau in (1.0, 0.0):
+            alive = second_route.lives(p, s, tau, beta=beta[k], eta=data["eta"][1], sigma2=given["sigma2"], t1=900.0)
+            own = float(1 - alive.mean())
+            off.append(abs(own - float(share[1, k, int(tau == 0.0)])))
+            null.append((own, 1 - own, abs(own - float(data["online"][1]))))
+    lives, dies, online = np.max(null, axis=0)
+    told = f"{max(off):.4f}; always lives {lives:.2f}, always collapses {dies:.2f}, online at every beta {online:.2f}"
+    return max(off), told
 
 
 @style.styled

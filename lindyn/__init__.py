@@ -36,15 +36,18 @@ _HOME = {
     "verify": "lindyn.verification",
     "sweep": "lindyn.sweeps.modes_sweep",
     "sweep_matrices": "lindyn.sweeps.matrices_sweep",
+    "sweep_descent": "lindyn.sweeps.descent_sweep",
 }
 _MODULES = (
     "bridge",
     "papers",
     "conversions",
     "equations",
+    "explore",
     "images",
     "observables",
     "phase",
+    "plotting",
     "predictors",
     "proofs",
     "statistics",

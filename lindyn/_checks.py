@@ -160,6 +160,18 @@ def as_psd(name: str, value: Any, n: int | None = None) -> Any:
     return (value + value.T) / 2
 
 
+def as_projection(name: str, value: Any, n: int) -> Any:
+    """Return an n x n orthogonal projection; ValueError where it is none."""
+    P = as_psd(name, value, n=n)
+    error = float(np.max(np.abs(P @ P - P)))
+    if error > 1e-10:
+        raise ValueError(
+            f"{name} must be an orthogonal projection; got max |{name} {name} - {name}| = {error:.3g}. "
+            "Use Q Q^T, Q^T Q = I."
+        )
+    return P
+
+
 def lowest_eigenvalue(matrix: np.ndarray) -> float:
     """Return the smallest eigenvalue of a symmetric matrix, or 0 when a Cholesky factor shows it is PSD."""
     if np.count_nonzero(matrix - np.diag(np.diag(matrix))) == 0:

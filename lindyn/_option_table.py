@@ -200,7 +200,7 @@ class OptionTable:
                 elif dict(value):
                     tables += [f"[{option.full}]", *(toml_line(*entry) for entry in dict(value).items()), ""]
             if body or tables:
-                lines += ([f"[{section}]"] if section else []) + body + [""] + tables
+                lines += ([f"[{_name(section)}]"] if section else []) + body + [""] + tables
         return "\n".join(lines)
 
     def documented(self, markdown: bool = False) -> str:

@@ -235,6 +235,21 @@ QUANTITIES = {
 """The theory's own quantities with their defaults: rates of Tian et al. 2021, Fig. 5, and the start of a mode."""
 DEFAULTS = {name: option.default for name, option in QUANTITIES.items()}
 
+DESCENT = {
+    option.name: option
+    for option in (
+        Option("learning_rate", float, 0.05, "step of the online network"),
+        Option("gamma_a", float, 0.99, "EMA parameter of the target, W_a <- gamma_a W_a + (1 - gamma_a) W"),
+        Option("momentum", float, 0.0, "heavy-ball momentum"),
+        Option("depth", int, 3, "layers of the projector, each n2 wide"),
+        Option("batch", int, 0, "minibatch size (0: the population)"),
+        Option("x_power", float, 1.0, "X has eigenvalues x k^-x_power, k = 1 ... n1"),
+        Option("scale", float, 1.0, "size of the initial layers: entries N(0, scale^2/columns)"),
+        Option("scale_p", float, 1.0, "size of the initial W_p: entries N(0, scale_p^2/n2)"),
+    )
+}
+"""What a sweep of finite steps of the deep model varies besides."""
+
 ABLATIONS = {
     option.name: option
     for option in (

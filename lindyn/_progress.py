@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 INTERVAL = 0.2
 TOLD = 0.02  # share done from which on the time left is told
@@ -40,6 +40,8 @@ class Progress:
         self.shown = self.stream.isatty() and os.environ.get("TERM") != "dumb"  # which cannot go back in a line
         self.start = self.last = time.monotonic()
         self.width = 0
+        self.bar: Any = None
+        self.notebook = stream is None and not self.shown and "ipykernel" in sys.modules
 
     def __call__(self, done: float) -> None:
         """Show that `done` of `total` is done."""
@@ -49,12 +51,26 @@ class Progress:
         self.last = now
         if not self.told and now - self.start > PATIENCE:
             self._tell(done, now - self.start)
+        if self.notebook:
+            self._in_notebook(done)
         if not self.shown:
             return
         line = self.text(done, now - self.start)
         self.width = max(self.width, len(line))
         self.stream.write("\r" + line.ljust(self.width))
         self.stream.flush()
+
+    def _in_notebook(self, done: float) -> None:
+        """Show the share in a bar of tqdm, where it is installed; a run that takes no time shows none."""
+        if self.bar is None:
+            try:
+                from tqdm.auto import tqdm
+            except ImportError:
+                self.notebook = False
+                return
+            shape = "{desc}: {percentage:3.0f}% |{bar}| {elapsed}<{remaining}"
+            self.bar = tqdm(total=self.total, desc=self.label, leave=False, bar_format=shape)
+        self.bar.update(min(done, self.total) - self.bar.n)
 
     def _tell(self, done: float, elapsed: float) -> None:
         """Say how long it will take, if that is minutes."""
@@ -84,6 +100,9 @@ class Progress:
 
     def close(self) -> None:
         """Wipe the line."""
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
         if self.shown:
             self.stream.write("\r" + " " * self.width + "\r")
             self.stream.flush()

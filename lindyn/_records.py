@@ -5,6 +5,7 @@ registered as a pytree: fields marked `static()` are structure, all others are l
 """
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
@@ -48,6 +49,12 @@ def _unflattener(cls: Any) -> Any:
     return unflatten
 
 
+@functools.cache  # a flow's every call asks for them
+def _names(cls: Any, static: bool | None) -> tuple[str, ...]:
+    every = dataclasses.fields(cls)
+    return tuple(f.name for f in every if static is None or f.metadata.get("static", False) == static)
+
+
 class Record(Brief):
     """Base of the frozen records. Subclasses are decorated with `@dataclass(frozen=True, eq=False)`."""
 
@@ -71,8 +78,7 @@ class Record(Brief):
     @classmethod
     def _fields(cls, static: bool | None = None) -> list[str]:
         """Return field names: all of them, or only the static or the data fields."""
-        every = dataclasses.fields(cls)  # type: ignore[arg-type]
-        return [f.name for f in every if static is None or f.metadata.get("static", False) == static]
+        return list(_names(cls, static))  # type: ignore[arg-type]  # the class is the key, not a record
 
     @classmethod
     def _unchecked(cls, **values: Any) -> Self:

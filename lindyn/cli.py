@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import lindyn
-from lindyn.commands import phase, prove, reproduce, simulate, sweep, train, validate, verify
-from lindyn.commands.flags import HelpFormatter, Parser
+from lindyn.commands import drawing, explore, phase, predict, prove, reproduce, simulate, sweep, train, validate, verify
+from lindyn.commands.flags import Completion, HelpFormatter, Parser
 
 DESCRIPTION = """\
 The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, DirectPred).
@@ -18,8 +18,10 @@ The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, Di
   lindyn simulate --images digits    the same on real images: which data directions survive
   lindyn sweep                       map what becomes of a mode over weight decay, EMA rate, ...
   lindyn phase                       phase portrait, bifurcation diagram, basin of collapse of a mode
+  lindyn explore                     a live page in the browser: move a slider, look again
   lindyn prove                       run the proof of every statement; --audit: every difference from the print
   lindyn verify FILE                 test the statements along a trajectory
+  lindyn predict                     before training: will it collapse, to what effective rank, how sure
   lindyn train                       train a real network with any predictor, and watch it with the theory's eyes
   lindyn validate CHECKPOINT...      hold a trained network against the theory: is it collapsing, what would have helped
 """
@@ -30,9 +32,10 @@ def parser() -> Parser:
     """Return the whole command line."""
     top = Parser(prog="lindyn", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter)
     top.add_argument("--version", action="version", version=f"lindyn {lindyn.__version__}")
+    top.add_argument("--completion", action=Completion, help="print the script that completes flags with the tab key")
     top.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (reproduce, simulate, sweep, phase, prove, verify, train, validate):
+    for module in (reproduce, simulate, sweep, phase, explore, prove, verify, predict, train, validate):
         module.add_parser(commands)
     return top
 
@@ -99,7 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     args = parser().parse_args(words or ["--help"])
     try:
-        return int(args.func(args))
+        with drawing.in_format(args):
+            return int(args.func(args))
     except BrokenPipeError:
         raise
     except (ValueError, OSError, ImportError) as error:

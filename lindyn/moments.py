@@ -177,28 +177,40 @@ class Moments(Record):
 
     @classmethod
     def multiplicative_scrambling(cls, Sigma_x: Any, P: Any) -> Self:
-        """Return Appendix D's scrambled subspace: P x is kept, (I - P) x is that of an independent sample.
+        """Return Appendix D.2's scrambled subspace: views are (P + U B U^T) x with B drawn anew for each view.
 
-        Then X = P Sigma^x P and X' = (I - P) Sigma^x (I - P). The printed Sigma^s = X + X' = Sigma^x holds when
-        P Sigma^x (I - P) = 0, that is when P commutes with Sigma^x.
+        B has independent standard normal entries, U U^T = I - P: X = P Sigma^x P, X' = tr((I - P) Sigma^x) (I - P) and
+        X (X + X')^-1 = P. The printed Sigma^s = Sigma^x needs one scrambled direction, an eigenvector of Sigma^x.
+
+        Args:
+            Sigma_x: second moment of the data, n1 x n1, PSD.
+            P: orthogonal projection on what survives, n1 x n1.
+
+        Raises:
+            ValueError: P is not an orthogonal projection.
+
+        Source: Tian, Chen, Ganguli 2021, Appendix D.2, re-derived.
+        """
+        Sigma_x = _checks.as_psd("Sigma_x", Sigma_x)
+        P = _checks.as_projection("P", P, len(Sigma_x))
+        rest = np.eye(len(P)) - P
+        return cls(P @ Sigma_x @ P, np.trace(rest @ Sigma_x @ rest) * rest @ rest)
+
+    @classmethod
+    def resampled_subspace(cls, Sigma_x: Any, P: Any) -> Self:
+        """Return X = P Sigma^x P, X' = (I - P) Sigma^x (I - P): (I - P) x is that of an independent sample.
+
+        X + X' = Sigma^x exactly where P commutes with Sigma^x.
 
         Args:
             Sigma_x: covariance of the zero-mean data, n1 x n1, PSD.
-            P: orthogonal projection on what survives, n1 x n1.
-
-        Returns:
-            The moments.
+            P: orthogonal projection on what is kept, n1 x n1.
 
         Raises:
             ValueError: P is not an orthogonal projection.
         """
         Sigma_x = _checks.as_psd("Sigma_x", Sigma_x)
-        P = _checks.as_psd("P", P, n=Sigma_x.shape[0])
-        error = float(np.max(np.abs(P @ P - P)))
-        if error > 1e-10:
-            raise ValueError(
-                f"P must be an orthogonal projection; got max |P P - P| = {error:.3g}. Use Q Q^T, Q^T Q = I."
-            )
+        P = _checks.as_projection("P", P, len(Sigma_x))
         rest = np.eye(len(P)) - P
         return cls(P @ Sigma_x @ P, rest @ Sigma_x @ rest)
 

@@ -59,6 +59,25 @@ class DiagonalPlus(_Operator):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class InSumBasis(_Operator):
+    """X, a full symmetric matrix in the eigenbasis of X + X' = diag(d): the sum is met more often than X alone."""
+
+    M: Any
+    d: Any
+
+    def __rmatmul__(self, A: Any) -> Any:
+        return A @ self.M
+
+    def __add__(self, other: "OnlyInSum") -> Diagonal:
+        return Diagonal(self.d)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OnlyInSum(Record):
+    """Stands for X' where X knows X + X' (`InSumBasis`, `MinibatchCross`): no equation has X' alone."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class MinibatchSecond(_Operator):
     """Minibatch sample of X + X': v v^T / B for one view v of B samples (columns)."""
 
@@ -66,11 +85,6 @@ class MinibatchSecond(_Operator):
 
     def __rmatmul__(self, A: Any) -> Any:
         return (A @ self.v) @ self.v.T / self.v.shape[1]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class MinibatchAugmentation(Record):
-    """Stands for X' where X is a `MinibatchCross`: known only through the sum X + X', one view with itself."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,7 +102,7 @@ class MinibatchCross(Record):
     def __rmatmul__(self, A: Any) -> Any:
         return (A @ self.v2) @ self.v1.T / self.v1.shape[1]
 
-    def __add__(self, other: MinibatchAugmentation) -> MinibatchSecond:
+    def __add__(self, other: OnlyInSum) -> MinibatchSecond:
         return MinibatchSecond(self.v1)
 
     @property

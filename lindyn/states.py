@@ -16,6 +16,7 @@ from lindyn._records import MatrixState, ModalState, Panel, Record, State
 __all__ = [
     "CorrelationState",
     "GramState",
+    "MapState",
     "MatrixState",
     "ModalState",
     "ModeState",
@@ -54,8 +55,29 @@ def initial_predictor(rng: np.random.Generator, n2: int, scale: float, symmetric
     return (W_p + W_p.T) / 2 if symmetric else W_p
 
 
+class MapState(MatrixState):
+    """A state with the maps W and W_a from data to outputs, each n2 x n1: F = W W^T and H = W_a W^T."""
+
+    W: Any
+    W_a: Any
+    round_off = 1e-26  # s are squares of the singular values of W
+
+    def correlation(self) -> np.ndarray:
+        """Return F = W W^T."""
+        W = _checks.to_numpy(self.W)
+        return W @ np.swapaxes(W, -1, -2)
+
+    def cross(self) -> np.ndarray:
+        """Return H = W_a W^T."""
+        return _checks.to_numpy(self.W_a) @ np.swapaxes(_checks.to_numpy(self.W), -1, -2)
+
+    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (s, U) by the singular values of W, which keeps the relative accuracy of collapsing modes."""
+        return eigen_of_map(self.W)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class WeightState(MatrixState):
+class WeightState(MapState):
     """(W, W_p, W_a) of Lemma 1.
 
     Args:
@@ -72,7 +94,6 @@ class WeightState(MatrixState):
     W_a: Any = None
 
     roles = (("W", "W_p"), "W", "W_a")
-    round_off = 1e-26  # s are squares of the singular values of W
 
     def _check(self) -> None:
         W = _checks.as_array("W", self.W, ndim=2)
@@ -86,19 +107,6 @@ class WeightState(MatrixState):
             W_p=_checks.as_array("W_p", W_p, shape=(n2, n2)),
             W_a=_checks.as_array("W_a", W_a, shape=(n2, n1)),
         )
-
-    def correlation(self) -> np.ndarray:
-        """Return F = W W^T."""
-        W = _checks.to_numpy(self.W)
-        return W @ np.swapaxes(W, -1, -2)
-
-    def cross(self) -> np.ndarray:
-        """Return H = W_a W^T."""
-        return _checks.to_numpy(self.W_a) @ np.swapaxes(_checks.to_numpy(self.W), -1, -2)
-
-    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (s, U) by the singular values of W, which keeps the relative accuracy of collapsing modes."""
-        return eigen_of_map(self.W)
 
     @classmethod
     def random(

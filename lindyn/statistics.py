@@ -82,6 +82,11 @@ def alignment(WU: Array, U: Array, outside: Array | None = None) -> tuple[Array,
     return p, ratio(p, np.sqrt(length))
 
 
+def prediction_square(s: Array, p: Array, cosine: Array) -> Array:
+    """Return E|W_p z|^2 = sum_j s_j |W_p u_j|^2 of eigenvalues s of F and (p, cosine) of `alignment`; NaN left out."""
+    return np.asarray(np.nansum(s * ratio(p, cosine) ** 2, axis=-1))
+
+
 def random_alignment(W_p: Array, modes: int, seed: int = 0, rotations: int = 64) -> Array:
     """Return the cosine's null: its mean over `modes` random orthonormal u_j, one per rotation, (rotations, ...)."""
     rng = np.random.default_rng([seed, 0xA119])

@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from lindyn import _extensions
+from lindyn.predictors import RULES
 
 
 @contextlib.contextmanager
@@ -36,3 +37,6 @@ def installed(folder: Path, files: dict[str, str], entry_points: dict[str, dict[
         for module in set(sys.modules) - before:
             if module.split(".")[0] in mine:
                 del sys.modules[module]
+        defined = RULES.defined  # a rule that was asked for stays in the table, which a session has once
+        for rule in [name for name, each in defined.items() if each.core.__module__.split(".")[0] in mine]:
+            del defined[rule]

@@ -1,18 +1,10 @@
 """Small things many tests share: random problems, relative differences."""
 
 import numpy as np
-import pytest
 
 import lindyn as ld
 
-# diffrax compiles per kind of flow and number of times: these tests share their compilations on one worker
-WITH_MATRICES = pytest.mark.xdist_group("diffrax, matrices")
-WITH_MODES = pytest.mark.xdist_group("diffrax, modes")
-
-
-def engines(group):
-    """Both engines, diffrax with its group."""
-    return [pytest.param("diffrax", marks=group), "scipy"]
+ENGINES = ["diffrax", "scipy"]
 
 
 def rng(seed: int = 0) -> np.random.Generator:

@@ -1,9 +1,12 @@
 """What can be wrong with a picture, found from its artists: texts on texts, keys on lines, lines without a key."""
 
+import base64
 import contextlib
 import itertools
+import pathlib
 
 import numpy as np
+import pytest
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import Collection
@@ -22,13 +25,32 @@ NOTHING = ("None", "none", "", " ")
 SLACK = 0.8  # pixels that boxes may share: a letter's box is larger than the letter
 
 
+DOT = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg==")
+"""A PNG of one pixel, which stands for a picture that was made but not rendered."""
+
+
+@contextlib.contextmanager
+def unrendered():
+    """Let figures be made and their files written, but not rendered."""
+
+    def savefig(figure, file, **how):
+        if hasattr(file, "write"):
+            file.write(DOT)
+        else:
+            pathlib.Path(file).write_bytes(DOT)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", savefig)
+        yield
+
+
 @contextlib.contextmanager
 def collected(monkeypatch):
     """Give the figures that are written meanwhile, as (figure, its faults); nothing is rendered."""
     found = []
 
     def savefig(figure, file, **how):
-        found.append((figure, faults(figure)))
+        found.append((figure, [*faults(figure), *faults_when_larger(figure)]))
         writes = file.write if hasattr(file, "write") else None
         if writes is not None:
             writes(b"a picture")
@@ -50,7 +72,30 @@ def faults(figure):
         figure.draw_without_rendering()
         renderer = figure.canvas.get_renderer()
         texts = [(text.get_text(), text.get_window_extent(renderer)) for text in shown_texts(figure)]
-        return [*texts_on_texts(texts), *outside(figure, texts), *keys_on_data(figure, renderer), *without_key(figure)]
+        return [*texts_on_texts(texts), *outside(figure, texts), *keys_on_data(figure, renderer), *without_key(figure),
+                *empty_axes(figure)]  # fmt: skip
+
+
+LARGER = 1.3
+
+
+def faults_when_larger(figure):
+    """Return the faults of a figure that a reader has drawn larger, as in a talk; its size is given back."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(LARGER * width, LARGER * height)
+    try:
+        return [f"{LARGER} times as large: {fault}" for fault in faults(figure)]
+    finally:
+        figure.set_size_inches(width, height)
+
+
+def empty_axes(figure):
+    """Return the axes in which nothing is drawn and nothing is said."""
+    return [
+        f"the panel {axes.get_title()!r} is empty"
+        for axes in figure.axes
+        if visible(axes) and axes.axison and not (axes.has_data() or axes.texts)
+    ]
 
 
 def shown_texts(figure):

@@ -24,25 +24,45 @@ def lowest(M):
 
 @given(SEEDS, SIZES, st.integers(0, 6))
 def test_multiplicative_scrambling(seed, n, k):
+    """Sigma^d = P Sigma^x P, and Sigma^d (Sigma^s)^-1 = P whether or not P and Sigma^x commute."""
+    Sigma, P = psd(seed, n) + np.eye(n), projection(seed + 1, n, min(k, n))
+    data = ld.Moments.multiplicative_scrambling(Sigma, P)
+    assert np.linalg.norm(data.Sigma_d - P @ Sigma @ P) < 1e-12 * np.linalg.norm(Sigma)
+    assert lowest(data.X) > -1e-12 * n and lowest(data.X_aug) > -1e-12 * n
+    assert np.linalg.norm(data.Sigma_d @ np.linalg.inv(data.Sigma_s) - P) < 1e-10
+
+
+def test_multiplicative_scrambling_by_sampling():
+    """Views (P + U B U^T) x with a Gaussian B of their own: `from_views` finds what the constructor says."""
+    Sigma, P = psd(1, 4), projection(2, 4, 2)
+    U = np.linalg.eigh(np.eye(4) - P)[1][:, 2:]
+    x = rng(3).normal(size=(200_000, 4)) @ np.linalg.cholesky(Sigma + 1e-12 * np.eye(4)).T
+    views = [x @ P + np.einsum("nij,nj->ni", rng(k).normal(size=(200_000, 2, 2)), x @ U) @ U.T for k in (4, 5)]
+    found, data = ld.Moments.from_views(*views), ld.Moments.multiplicative_scrambling(Sigma, P)
+    assert relative(found.X, data.X) < 0.02 and relative(found.X_aug, data.X_aug) < 0.02
+
+
+@given(SEEDS, SIZES, st.integers(0, 6))
+def test_resampled_subspace(seed, n, k):
     """Sigma^d = P Sigma^x P; Sigma^s = Sigma^x exactly where P commutes with Sigma^x, and PSD always."""
     Sigma, P = psd(seed, n), projection(seed + 1, n, min(k, n))
-    data = ld.Moments.multiplicative_scrambling(Sigma, P)
+    data = ld.Moments.resampled_subspace(Sigma, P)
     assert relative(data.Sigma_d, P @ Sigma @ P) < 1e-12 or not np.any(P)
     off = P @ Sigma @ (np.eye(n) - P)
     assert np.linalg.norm(data.Sigma_s + off + off.T - Sigma) < 1e-12 * (1 + np.linalg.norm(Sigma))
     assert lowest(data.X) > -1e-12 * n and lowest(data.X_aug) > -1e-12 * n
     V = np.linalg.eigh(Sigma)[1][:, : min(k, n)]
-    aligned = ld.Moments.multiplicative_scrambling(Sigma, V @ V.T)
+    aligned = ld.Moments.resampled_subspace(Sigma, V @ V.T)
     assert relative(aligned.Sigma_s, Sigma) < 1e-12
 
 
-def test_multiplicative_scrambling_by_sampling():
+def test_resampled_subspace_by_sampling():
     """Views P x + (I - P) x' with x' an independent sample: what `from_views` finds is what the constructor says."""
     Sigma, P = psd(1, 3), projection(2, 3, 2)
     root, rest = np.linalg.cholesky(Sigma + 1e-12 * np.eye(3)), np.eye(3) - P
     x, one, two = (rng(k).normal(size=(100_000, 3)) @ root.T for k in (3, 4, 5))
     found = ld.Moments.from_views(x @ P + one @ rest, x @ P + two @ rest)
-    data = ld.Moments.multiplicative_scrambling(Sigma, P)
+    data = ld.Moments.resampled_subspace(Sigma, P)
     assert relative(found.X, data.X) < 0.02 and relative(found.X_aug, data.X_aug) < 0.02
 
 

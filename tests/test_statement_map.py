@@ -61,10 +61,10 @@ def test_the_place_of_theorem_1():
     assert ("weights.dW", f"lindyn/equations/weights.py:{line}") in found.equations
     assert found.proof[1].startswith("lindyn/proofs/sheets/tian_weights.py:")
     assert {kind: [join.name for join in found.of(kind)] for kind in statement_map.KINDS} == {
-        "print": ["Theorem 1"],
+        "print": ["Theorem 1", "Theorem 1, appendix"],
         "check": ["tian.theorem_1"],
         "law": ["constant", "balance"],
-        "claim": ["tian2021/theorem-1"],
+        "claim": ["tian2021/theorem-1", "tian2021/slip-theorem-1"],
     }
 
 

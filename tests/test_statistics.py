@@ -34,6 +34,7 @@ FUNCTIONS = {
     "turned": lambda F, W, s, U, G: stat.turned(W, U),
     "alignment": lambda F, W, s, U, G: np.stack(stat.alignment(W @ U, U)),
     "alignment, outside": lambda F, W, s, U, G: np.stack(stat.alignment(W @ U, U, G)),
+    "prediction_square": lambda F, W, s, U, G: stat.prediction_square(s, *stat.alignment(W @ U, U)),
     "random_alignment": lambda F, W, s, U, G: np.moveaxis(stat.random_alignment(W, 2, rotations=3), 0, -1),
     "tau": lambda F, W, s, U, G: stat.tau(W, F),
     "tau_per_mode": lambda F, W, s, U, G: stat.tau_per_mode(W, s, U),
@@ -258,3 +259,11 @@ def test_the_nearest_map_is_regression_and_damage_explains_less():
     assert np.isnan(stat.explained_share(W_p, C, C_qz, 0.0))
     constant = stat.nearest_map(1e-17 * np.eye(3), 1e-17 * A, np.array(1.0))  # round-off of constant features
     assert np.abs(constant).max() < 0.01
+
+
+def test_the_predictions_square_is_its_trace_from_three_curves():
+    F, W_p, s, U, _ = system(3, (2,))
+    p, cosine = stat.alignment(W_p @ U, U)
+    found = stat.prediction_square(s, p, cosine)
+    np.testing.assert_allclose(found, stat.trace(W_p @ F @ stat.transposed(W_p)), rtol=1e-12)
+    assert np.abs(stat.prediction_square(s, p, 1.1 * cosine) / found - 1).min() > 0.1

@@ -67,6 +67,30 @@ def test_a_printed_order_is_seen_beyond_two_standard_errors(given, verdict):
     assert bool(seen.numbers) == (verdict != "not run")
 
 
+@pytest.mark.parametrize(
+    ("values", "more", "verdict", "words"),
+    [
+        ([0.90, 0.92], {"within": 0.01}, "seen", "off by 0.0 +- 0.0 % (2 seeds; within 1 %)"),
+        ([0.30, 0.30], {"within": 0.01}, "not seen", "off by 203.3"),
+        ([0.30, 0.92 / 3], {"within": 0.01, "times": 1 / 3}, "seen", "0.0 +- 0.0 %"),
+        ([0.90, 0.95], {"within": 0.02}, "undecided", "off by -1.6 +- 2.2 %"),
+        ([0.90], {"within": 0.01}, "undecided", "off by 0.0 % (1 seeds"),
+        ([], {"within": 0.01}, "not run", ""),
+    ],
+)
+def test_two_rows_are_one_number_seed_by_seed(values, more, verdict, words):
+    given = {"text": "words", "equal": ["c/a", "c/b"], **more}
+    found = study_files.patterns(study(row("c/a", [0.90, 0.92]), row("c/b", values), patterns=[given]))[0]
+    assert found.verdict == verdict and words in found.numbers
+
+
+def test_the_ledger_s_copy_keeps_the_curves_its_table_names():
+    one = row("c/a", [0.9], curves={"knn": [0.1], "s": [1.0]}, loss=[3.0])
+    kept = study_files.slim(study(one, curves=["knn"]))["rows"][0]["runs"][0]
+    assert kept["curves"] == {"knn": [0.1]} and "loss" not in kept
+    assert "curves" not in study_files.slim(study(one))["rows"][0]["runs"][0]
+
+
 def test_the_table_keeps_printed_and_measured_apart():
     lives = {"verdict": "lives", "alive": 0.75, "rank": 4.0}
     shown = study_files.text(study(
@@ -131,6 +155,12 @@ def test_the_ledger_reads_what_was_measured_and_never_mixes_it_with_the_print(pa
     assert seen.trained[0].value.mean == pytest.approx(0.91) and seen.claim.printed["a"] == "75.1"
     line = ledger_pages._training(seen)
     assert "| a: 75.1; b: 36.6 | scale small, 2 seeds: a: 91.0 +- 1.4, b: 30.5 +- 0.7 |" in line
+
+
+def test_runs_without_an_evaluation_show_their_effective_rank(paper):
+    ranks = [{"seed": seed, "effective_rank": rank} for seed, rank in enumerate((4.0, 4.4))]
+    seen = paper({**row("table-3-linear/a", []), "runs": ranks}, row("table-3-linear/b", [0.3]))
+    assert seen.trained[0].text == "effective rank 4.2 +- 0.3" and seen.trained[1].text == "30.0"
 
 
 def test_the_ledger_says_where_the_printed_order_was_not_seen(paper):

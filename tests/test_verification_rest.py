@@ -43,7 +43,7 @@ def isotropic():
 
 def test_above_the_critical_decay_the_larger_norm_falls():
     row = ld.verify(run(0.8, GENERAL, 10.0)).row("tian.critical_decay_ema")
-    assert row.verdict == "holds" and row.premise_share == 1.0 and row.median_sharpness >= 1 - 1e-3
+    assert row.verdict == "holds" and row.premise_share == 1.0 and row.median_sharpness <= 1 + 1e-3
     online = ld.verify(run(0.8, GENERAL, 10.0, target="online")).row("tian.critical_decay_ema")
     assert online.verdict == "not applicable" and "online" in online.reason
 
@@ -91,7 +91,7 @@ def test_manifold_of_appendix_d(free, rested):
     singular = np.asarray(free.states.W_p).copy()
     singular[:, 0] = 0.0
     row = ld.verify(arrays(free, W_p=singular)).row("tian.fixed_point_manifold")
-    assert row.verdict == "premise not fulfilled" and "singular" in row.reason
+    assert row.verdict == "fails"  # a singular W_p rests on the manifold too, and this one does not
 
 
 def test_the_reductions_of_isotropic_data(isotropic, rested):

@@ -10,6 +10,7 @@
     read_trace                            the trace as an xarray.Dataset
     diagnose, fit_slope, collapse_alarm, std_of_normalised      the numbers themselves, pure functions
     train, Run, TrainConfig  BYOL and SimSiam on real images, with checkpoints, probes and diagnostics (`lindyn train`)
+    predict, TrainingPrediction, predict_map    what the normalised theory says of a network before it is trained
     validate, compare, read_report      hold a checkpoint or a run against the theory (`lindyn validate`)
 
 Convention: torch's `Linear.weight` is [out, in] and z holds samples as rows, so that the output z W_p^T is W_p acting
@@ -27,6 +28,9 @@ if importlib.util.find_spec("torch") is None:
 wait_quietly()  # before torch is there: its OpenMP reads this once
 
 _HOME = {
+    "predict": "lindyn.bridge.prediction",
+    "TrainingPrediction": "lindyn.bridge.prediction",
+    "predict_map": "lindyn.bridge.prediction",
     "validate": "lindyn.bridge.validation",
     "read_report": "lindyn.bridge.report.schema",
     "compare": "lindyn.bridge.validation",

@@ -45,13 +45,18 @@ class Assumption(Brief):
 
     @property
     def words(self) -> str:
-        """The assumption as a sentence without its stop: what was taken, what a second reading gave, how to choose."""
+        """The assumption as a clause: what was taken, what a second reading gave, how to choose."""
         other = f"with {self.changed} " if self.changed else ""
         same = f"{other}the verdicts are the same" + (f" ({self.told})" if self.told else "")
         tried = {SAME: same, OTHER: f"{other}{self.told}", NOT_TRIED: self.told}
         parts = [f"{self.about}: {self.taken}", tried[self.outcome]]
         parts += [f"say otherwise by {self.choose}"] if self.choose else []
         return "; ".join(part for part in parts if part)
+
+    @property
+    def sentence(self) -> str:
+        """The assumption as a sentence."""
+        return f"{self.words[:1].upper()}{self.words[1:]}."
 
     @property
     def weak(self) -> str:

@@ -109,6 +109,32 @@ class SlopeFit(Brief):
     verdict: str
 
 
+@dataclass(frozen=True, repr=False)
+class StepTaken(Brief):
+    """The last step of SGD with momentum that a checkpoint holds, of the projector's linear layers.
+
+    Args:
+        learning_rate: at the checkpoint.
+        peak: that its schedule starts from.
+        momentum: of SGD.
+        decay: weight decay, as it is added to the gradient.
+        angle: by which the layers together turn, sqrt(sum |step across W_l|^2 / sum |W_l|^2), in radians.
+        angles: of each layer.
+    """
+
+    learning_rate: float
+    peak: float
+    momentum: float
+    decay: float
+    angle: float
+    angles: tuple[float, ...]
+
+    @property
+    def told(self) -> bool:
+        """Whether the learning rate is still half of its peak or more, so that the step is one of training."""
+        return self.learning_rate >= self.peak / 2 > 0
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Diagnosis(Brief):
     """The numbers of one reading; arrays have one entry per eigenvector u_j of F, largest eigenvalue first.

@@ -9,8 +9,10 @@ import numpy as np
 from torch import Tensor, nn
 
 from lindyn import _checks
+from lindyn.bridge.along_run import Curves as Curves
+from lindyn.bridge.along_run import TheoryBeside as TheoryBeside
 from lindyn.bridge.assumptions import Assumption as Assumption
-from lindyn.bridge.readings import Collapse, Diagnosis
+from lindyn.bridge.readings import Collapse, Diagnosis, StepTaken
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.display.brief import Brief, notebook
 
@@ -44,6 +46,7 @@ class Pieces(Brief):
         settings: hyper-parameters that were read.
         notes: one sentence each: what this layout does not save and what can still be tested.
         assumptions: what was taken for granted of the networks; each lowers how sure the answer is.
+        last_step: of the optimiser, where the file holds its momentum.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class Pieces(Brief):
     settings: Settings = field(default_factory=Settings)
     notes: tuple[str, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
+    last_step: StepTaken | None = None
 
     @property
     def place(self) -> str:
@@ -148,7 +152,7 @@ class Finding(Brief):
         short: its name in a list, as people read it; "" stands for `law`.
         scope: where it was looked at, where one statement is tested in several scopes; the end of `title`.
         role: "law"; "prediction" (holding or failing says nothing on the theory); "foundation" (without it modes have
-            no meaning); "alarm" (says what the collapse alarm says).
+            no meaning); "alarm" (says what the collapse alarm says); "beside" (speaks of another loss than the run's).
     """
 
     law: str
@@ -171,33 +175,6 @@ class Finding(Brief):
     def statement(self) -> str:
         """The law in words without its scope."""
         return self.title.removesuffix(f": {self.scope}")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Curves(Brief):
-    """Readings along a run, and the theory started from the first of them.
-
-    Args:
-        steps: optimiser steps, length K; epochs where no step is known (`unit`).
-        unit: "optimiser steps" or "epochs" or "checkpoints".
-        measured: arrays by name, first axis K: "s", "p", "tau" (K x modes; NaN where not known), "alignment_top",
-            "asymmetry", "effective_rank", "trace_F", "balance_residual_fitted".
-        theory: "s", "p", "tau" (K x modes) of the simulator from the first reading; {} where it could not run.
-        error: relative error of the theory per reading, length K, by name "s" and "p"; {} without theory.
-        reason: why there is no theory, or what is only approximate, in words.
-        source: in words ("7 checkpoints", "the trace ...").
-        path: the theory at the simulator's own times between the readings: "steps" (N) and "s", "p", "tau" (N x the
-            largest modes); {} where it could not run.
-    """
-
-    steps: np.ndarray
-    unit: str
-    measured: Mapping[str, np.ndarray]
-    theory: Mapping[str, np.ndarray]
-    error: Mapping[str, np.ndarray]
-    reason: str
-    source: str
-    path: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -282,6 +259,8 @@ class Validation(Brief):
         headline: one sentence: does the theory describe the run, is it collapsing.
         modes: where the modes stood when the advice was computed; None where s, tau or x are not known.
         collapse: the word on collapse with its numbers; "" without features.
+        predictions: the theories beside the run, reading by reading; empty for a single checkpoint.
+        not_predicted: why a theory is not among them, one sentence by its name.
     """
 
     pieces: Pieces
@@ -296,6 +275,8 @@ class Validation(Brief):
     headline: str
     modes: ModeReading | None = None
     collapse: Collapse = Collapse("")
+    predictions: tuple[TheoryBeside, ...] = ()
+    not_predicted: Mapping[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Return one line: what was read, and the headline."""

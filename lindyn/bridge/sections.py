@@ -11,6 +11,7 @@ from lindyn.display.brief import Brief
 DATA_NAMES = ("mnist", "digits", "cifar10", "stl10", "imagefolder", "fake", "gaussian")
 BACKBONES = ("small", "resnet18", "resnet50", "linear")
 PROJECTORS = ("byol", "simsiam", "linear", "none")
+LAST_NORMS = ("named", "batch", "none")
 METHODS = ("byol", "simsiam")
 TARGETS, TARGET_STARTS = ABLATIONS["target"].choices, ABLATIONS["target_start"].choices
 LOSSES = ("cosine", "negative-cosine", "l2")
@@ -70,6 +71,10 @@ class ModelConfig(Brief):
     projector: str = key(
         "simsiam", "byol (2 layers), simsiam (3 layers, BatchNorm at the end), linear (no bias), none", PROJECTORS
     )
+    projector_layers: int = key(0, "linear layers of the projector; 0: as its name has it", low=0)
+    projector_norm: str = key(
+        "named", "BatchNorm (no scale, no shift) at the projector's end: as its name has it, batch, none", LAST_NORMS
+    )
     hidden: int = key(256, "hidden width of the projector", low=1)
     dim: int = key(64, "output width of the projector, d", low=1)
     activation: str = key("relu", "between the layers of projector and predictor", ACTIVATIONS)
@@ -77,6 +82,7 @@ class ModelConfig(Brief):
                                     ("same", *ACTIVATIONS))  # fmt: skip
     predictor: str = key("linear", "mlp, linear, mlp_symmetric, linear_symmetric, identity, or any rule or preset")
     predictor_options: tuple[tuple[str, Any], ...] = key((), "parameters of the predictor, by name")
+    cut: float = key(1.0, "cut initialisation: every weight starts divided by this", low=0.0)
 
 
 @dataclass(frozen=True, repr=False)
@@ -159,6 +165,9 @@ class RunConfig(Brief):
     evaluation_epochs: int = key(90, "epochs of the linear evaluation on images", low=1, free=True)
     theory: bool = key(False, "draw the linear theory beside the run at its end", free=True)
     tensorboard: bool = key(False, "write TensorBoard events", free=True)
+    csv: bool = key(False, "write the same to csv/metrics.csv", free=True)
+    wandb: bool = key(False, "log to Weights & Biases (WANDB_PROJECT, WANDB_MODE; in wandb/)", free=True)
+    mlflow: bool = key(False, "log to MLflow (MLFLOW_TRACKING_URI, else mlruns/ in the folder)", free=True)
     progress: bool = key(True, "show a progress bar on a terminal, a line per evaluation elsewhere", free=True)
     check_nan_every: int = key(0, "steps between looks for NaN; 0: every step on CPU, 50 elsewhere", low=0, free=True)
 

@@ -120,6 +120,31 @@ class Parser(argparse.ArgumentParser):
         return flags + words
 
 
+class Completion(argparse.Action):
+    """`--completion SHELL`: print what lets a shell complete the command line, and end."""
+
+    SHELLS = ("bash", "zsh", "fish")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, choices=self.SHELLS, metavar="SHELL", default=argparse.SUPPRESS)
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Print the script of shtab, which reads the flags off the parser.
+
+        Args:
+            parser: the whole command line.
+            namespace: of the words before.
+            values: the shell.
+            option_string: as it was spelled.
+        """
+        try:
+            import shtab
+        except ImportError:
+            parser.error('--completion needs shtab; install it with pip install "lindyn[completion]".')
+        print(shtab.complete(parser, shell=values))
+        parser.exit(0)
+
+
 def add_command(
     commands: Any, name: str, summary: str, description: str, table: OptionTable, run: Callable[..., int], **more: Any
 ) -> Parser:

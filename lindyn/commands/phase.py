@@ -6,9 +6,11 @@ from typing import Any
 from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import QUANTITIES, Option
+from lindyn.commands import drawing
 from lindyn.commands.flags import add_command
 from lindyn.outputs import places
 
+WAYS = ("both", "forward", "backward")
 KINDS = ("portrait", "bifurcation", "two-parameter", "basin", "surface")
 DESCRIPTION = """\
 Look at one mode of Tian, Chen, Ganguli 2021 as a dynamical system: draw a picture and say in words what it shows.
@@ -21,6 +23,8 @@ Look at one mode of Tian, Chen, Ganguli 2021 as a dynamical system: draw a pictu
 
   lindyn phase
   lindyn phase --eta 0.15 --tau 0.9
+  lindyn phase --start 0.1,0.2 --start 0.5,0.1                    trajectories through (p, s), forward and backward
+  lindyn phase --beta 0.1 --start 0.1,0.2 --numbers portrait.csv  the same with a moving target, and its numbers
   lindyn phase --kind two-parameter --sigma2 0:2:21
   lindyn phase --kind basin --beta 0.1                            p and s, the target starts as a copy
   lindyn phase --kind basin --eta 0:0.25:80 --beta log:0.01:10:80 --p 0.3 --s 0.003
@@ -33,7 +37,12 @@ _RANGES = (
     QUANTITIES["eta_p"],
     QUANTITIES["eta_s"],
     Option("tau", "range", None, "held target / online ratio, or its start in basin with a moving target (default 1)"),
-    Option("beta", "range", None, "EMA rate; gives basin and surface a moving target (default 0.4 there, else none)"),
+    Option(
+        "beta",
+        "range",
+        None,
+        "EMA rate: the target moves (default 0.4 in basin and surface, else none)",
+    ),
     QUANTITIES["alpha_p"],
     QUANTITIES["x"],
     QUANTITIES["x_aug"],
@@ -44,6 +53,8 @@ TABLE = OptionTable(
     (
         Option("kind", str, "portrait", ", ".join(KINDS), choices=KINDS, metavar="WORD"),
         *(option.but(kind="range", metavar="NUMBER") for option in _RANGES),
+        Option("start", "texts", None, "portrait: a trajectory through P,S or P,S,TAU; may be repeated", metavar="P,S"),
+        Option("way", str, "both", "portrait: where trajectories go", choices=WAYS, metavar="WORD"),
         Option("hold_tau", "switch", False, "basin: hold tau instead of moving the target"),
         Option("count", int, 20000, "basin: starts drawn for the share"),
         Option("seed", int, 0, "basin: seed of the draw"),
@@ -56,6 +67,7 @@ TABLE = OptionTable(
             free=True,
             path=True,
         ),
+        *drawing.OPTIONS,
         Option("overwrite", "switch", False, "replace a picture of other parameters", free=True),
     )
 )
@@ -78,16 +90,20 @@ def run(args: argparse.Namespace) -> int:
     name = args.kind if args.out is not None else places.run_name(args.kind + words)
     file = places.as_folder(args.out or DEFAULT_OUT) / f"{name}.png"
     places.check_free(file, command, args.overwrite)
+    numbers = drawing.place_of_numbers(args, command)
     given = _given(args)
     from lindyn.commands import phase_pictures
+    from lindyn.outputs.number_tables import write_csv
     from lindyn.plotting.style import write
 
     _files.writable_folder(file.parent)
     make = getattr(phase_pictures, args.kind.replace("-", "_"))
-    figure, words = make(given, vars(args))
-    write(figure, file, "png", command=command)
-    print(words)
-    print(f"Wrote {file}.")
+    picture = make(given, vars(args))
+    write(picture.figure, file, command=command)
+    if numbers is not None:
+        write_csv(numbers, picture.numbers, command)
+    print(picture.words)
+    print(f"Wrote {file}{'' if numbers is None else f' and {numbers}'}.")
     return 0
 
 

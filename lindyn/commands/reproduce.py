@@ -12,6 +12,7 @@ from typing import Any
 from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
+from lindyn.commands import drawing
 from lindyn.commands.flags import add_command
 from lindyn.outputs import places
 
@@ -31,11 +32,16 @@ examples:
   lindyn reproduce tian2021                 all figures (3, 4, 5, 7, 8, 9, 10) into ./lindyn-out/tian2021
   lindyn reproduce tian2021 --figure 8      one figure
   lindyn reproduce richemond2023            claims 1, 2, 3, 8, 9, 10 in the linear model, and every rule (1 to 6)
+  lindyn reproduce draganov2025             norms that grow, cut initialisation, in the linear model (1, 2)
+  lindyn reproduce halvagal2023             toy networks, both losses, every ablation, IsoLoss (2, 5, 6)
+  lindyn reproduce bao2023                  frozen norms beside the exact flow of the cosine loss (1, 2)
   lindyn reproduce tian2021 --out pictures  another folder
+  lindyn reproduce normalised               cosine loss, BatchNorm, depth, finite steps (1 to 5)
   lindyn reproduce gallery                  the sweeps: collapse maps, basins, observations, BYOL's tables
   lindyn reproduce tian2021 --training --list                     tables and figures that can be trained
   lindyn reproduce tian2021 --training --table 3 --seeds 3        Table 3, small: minutes on a laptop
   lindyn reproduce tian2021 --training --figure 6                 alpha_p without EMA, small
+  lindyn reproduce draganov2025 --training --table cut            cut initialisation, small
   lindyn reproduce tian2021 --training --table 9 --scale paper --data /data/imagenet
 
 A claim that a derivation shows to be wrong as printed is listed as "fails as printed", with the corrected statement,
@@ -51,6 +57,7 @@ TABLE = OptionTable(
         Option("figure", int, None, "only this figure"),
         Option("out", str, None, "folder for the files (default lindyn-out/PAPER)", metavar="DIR", path=True),
         Option("overwrite", "switch", False, "replace the report of another paper"),
+        drawing.FORMAT,
         Option("workers", int, min(2, os.cpu_count() or 1), "processes", low=1),
         Option("training", "switch", False, "train the rows of a table instead of drawing figures", _TRAINING),
         Option("table", "texts", [], "with --training: 3, 5a, fig6, ...; may be repeated", _TRAINING, metavar="T"),
@@ -286,12 +293,14 @@ def chosen(table: Any, scale: str, wanted: list[str]) -> tuple[Any, ...]:
 def finish(plan: Any, ledger: bool) -> None:
     """Print the table of a study, draw its picture, and write the ledger's copy where asked."""
     from lindyn import papers
-    from lindyn.papers import study_files
+    from lindyn.papers import prediction_record, study_files
     from lindyn.plotting import study_pictures as pictures
     from lindyn.plotting import style
 
     content = plan.content()
     print("\n" + study_files.text(content, study_files.others(plan.out)))
+    if record := prediction_record.markdown(content):
+        print("\n" + record)
     written = [plan.path]
     picture = pictures.study(content)
     if picture is not None:
@@ -328,7 +337,10 @@ class Told:
     def __call__(self, job: Any, found: dict[str, Any], done: int, count: int) -> None:
         """Print the line."""
         linear = found.get("linear")
-        what = "diverged" if linear is None else f"linear {100 * linear:.1f} %  {found.get('alarm', '')}"
+        what = "diverged" if "error" in found else str(found.get("alarm", ""))
+        what = what if linear is None else f"linear {100 * linear:.1f} %  {what}"
+        if told := found.get("prediction"):
+            what += f"  effective rank {told['measured_rank']:.2f}, predicted {told['surrogate']['rank']:.2f}"
         minutes = (time.monotonic() - self.start) / 60
         print(
             f"  {done}/{count}  {job.row.table} {job.row.id}, seed {job.seed}: {what}  ({minutes:.1f} min)", flush=True

@@ -9,6 +9,7 @@ from typing import Any
 from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import FLOW_TIME, Option
+from lindyn.commands import drawing
 from lindyn.commands.flags import add_command, add_flags
 from lindyn.commands.simulate_options import IMAGES, TABLE, check_paths, configuration
 from lindyn.outputs import places
@@ -29,7 +30,8 @@ trajectory.png, run.toml (the complete configuration; `lindyn simulate --config 
 
 DEFAULT_OUT = "lindyn-out/simulate"
 HEAD = "run.toml"
-WRITTEN = ("trajectory.nc", "trajectory.png", "trajectory-verified.png", "survival.png", "summary.txt")  # beside it
+_PICTURES = tuple(f"{n}.{e}" for n in ("trajectory", "trajectory-verified", "survival") for e in drawing.FORMATS)
+WRITTEN = ("trajectory.nc", *_PICTURES, "summary.txt")  # beside it
 FILES = OptionTable(
     (
         Option("config", str, None, "TOML file with the same keys as the flags, by section", metavar="FILE", path=True),
@@ -41,6 +43,7 @@ FILES = OptionTable(
             metavar="DIR",
             path=True,
         ),
+        drawing.FORMAT,
         Option("overwrite", "switch", False, "drop another run that is in the output folder"),
         Option("verify", "switch", False, "test the papers' statements along the run"),
     )

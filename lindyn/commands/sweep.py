@@ -1,4 +1,4 @@
-"""`lindyn sweep`: a map of what becomes of a mode over its parameters, with a picture and a reading of it."""
+"""`lindyn sweep`: a map of what becomes of a mode, or of a deep model, over its parameters, drawn and read in words."""
 
 import argparse
 import contextlib
@@ -12,7 +12,9 @@ from typing import Any
 from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import ABLATIONS, QUANTITIES, Option
+from lindyn.commands import drawing
 from lindyn.commands.flags import add_command
+from lindyn.commands.sweep_models import DEEP, DEEP_OPTIONS, DEEP_RANGES, MODELS, RANGE, SweepModel
 from lindyn.outputs import places
 
 DESCRIPTION = """\
@@ -23,11 +25,16 @@ rate beta 0.01..10.
 A parameter is a number (0.3), a list (0.1,0.2,0.5) or a range: LOW:HIGH:COUNT, log:LOW:HIGH:COUNT. --tau also takes
 copy (the target starts as a copy, 1), zero (0), or copy,zero; --s also takes parabola (s = p^2/alpha_p).
 
+With --model normalised: finite steps of a deep projector with the cosine loss and BatchNorm, from random starts; the
+map has the effective rank of its outputs, collapse in words, and the angle per step. Without flags: learning rate
+0.01..1 and eta 0.001..0.1.
+
   lindyn sweep                                                       a first map, in seconds
   lindyn sweep --eta 0:0.3:500 --beta log:1e-2:1e1:400               200 000 runs
   lindyn sweep --eta 0:0.3:60 --alpha-p log:0.1:100:60 --target online
   lindyn sweep --eta 0:0.3:3000 --beta log:1e-2:1e1:4000 --tau copy,zero --out big.zarr
                                                                      streamed to a zarr store; killed, it resumes
+  lindyn sweep --model normalised --learning-rate log:0.01:1:20 --gamma-a 0.9,0.99,0.999 --depth 3 --batch 64
 """
 OUT = "lindyn-out/sweep.nc"
 _VALUES, _HOW, _OUTPUT = "parameters", "running", "output"
@@ -35,15 +42,25 @@ _ALSO = {"s": ", or parabola", "tau": ", copy or zero"}
 TABLE = OptionTable(
     (
         *(
-            option.but(kind="range", metavar="RANGE", section=_VALUES, help=option.help + _ALSO.get(name, ""))
+            option.but(**RANGE, section=_VALUES, help=option.help + _ALSO.get(name, ""))
             for name, option in QUANTITIES.items()
+        ),
+        Option(
+            "model",
+            str,
+            "mode",
+            "mode (Tian et al.), or normalised (deep, step by step)",
+            _HOW,
+            ("mode", "normalised"),
+            metavar="WORD",
         ),
         Option("t1", float, 200.0, "the end, in flow time", _HOW, metavar="T"),
         ABLATIONS["target"].but(section=_HOW),
         ABLATIONS["tau"].but(name="tau_mode", help="what tau does", section=_HOW),
-        ABLATIONS["predictor"].but(help="the predictor", section=_HOW, choices=("trained", "identity")),
+        ABLATIONS["predictor"].but(help="the predictor", section=_HOW, choices=("trained", "symmetrised", "identity")),
         Option("rtol", float, 1e-8, "relative tolerance of a step", _HOW),
         Option("engine", str, "lanes", "lanes (CPU) or jax", _HOW, ("lanes", "jax"), metavar="WORD"),
+        *DEEP_OPTIONS,
         Option("threads", int, None, "threads (default all cores)", _HOW, free=True),
         Option("scheduler", str, None, "run on the dask cluster at this address", _HOW, metavar="ADDRESS", free=True),
         Option(
@@ -67,9 +84,16 @@ TABLE = OptionTable(
             free=True,
             path=True,
         ),
+        drawing.FORMAT.but(section=_OUTPUT),
         Option("overwrite", "switch", False, "replace the result of another sweep", _OUTPUT, free=True),
     ),
-    titles={_VALUES: "parameters (number, list or range)", _HOW: "how to run", _OUTPUT: "output"},
+    titles={
+        _VALUES: "parameters (number, list or range)",
+        DEEP_RANGES: DEEP_RANGES,
+        DEEP: DEEP,
+        _HOW: "how to run",
+        _OUTPUT: "output",
+    },
 )
 
 
@@ -88,9 +112,10 @@ def run(args: argparse.Namespace) -> int:
     """
     from lindyn.sweeps.execution import SweepInterrupted
 
-    settings = {name: getattr(args, name) for name in ("t1", "target", "tau_mode", "predictor", "rtol", "engine")}
-    settings |= {"threads": args.threads, "points": args.points}
-    words = TABLE.command("", TABLE.given(args))
+    model, values = MODELS[args.model], TABLE.given(args)
+    model.check({name: value for name, value in values.items() if value != TABLE.defaults[name]}, TABLE.keys)
+    settings = {name: getattr(args, name) for name in model.settings}
+    words = TABLE.command("", values)
     out, picture = _places(args, words)
     given = _parameters(args)
     for file in (out, picture):
@@ -100,11 +125,11 @@ def run(args: argparse.Namespace) -> int:
     command = f"lindyn sweep{words}"
     try:
         with _warnings_as_notes():
-            ds = _sweep(given, settings, out, args.scheduler)
+            ds = _sweep(model, given | settings, out, args.scheduler)
     except SweepInterrupted as error:
         print(f"lindyn: {error}", file=sys.stderr)
         return 130
-    return report(ds, out, picture, command)
+    return report(ds, out, picture, command, model)
 
 
 def _places(args: argparse.Namespace, words: str) -> tuple[Path, Path]:
@@ -166,45 +191,36 @@ def _parameters(args: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def _sweep(given: dict[str, Any], settings: dict[str, Any], out: Path, scheduler: str | None) -> Any:
-    import lindyn
+def _sweep(model: SweepModel, given: dict[str, Any], out: Path, scheduler: str | None) -> Any:
     from lindyn.sweeps.execution import connect
 
     store = None if out.suffix == ".nc" else out
     with contextlib.nullcontext() if scheduler is None else connect(scheduler) as client:
-        return lindyn.sweep(**given, **settings, store=store, client=client)
+        return model.call(**given, store=store, client=client)
 
 
-def _write(ds: Any, out: Path, picture: Path, command: str) -> Path | None:
+def _write(ds: Any, out: Path, picture: Path, command: str, model: SweepModel) -> Path | None:
     """Write the map and its picture, together where they stand in one folder; return the picture's path, if any."""
-    from lindyn.plotting.sweep_map import save_map
-
-    drawn = picture if ds["outcome"].ndim else None
+    drawn = picture if any(axis != "seed" or n > 1 for axis, n in ds["outcome"].sizes.items()) else None
     if out.suffix != ".nc":
-        return drawn and save_map(ds, drawn, command)
+        return drawn and model.draw(ds, drawn, command)
     ds.attrs["command"] = command
     beside = picture.parent.resolve() == out.parent.resolve()
     gone = [picture.name] if beside else []  # of another sweep: it would stand beside these numbers
     with _files.together(out.parent, gone=gone, what="the map") as fresh:
         ds.to_netcdf(fresh / out.name, engine="scipy")
         if drawn is not None:
-            save_map(ds, fresh / drawn.name if beside else drawn, command)
+            model.draw(ds, fresh / drawn.name if beside else drawn, command)
     return drawn
 
 
-def report(ds: Any, out: Path, picture: Path, command: str) -> int:
+def report(ds: Any, out: Path, picture: Path, command: str, model: SweepModel = MODELS["mode"]) -> int:
     """Write and draw the map, print the reading, return the exit code."""
-    import numpy as np
-
-    from lindyn.sweeps.sweep_text import tally, words
-
-    told = tally(ds)
-    drawn = _write(ds, out, picture, command)
-    print(words(ds, told))
+    text, failed = model.read(ds)
+    drawn = _write(ds, out, picture, command, model)
+    print(text)
     if drawn is None:
-        ends = ", ".join(f"{name} = {ds[name].item():.6g}" for name in ("p", "s", "tau"))
         meanings = ds["outcome"].attrs["flag_meanings"].split()
-        print(f"One run: {ends}; {meanings[int(ds['outcome'])]}. Give a range for a map.")
+        print(f"One run: {model.one(ds)}; {meanings[ds['outcome'].item()]}. Give a range for a map.")
     print(f"Wrote {out}{f' and {drawn}' if drawn else ''}.")
-    failed = int(np.asarray(told["counts"])[-1])
     return 1 if failed else 0

@@ -7,6 +7,7 @@ from typing import Any
 
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
+from lindyn.commands import drawing
 from lindyn.commands.flags import add_command
 from lindyn.outputs import places
 
@@ -32,6 +33,7 @@ TABLE = OptionTable(
     (
         Option("resume", "switch", False, "go on from the furthest checkpoint in run.folder"),
         Option("overwrite", "switch", False, "drop an earlier run in run.folder"),
+        drawing.FORMAT,
         Option("keys", "switch", False, "print every key, its default and meaning"),
     )
 )
@@ -68,13 +70,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     require_training()
     from lindyn.bridge.given_paths import check_run_folder
-    from lindyn.bridge.training.config import TrainConfig
 
-    files = [word for word in args.words if "=" not in word or Path(word).is_file()]
-    if len(files) > 1:
-        raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
-    file = places.expanded(files[0]) if files else None
-    config = TrainConfig.read(file, [word for word in args.words if word not in files])
+    config, _ = config_of(args.words)
     check_run_folder(config.run.folder, args.resume, args.overwrite)  # again by `train`, once torch is loaded
     from lindyn.bridge.run.training_theory import train
     from lindyn.bridge.training.callbacks import TrainingStopped
@@ -87,6 +84,21 @@ def run(args: argparse.Namespace) -> int:
     if done.first:
         print((done.folder / "summary.txt").read_text(encoding="utf-8"), end="")
     return 0
+
+
+def config_of(words: list[str]) -> tuple[Any, list[str]]:
+    """Return the configuration of a file and key=value words, and the words with the file first.
+
+    Raises:
+        ValueError: two files, an unknown key, or a wrong value.
+    """
+    from lindyn.bridge.training.config import TrainConfig
+
+    files = [word for word in words if "=" not in word or Path(word).is_file()]
+    if len(files) > 1:
+        raise ValueError(f"One configuration at a time; got {', '.join(files)}. Keys are changed with key=value.")
+    keys = [word for word in words if word not in files]
+    return TrainConfig.read(places.expanded(files[0]) if files else None, keys), [*files, *keys]
 
 
 def require_training() -> None:

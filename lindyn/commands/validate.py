@@ -10,6 +10,7 @@ from typing import Any
 from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import Option
+from lindyn.commands import drawing
 from lindyn.commands.flags import add_command
 from lindyn.outputs import places
 
@@ -23,6 +24,7 @@ DirectPred's authors, mmpretrain, stable-pretraining, byol-pytorch, DeepMind and
   lindyn validate last.ckpt --features views.npz           projections z1, z2 (rows are samples) that you saved
   lindyn validate --features views.npz                     features alone, with W_p beside them if the file holds it
   lindyn validate last.ckpt optim.lr=0.05 method.ema=0.99  hyper-parameters that the file does not hold
+  lindyn validate hf://user/repo --features views.npz      a model of the Hugging Face hub, or hf://user/repo/file
   lindyn validate epoch_*.ckpt                             several checkpoints of one run: the theory over training
   lindyn validate --compare RUN_A RUN_B                    two runs side by side
 
@@ -53,6 +55,8 @@ TABLE = OptionTable(
             "read a file that only unpickling can read, through stand-ins that run none of its code; only where you "
             "know who wrote the file",
         ),
+        Option("prediction", str, None, "what lindyn predict wrote of this run (default: predict/ beside it)",
+               metavar="FILE", path=True),
         Option("compare", "switch", False, "two runs (or report.json files) side by side"),
         Option("device", str, "auto", "cpu, cuda, ...", metavar="NAME", free=True),
         Option("seed", int, 0, "of images and intervals"),
@@ -60,6 +64,7 @@ TABLE = OptionTable(
             "out", str, None, f"output folder (default {DEFAULT_OUT}, and what is validated)", metavar="DIR", free=True,
             path=True,
         ),
+        drawing.FORMAT,
         Option("overwrite", "switch", False, "replace a report of something else", free=True),
         Option("layouts", "switch", False, "list the layouts that are read", free=True),
     )
@@ -118,8 +123,13 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
     Raises:
         ValueError: an unknown key.
     """
+    from lindyn.bridge import hub_files
+
     paths, keys = [], {}
     for word in words:
+        if hub_files.is_named(word):
+            paths.append(word)
+            continue
         path = Path(places.expanded(word))
         if path.exists() or word.lower().endswith(places.CHECKPOINTS) or not _KEY.match(word):
             paths.append(str(path))
@@ -131,9 +141,9 @@ def split_words(words: list[str]) -> tuple[list[str], dict[str, Any]]:
 
 def _check_paths(args: argparse.Namespace, paths: list[str]) -> None:
     """Raise ValueError for a path that cannot be meant, before torch is loaded."""
-    from lindyn.bridge import given_paths
+    from lindyn.bridge import given_paths, hub_files
 
-    for path in map(Path, paths):
+    for path in (Path(path) for path in paths if not hub_files.is_named(path)):
         given_paths.checkpoint_path(path)
     for path in map(Path, args.features or []):
         given_paths.features_file(path)
@@ -149,7 +159,7 @@ def _place(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -> 
     """
     settings = [f"{key}={value}" for key, value in keys.items()]
     given = TABLE.given(args)
-    command = TABLE.command(" ".join(["lindyn validate", *map(os.path.normpath, paths), *settings]), given)
+    command = TABLE.command(" ".join(["lindyn validate", *map(_plainly, paths), *settings]), given)
     if args.out is not None:
         out = places.as_folder(args.out)
     else:  # named by the last part of every path; where another could be meant too, with letters of the digest
@@ -164,6 +174,13 @@ def _place(args: argparse.Namespace, paths: list[str], keys: dict[str, Any]) -> 
     return out, command
 
 
+def _plainly(path: str) -> str:
+    """Return a path without detours; a name of the hub as it is."""
+    from lindyn.bridge import hub_files
+
+    return path if hub_files.is_named(path) else os.path.normpath(path)
+
+
 def _validate(args: argparse.Namespace, paths: list[str], keys: dict[str, Any], features: list[str] | None) -> Any:
     from lindyn.bridge.validation import validate
 
@@ -171,7 +188,8 @@ def _validate(args: argparse.Namespace, paths: list[str], keys: dict[str, Any], 
     more = {} if args.samples is None else {"samples": args.samples}
     return validate(
         paths, features=features, images=args.images or "auto", settings=keys, names=names or None, layout=args.layout,
-        unsafe=args.unsafe_pickle, device=args.device, seed=args.seed, progress=True, **more,
+        unsafe=args.unsafe_pickle, device=args.device, seed=args.seed, progress=True,
+        prediction=args.prediction, **more,
     )  # fmt: skip
 
 

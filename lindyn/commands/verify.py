@@ -7,6 +7,7 @@ from typing import Any
 from lindyn import _files
 from lindyn._option_table import OptionTable
 from lindyn._options import ABLATIONS, PREDICTORS, QUANTITIES, Option
+from lindyn.commands import drawing
 from lindyn.commands.flags import add_command
 from lindyn.outputs import places
 
@@ -40,6 +41,7 @@ TABLE = OptionTable(
         Option(
             "json", str, None, "write the verdicts and their numbers here too", metavar="FILE", free=True, path=True
         ),
+        drawing.FORMAT,
         Option("overwrite", "switch", False, "replace a picture of another run, or the file of --json", free=True),
         *(QUANTITIES[name].but(default=None, help=f"{name} {_OF}") for name in _RATES),
         ABLATIONS["target"].but(default=None, help=f"target {_OF}"),

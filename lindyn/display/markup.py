@@ -74,6 +74,7 @@ h2 { font-size:1.15rem; margin:2.2rem 0 .6rem; border-bottom:1px solid var(--lin
 h3 { font-size:1rem; margin:1.4rem 0 .4rem; }
 p { margin:.4rem 0; } .small, figcaption, td.small { font-size:.86rem; color:var(--grey); }
 code { font-family:ui-monospace,"DejaVu Sans Mono",monospace; font-size:.88em; overflow-wrap:anywhere; }
+.plain { max-width:50rem; } math { margin:.3rem 0; }
 .headline { font-size:1.12rem; background:var(--pale); border-left:4px solid var(--ink); padding:.7rem 1rem; }
 .scroll { overflow-x:auto; } table { border-collapse:collapse; width:100%; font-size:.9rem; }
 th { text-align:left; font-weight:600; border-bottom:2px solid var(--line); padding:.35rem .6rem .35rem 0; }

@@ -13,16 +13,17 @@ The closure is the squared loss with its prediction rescaled by kappa = M/Q and 
 """
 
 COLUMN = lambda values: values[..., None]  # noqa: E731  a number per node beside one per node and mode
+INNER = lambda A, B: (A * B).sum()  # noqa: E731  tr(A B^T), without the product
 
 
-def mean_square(A, X, X_aug, trace=lambda M: M.trace()):
-    """Return E|A x|^2 = tr(A (X + X') A^T): Q with A = W_p W, T with A = W_a."""
-    return trace(A @ (X + X_aug) @ A.T)
+def mean_square(A, X, X_aug, inner=INNER):
+    """Return E|A x|^2 = tr(A (X + X') A^T): Q with A = W_p W, T with A = W_a; inner(A, B) = tr(A B^T)."""
+    return inner(A @ (X + X_aug), A)
 
 
-def overlap(A, W_a, X, trace=lambda M: M.trace()):
-    """Return M = E[q . t] = tr(W_a X A^T), A = W_p W."""
-    return trace(W_a @ X @ A.T)
+def overlap(A, W_a, X, inner=INNER):
+    """Return M = E[q . t] = tr(W_a X A^T), A = W_p W; inner(A, B) = tr(A B^T)."""
+    return inner(W_a @ X, A)
 
 
 def clock(Q, T, half=0.5):
@@ -51,8 +52,8 @@ def determinant(m, a, x, x_aug, u, v):
     E exp(-u^2 q^2 - v^2 t^2) = D^(-1/2) for the mode's part q = m xi, t = a zeta of the outputs, Gaussian.
     """
     c = x + x_aug
-    online, target = u * u * m * m, v * v * a * a
-    return 1 + 2 * c * (online + target) + 4 * online * target * x_aug * (x + c)
+    online, target = (u * u) * (m * m), (v * v) * (a * a)
+    return 1 + (2 * c) * (online + target) + (4 * x_aug * (x + c)) * (online * target)
 
 
 def tilted_cross(x, D):
@@ -62,12 +63,14 @@ def tilted_cross(x, D):
 
 def tilted_square(a, x, x_aug, v, D):
     """Return B = E[xi^2] under the tilted Gaussian of `determinant`; c^2 - x^2 = x_aug (2 x + x_aug)."""
-    return (x + x_aug + 2 * v * v * a * a * x_aug * (2 * x + x_aug)) / D
+    return (x + x_aug + (2 * v * v) * (a * a * x_aug * (2 * x + x_aug))) / D
 
 
 def mode_drives(m, a, x, x_aug, u, v, weight, half=0.5, product=lambda D: COLUMN(D.prod(-1)),
                 total=lambda T: COLUMN(T.sum(-1)), over_nodes=lambda T: T.sum(0)):  # fmt: skip
     """Return g_k = E[(t_k - (q.t/|q|^2) q_k) xi_k / (|q| |t|)] of every mode: exact for Gaussian x.
+
+    Brackets and sums term by term: what is one number per node, or per mode, is not multiplied out over both.
 
     g_k = sum over nodes of weight Z (a_k A_k - 2 u^2 m_k B_k (M + 2 m_k a_k A_k)), Z = prod_k D_k^(-1/2), M = sum_j
     m_j a_j A_j, from 1/|q| = (2/sqrt pi) int exp(-u^2 |q|^2) du and 1/|q|^3 = (4/sqrt pi) int u^2 exp(-u^2 |q|^2) du.
@@ -87,9 +90,10 @@ def mode_drives(m, a, x, x_aug, u, v, weight, half=0.5, product=lambda D: COLUMN
     """
     D = determinant(m, a, x, x_aug, u, v)
     A, B = tilted_cross(x, D), tilted_square(a, x, x_aug, v, D)
-    Z = product(D ** (-half))
-    M = total(m * a * A)
-    return over_nodes(weight * Z * (a * A - 2 * u * u * m * B * (M + 2 * m * a * A)))
+    Z = product((1 / D) ** half)  # a root of 1/D: a general power costs ten times as much
+    share, M = weight * Z, total((m * a) * A)
+    damped = (2 * u * u) * share
+    return a * over_nodes(share * A) - m * (over_nodes((damped * M) * B) + 2 * m * a * over_nodes(damped * (A * B)))
 
 
 def mode_target_drives(m, a, x, x_aug, u, v, weight, half=0.5, product=lambda D: COLUMN(D.prod(-1)),
@@ -105,7 +109,7 @@ def mean_cosine(m, a, x, x_aug, u, v, weight, half=0.5, product=lambda D: COLUMN
                 total=lambda T: COLUMN(T.sum(-1)), over_nodes=lambda T: T.sum(0)):  # fmt: skip
     """Return E cos(q, t) = sum over nodes of weight Z M, see `mode_drives`; a column of one."""
     D = determinant(m, a, x, x_aug, u, v)
-    return over_nodes(weight * product(D ** (-half)) * total(m * a * tilted_cross(x, D)))
+    return over_nodes(weight * product((1 / D) ** half) * total(m * a * tilted_cross(x, D)))
 
 
 def sample_moment(q, t, v_1, inverse_q, inverse_t, cosine, count):

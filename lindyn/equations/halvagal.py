@@ -38,6 +38,11 @@ def population_no_stop_gradient(l, p, v):
     return -2 * l * ((1 + v) * (1 + p * p) - 2 * p)
 
 
+def population_wrong_side(l, p, v):
+    """Return dlambda/dt = 2 lambda (p - (1 + v)): the stop-gradient on the predictor's branch, not on the target's."""
+    return 2 * l * (p - (1 + v))
+
+
 def population_no_predictor(l, v):
     """Return dlambda/dt = -2 v lambda."""
     return -2 * v * l

@@ -33,14 +33,45 @@ def decay_clock(growth, eta):
     return (growth - 1) / (2 * eta)
 
 
-def rate_after_decay(rate, growth):
-    """Return an EMA rate as the flow without decay sees it, beta e^(-2 eta t), from growth = e^(2 eta t)."""
-    return rate / growth
+def rate_after_decay(rate, growth, eta):
+    """Return an EMA rate as the flow without decay sees it, (beta - eta) e^(-2 eta t), from growth = e^(2 eta t).
+
+    The target does not decay itself: beside W = e^(-eta t) W0 it is W_a = (beta/(beta - eta)) e^(-eta t) W_a0, of a
+    size that the cosine loss does not see, and W_a0 follows W0 at beta - eta; at beta <= eta it cannot.
+    """
+    return (rate - eta) / growth
 
 
 def norm_after_step(square, decay, learning_rate, gradient_square):
     """Return |W|^2 after one step, (1 - lr eta)^2 |W|^2 + lr^2 |g|^2: the gradient is orthogonal to the weights."""
     return (1 - learning_rate * decay) ** 2 * square + learning_rate**2 * gradient_square
+
+
+def rate_after_cut(learning_rate, cut):
+    """Return the learning rate that W = U / cut gives U, learning_rate cut^2: the gradient is of degree -1 in W.
+
+    Exact at every finite step, matrix by matrix, where the loss is of degree 0 in each of them: a decay acts on U as
+    decay / cut^2 at that rate, momentum and the EMA of a target that is cut alike stay as they are.
+    """
+    return learning_rate * cut**2
+
+
+def ema_after_cut(gamma_a, size, after):
+    """Return gamma_a size/after, the EMA parameter of a target that is not cut as the online weights are.
+
+    W_a = size Z beside W = U / cut: Z follows U with this parameter, and size goes to after = gamma_a size + (1 -
+    gamma_a)/cut, with 1 at the start where the target is not cut at all. The loss does not see the size.
+    """
+    return gamma_a * size / after
+
+
+def best_cut(square, learning_rate, gradient_square, half=0.5):
+    """Return the cut that leaves the least |W|^2 after the first step: (|W|^2 / (lr^2 |g|^2))^(1/4).
+
+    |W / c - lr c g|^2 = |W|^2 / c^2 + lr^2 c^2 |g|^2; a larger cut makes the first step the whole of W, and the norm
+    grows with c from there.
+    """
+    return (square / (learning_rate**2 * gradient_square)) ** (half * half)
 
 
 def angle_per_step(learning_rate, decay, momentum, half=0.5):

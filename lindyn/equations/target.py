@@ -8,3 +8,8 @@ def dtau(tau, growth, beta):
     matrix the scalar tau = tr(W_a W^T)/tr(F) that fits best has growth = tr(dF/dt)/(2 tr F).
     """
     return beta * (1 - tau) - tau * growth
+
+
+def gamma_at(gamma_a, cosine):
+    """Return the EMA parameter 1 - (1 - gamma_a)(cos(pi k/K) + 1)/2 at step k of K, cosine = cos(pi k/K) (Grill)."""
+    return 1 - (1 - gamma_a) * (cosine + 1) / 2

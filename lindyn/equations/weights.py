@@ -21,13 +21,13 @@ def dW_a(W, W_a, beta):
     return beta * (W - W_a)
 
 
-def target_branch(W, W_p, X, X_aug):
-    """Return what the target branch adds to dW/dt when W_a = W and the gradient is not stopped (Theorem 2).
+def target_branch(W, W_p, W_a, X, X_aug):
+    """Return the target branch's rate when the gradient is not stopped: what it adds to dW/dt at W_a = W (Theorem 2).
 
-    E[(W_p W x_1 - W x_2) x_2^T] = W_p W X^T - W (X^T + X'). X is symmetric in the population; a minibatch's sample
-    of it is not, hence the transposes.
+    E[(W_p W x_1 - W_a x_2) x_2^T] = W_p W X^T - W_a (X^T + X'). X is symmetric in the population; a minibatch's
+    sample of it is not, hence the transposes. Under BatchNorm the maps of the two views differ, W_a != W.
     """
-    return W_p @ W @ X.T - W @ (X.T + X_aug)
+    return W_p @ W @ X.T - W_a @ (X.T + X_aug)
 
 
 def symmetric_part(M):

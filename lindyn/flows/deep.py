@@ -5,18 +5,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from lindyn._records import static
 from lindyn.equations import projector, weights
 from lindyn.flows import choices, losses, rules
 from lindyn.flows import from_settings as settings
 from lindyn.flows.deep_states import DeepWeightState, product
-from lindyn.flows.full import WeightFlow, check_flow, check_target, matrix_statistics, predictor_rate
-from lindyn.hyperparameters import Hyperparameters
-from lindyn.moments import Moments
+from lindyn.flows.full import MapFlow, check_target
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DeepFlow(settings.Flow):
+class DeepFlow(MapFlow):
     """Lemma 1 of a projector with L linear layers, W = W_L ... W_1.
 
         dW_l/dt  = (W_L ... W_(l+1))^T W_p^T G (W_(l-1) ... W_1)^T - eta_s W_l
@@ -40,15 +37,6 @@ class DeepFlow(settings.Flow):
         ValueError: an unknown choice or a combination without meaning.
     """
 
-    hp: Hyperparameters
-    data: Moments
-    target: str = static(default="ema")
-    stop_gradient: bool = static(default=True)
-    predictor: Any = static(default="trained")
-    statistics: str = static(default="views")
-    loss: str = static(default="squared")
-    normalise: str = static(default="none")
-
     state_type = DeepWeightState
     title = "(W_1 ... W_L, W_p, target) of a deep projector"
     takes = settings.WEIGHT_SETTINGS | {"depth", "hidden"}
@@ -63,29 +51,28 @@ class DeepFlow(settings.Flow):
         )  # fmt: skip
         return flow, y0._replace(W_p=np.eye(given["n2"])) if given["predictor"] == "identity" else y0
 
-    def _check(self) -> None:
-        check_flow(self)
-
     def __call__(self, t: Any, y: DeepWeightState, args: Any = None) -> DeepWeightState:
         """Return the rates at the state y; with target="online" its layers are read as the online ones."""
         y = rules.complete(self, y)
-        below, above = _products(y.Ws)
+        below = _products_below(y.Ws)
         W = y.Ws[-1] @ below[-1] if len(y.Ws) > 1 else y.Ws[0]
         at = losses.maps(self, W, None if self.target == "online" else product(y.W_as))
         G, branch = losses.moments(self, at, y.W_p)
         gradient = losses.rate_of_map(self, at, weights.dW(W, y.W_p, G, 0), branch)
-        dWs = tuple(
-            projector.layer_rate(gradient, over, under, W_l, self.hp.eta_s)
-            for over, under, W_l in zip(above, below, y.Ws, strict=True)
-        )
+        dWs = self._layer_rates(gradient, y.Ws, below)
         beta = choices.beta_of(self.target, self.hp.beta)
         online = self.target == "online"
         dW_as = dWs if online else tuple(weights.dW_a(W, W_a, beta) for W, W_a in zip(y.Ws, y.W_as, strict=True))
-        return DeepWeightState._unchecked(Ws=dWs, W_p=predictor_rate(self, y.W_p, at.online, G), W_as=dW_as)
+        return DeepWeightState._unchecked(Ws=dWs, W_p=self.predictor_rate(y.W_p, at.online, G), W_as=dW_as)
 
-    def output_statistics(self, y: DeepWeightState) -> tuple[Any, Any]:
-        """Return (F, H) as a rule sees them, each n2 x n2; H is None where it does not read it."""
-        return matrix_statistics(self, y)
+    def _layer_rates(self, gradient: Any, Ws: tuple[Any, ...], below: list[Any]) -> tuple[Any, ...]:
+        """Return dW_l/dt of every layer: the gradient is taken down through what stands above, layer by layer."""
+        rates: list[Any] = []
+        over = (_Whole(), *Ws[:0:-1])  # the layer right above each, from the last one down
+        for next_above, under, W_l in zip(over, below[::-1], Ws[::-1], strict=True):
+            gradient = next_above.T @ gradient
+            rates.append(projector.layer_rate(gradient, _Whole(), under, W_l, self.hp.eta_s))
+        return tuple(rates[::-1])
 
     def check_state(self, y: DeepWeightState) -> None:
         """Raise ValueError if y cannot start this flow."""
@@ -93,7 +80,7 @@ class DeepFlow(settings.Flow):
             raise ValueError(f"W_1 must have n1 = {self.data.n1} columns, as X has; got shape {tuple(y.Ws[0].shape)}.")
         if self.target == "online":
             check_target(y.Ws, y.W_as)
-        WeightFlow.check_maps(self, y)  # type: ignore[arg-type]
+        self.check_maps(y)
 
 
 class _Whole:
@@ -112,11 +99,9 @@ class _Whole:
     __array_ufunc__ = None
 
 
-def _products(Ws: tuple[Any, ...]) -> tuple[list[Any], list[Any]]:
-    """Return (what stands below each layer, what stands above it), products of the layers around it."""
-    below, above = [_Whole()], [_Whole()]
+def _products_below(Ws: tuple[Any, ...]) -> list[Any]:
+    """Return what stands below each layer, products of the layers there."""
+    below = [_Whole()]
     for W in Ws[:-1]:
         below.append(W @ below[-1])
-    for W in reversed(Ws[1:]):
-        above.append(above[-1] @ W)
-    return below, above[::-1]
+    return below

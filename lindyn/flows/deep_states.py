@@ -8,9 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from lindyn import _checks, statistics
-from lindyn._records import MatrixState
-from lindyn.states import TARGET_STARTS, eigen_of_map, gaussian, initial_predictor, seeded
+from lindyn import _checks
+from lindyn.states import TARGET_STARTS, MapState, gaussian, initial_predictor, seeded
 
 
 def product(layers: tuple[Any, ...]) -> Any:
@@ -19,7 +18,7 @@ def product(layers: tuple[Any, ...]) -> Any:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class DeepWeightState(MatrixState):
+class DeepWeightState(MapState):
     """(W_1 ... W_L, W_p, the target's layers) of a projector W = W_L ... W_1; L = 1 is a `WeightState`.
 
     Args:
@@ -87,19 +86,6 @@ class DeepWeightState(MatrixState):
         online, target = (tuple(blocks[f"{name}_{k}"] for k in range(1, depth + 1)) for name in ("W", "W_a"))
         return cls._unchecked(Ws=online, W_p=blocks["W_p"], W_as=target)
 
-    def correlation(self) -> np.ndarray:
-        """Return F = W W^T of the whole map."""
-        W = _checks.to_numpy(self.W)
-        return W @ np.swapaxes(W, -1, -2)
-
-    def cross(self) -> np.ndarray:
-        """Return H = W_a W^T."""
-        return _checks.to_numpy(self.W_a) @ np.swapaxes(_checks.to_numpy(self.W), -1, -2)
-
-    def eigen(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (s, U) by the singular values of W, which keeps the relative accuracy of collapsing modes."""
-        return eigen_of_map(self.W)
-
     def beside_predictor(self) -> np.ndarray:
         """Return W_L W_L^T: what Theorem 1 holds against W_p^T W_p/alpha_p in a deep projector."""
         W = _checks.to_numpy(self.Ws[-1])
@@ -149,15 +135,13 @@ class DeepWeightState(MatrixState):
             Ws, W_p, tuple(gaussian(rng, W.shape[0], W.shape[1], scale) if draw else np.zeros_like(W) for W in Ws)
         )
 
-    def ratio(self) -> np.ndarray:
-        """Return tau = <W_a, W> / ||W||^2 of the whole maps; NaN at W = 0."""
-        return statistics.tau(self.cross(), self.correlation())
-
 
 def _layers(name: str, given: Any) -> tuple[Any, ...]:
     """Return the layers as arrays that fit one after the other."""
     if hasattr(given, "ndim") and getattr(given, "ndim", 0) == 2:
         raise ValueError(f"{name} must be a tuple of layers, (W_1, ..., W_L); got one matrix. Write {name}=(W,).")
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"{name} must be a tuple of layers, (W_1, ..., W_L); got {given!r}.")
     Ws = tuple(_checks.as_array(f"{name}[{k}]", W, ndim=2) for k, W in enumerate(given))
     if not Ws:
         raise ValueError(f"{name} must hold at least one layer; got none.")

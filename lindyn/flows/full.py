@@ -17,7 +17,50 @@ from lindyn.states import WeightState
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class WeightFlow(settings.Flow):
+class MapFlow(settings.Flow):
+    """A flow of the maps W and W_a from data to outputs: its choices, for one layer (`WeightFlow`) or several."""
+
+    hp: Hyperparameters
+    data: Moments
+    target: str = static(default="ema")
+    stop_gradient: bool = static(default=True)
+    predictor: Any = static(default="trained")
+    statistics: str = static(default="views")
+    loss: str = static(default="squared")
+    normalise: str = static(default="none")
+
+    def _check(self) -> None:
+        if not isinstance(self.hp, Hyperparameters):
+            raise ValueError(f"hp must be Hyperparameters; got {type(self.hp).__name__}.")
+        if not isinstance(self.data, Moments):
+            kind = type(self.data).__name__
+            raise ValueError(f"data must be Moments; got {kind}. Wrap X and X' in Moments(X=, X_aug=).")
+        self._set(predictor=choices.check(self.target, self.stop_gradient, self.predictor))
+        rules.check_statistics(self)
+        losses.check(self, (losses.SQUARED, losses.CLOSURE))
+
+    def output_statistics(self, y: Any) -> tuple[Any, Any]:
+        """Return (F, H) of the outputs as a rule sees them, each n2 x n2; H is None where it does not read it."""
+        X, X_aug = rules.seen(self, self.data.X, self.data.X_aug)
+        at = losses.maps(self, y.W, y.W_a)
+        H = statistics.cross(at.online, at.target, X) if self.predictor.rule.reads_cross else None
+        return statistics.correlation(at.online, X, X_aug), H
+
+    def check_maps(self, y: Any) -> None:
+        """Raise ValueError if the predictor or an output cannot start this flow."""
+        check_predictor(self.predictor, y.W_p)
+        losses.check_maps(self, y)
+
+    def predictor_rate(self, W_p: Any, W_n: Any, G: Any) -> Any:
+        """Return dW_p/dt; 0 where W_p is the identity or set by a rule."""
+        if self.predictor == "identity" or rules.is_rule(self.predictor):
+            return 0.0 * W_p
+        rate = weights.dW_p(W_n, W_p, G, self.hp.alpha_p, self.hp.eta_p)
+        return weights.symmetric_part(rate) if self.predictor == "symmetrised" else rate
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WeightFlow(MapFlow):
     """Lemma 1 (Eqs. 2-4) for any X and X'.
 
         dW_p/dt = alpha_p (W_a X - W_p W (X + X')) W^T - eta_p W_p
@@ -49,15 +92,6 @@ class WeightFlow(settings.Flow):
         ValueError: an unknown choice or a combination without meaning.
     """
 
-    hp: Hyperparameters
-    data: Moments
-    target: str = static(default="ema")
-    stop_gradient: bool = static(default=True)
-    predictor: Any = static(default="trained")
-    statistics: str = static(default="views")
-    loss: str = static(default="squared")
-    normalise: str = static(default="none")
-
     state_type = WeightState
     title = "(W, W_p, W_a) of Lemma 1"
     takes = settings.WEIGHT_SETTINGS
@@ -68,15 +102,12 @@ class WeightFlow(settings.Flow):
         flow = cls(settings.hyperparameters(given), settings.moments(given), **settings.ablations(cls, given))
         return flow, settings.weight_start(given, flow.data.n1, given["target_start"])
 
-    def _check(self) -> None:
-        check_flow(self)
-
     def __call__(self, t: Any, y: WeightState, args: Any = None) -> WeightState:
         """Return (dW, dW_p, dW_a)/dt at the state y; with target="online" W_a is read as W, with a rule W_p is set."""
         y = rules.complete(self, y)
         at = losses.maps(self, y.W, y.W_a)
         G, branch = losses.moments(self, at, y.W_p)
-        dW_p = predictor_rate(self, y.W_p, at.online, G)
+        dW_p = self.predictor_rate(y.W_p, at.online, G)
         if at.scale is None:
             dW = weights.dW(y.W, y.W_p, G, self.hp.eta_s)
             dW = dW if branch is None else dW + branch
@@ -88,10 +119,6 @@ class WeightFlow(settings.Flow):
         online = self.target == "online"
         dW_a = dW if online else weights.dW_a(y.W, y.W_a, choices.beta_of(self.target, self.hp.beta))
         return WeightState._unchecked(W=dW, W_p=dW_p, W_a=dW_a)
-
-    def output_statistics(self, y: WeightState) -> tuple[Any, Any]:
-        """Return (F, H) as a rule sees them, each n2 x n2; H is None where it does not read it."""
-        return matrix_statistics(self, y)
 
     def spectrum(self) -> tuple[np.ndarray, np.ndarray] | None:
         """Return the eigenvalues of X and X', of X' its diagonal in X's basis; None with another loss or BatchNorm."""
@@ -105,46 +132,11 @@ class WeightFlow(settings.Flow):
             check_target((y.W,), (y.W_a,))
         self.check_maps(y)
 
-    def check_maps(self, y: Any) -> None:
-        """Raise ValueError if the predictor or an output cannot start this flow."""
-        check_predictor(self.predictor, y.W_p)
-        if self.loss != losses.SQUARED:
-            losses.check_start(y.W_p @ y.W, y.W_a, ("W_p W", "W_a"))
-        if self.normalise == "batchnorm":
-            losses.check_rows(W=y.W, W_a=y.W_a)
-
-
-def check_flow(flow: Any) -> None:
-    """Raise ValueError unless the rates, the moments and the choices of a flow on matrices have a meaning."""
-    if not isinstance(flow.hp, Hyperparameters):
-        raise ValueError(f"hp must be Hyperparameters; got {type(flow.hp).__name__}.")
-    if not isinstance(flow.data, Moments):
-        raise ValueError(f"data must be Moments; got {type(flow.data).__name__}. Wrap X and X' in Moments(X=, X_aug=).")
-    flow._set(predictor=choices.check(flow.target, flow.stop_gradient, flow.predictor))
-    rules.check_statistics(flow)
-    losses.check(flow, (losses.SQUARED, losses.CLOSURE))
-
 
 def check_target(online: tuple[Any, ...], target: tuple[Any, ...]) -> None:
     """Raise ValueError unless the target's matrices are the online ones."""
     if not all(_equal(W, W_a) for W, W_a in zip(online, target, strict=True)):
         raise ValueError("target='online' means W_a = W; got a W_a that differs. Leave W_a out, or use target='ema'.")
-
-
-def predictor_rate(flow: Any, W_p: Any, W_n: Any, G: Any) -> Any:
-    """Return dW_p/dt of a flow on matrices; 0 where W_p is the identity or set by a rule."""
-    if flow.predictor == "identity" or rules.is_rule(flow.predictor):
-        return 0.0 * W_p
-    rate = weights.dW_p(W_n, W_p, G, flow.hp.alpha_p, flow.hp.eta_p)
-    return weights.symmetric_part(rate) if flow.predictor == "symmetrised" else rate
-
-
-def matrix_statistics(flow: Any, y: Any) -> tuple[Any, Any]:
-    """Return (F, H) of the outputs of a flow on matrices as a rule sees them; H is None where it does not read it."""
-    X, X_aug = rules.seen(flow, flow.data.X, flow.data.X_aug)
-    at = losses.maps(flow, y.W, y.W_a)
-    H = statistics.cross(at.online, at.target, X) if flow.predictor.rule.reads_cross else None
-    return statistics.correlation(at.online, X, X_aug), H
 
 
 def _equal(a: Any, b: Any) -> bool:

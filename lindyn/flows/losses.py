@@ -17,6 +17,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn._options import ABLATIONS
 from lindyn.equations import batchnorm, cosine, modes, weights
+from lindyn.flows import rules
 from lindyn.operators import MinibatchCosine
 
 LOSSES = ABLATIONS["loss"].choices
@@ -24,6 +25,8 @@ NORMALISATIONS = ABLATIONS["normalise"].choices
 SQUARED, CLOSURE, EXACT = LOSSES
 NODES = 56
 """Nodes a side of the exact drive's integrals: 1e-12 for 2 to 64 modes whose sizes spread over a factor of 400."""
+EMPTY = 1e-24
+"""Share of the largest possible mean square below which outputs are 0 up to round-off."""
 SHARED = 1e-12
 """Least share x / (x + x') of some mode: below it the two views have nothing in common, and cos no gradient."""
 _UNDEFINED = "the cosine loss is not defined there"
@@ -39,12 +42,22 @@ def check(flow: Any, allowed: tuple[str, ...]) -> None:
             "Use loss='cosine', the closure."
         )
     if loss != SQUARED and (spectrum := _spectrum(flow)) is not None:
-        x, x_aug = spectrum
-        if not np.any(x > SHARED * (x + x_aug)):
-            raise ValueError(
-                f"X is nothing beside X' (largest x / (x + x') {_largest(x, x_aug):.3g}): two views share no "
-                "direction, so the cosine loss has no gradient. Lower x_aug."
-            )
+        check_shared(*spectrum)
+
+
+def check_shared(x: Any, x_aug: Any) -> None:
+    """Raise ValueError where the two views of data share so little that the cosine loss has no gradient.
+
+    Args:
+        x: eigenvalues of X, one number or one per mode, >= 0.
+        x_aug: eigenvalues of X', likewise.
+    """
+    x, x_aug = np.asarray(x, float), np.asarray(x_aug, float)
+    if not np.any(x > SHARED * (x + x_aug)):
+        raise ValueError(
+            f"X is nothing beside X' (largest x / (x + x') {_largest(x, x_aug):.3g}): two views share no direction, so "
+            "the cosine loss has no gradient. Lower x_aug."
+        )
 
 
 def choice(flow: Any, name: str) -> str:
@@ -103,11 +116,7 @@ def moments(flow: Any, at: Maps, W_p: Any) -> tuple[Any, Any]:
     X, X_aug, W_a = flow.data.X, flow.data.X_aug, at.target
     if flow.loss == SQUARED:
         G = weights.residual_moment(at.online, W_p, W_a, X, X_aug)
-        if flow.stop_gradient:
-            return G, None
-        if at.online is W_a:
-            return G, weights.target_branch(W_a, W_p, X, X_aug)
-        return G, cosine.closure_target_branch(W_p @ at.online, W_a, X, X_aug, 1, 1)
+        return G, None if flow.stop_gradient else weights.target_branch(at.online, W_p, W_a, X, X_aug)
     A = W_p @ at.online
     if isinstance(X, MinibatchCosine):
         return _of_samples(flow, A, W_a, X)
@@ -189,9 +198,16 @@ def mean_cosine(p: Any, w: Any, a: Any, x: Any, x_aug: Any, count: int = NODES) 
         x: eigenvalues of X, one number or one per mode.
         x_aug: eigenvalues of X', likewise.
         count: nodes a side.
+
+    Raises:
+        ValueError: outputs that are 0.
     """
     m = p * w
-    size, other = (_mean_square(each, x, x_aug) ** -0.5 for each in (m, a))
+    squares = [_mean_square(each, x, x_aug) for each in (m, a)]
+    for name, each in zip(("p w", "a"), squares, strict=True):
+        if not _checks.is_traced(each) and not each > 0:
+            raise ValueError(f"{name} gives outputs that are 0: {_UNDEFINED}. Give other weights or data.")
+    size, other = (each**-0.5 for each in squares)
     return cosine.mean_cosine(size * m, other * a, x, x_aug, *nodes(count))[0]
 
 
@@ -221,24 +237,49 @@ def quadrature_error(flow: Any, y: Any) -> float:
     return float(np.max(np.abs(drives[0] - drives[1]))) / size if size > 0 else 0.0
 
 
-def check_start(A: Any, W_a: Any, words: tuple[str, str]) -> None:
-    """Raise ValueError where all outputs are 0 at the start, for which the cosine loss is not defined."""
-    for name, value in zip(words, (A, W_a), strict=True):
-        if not _checks.is_traced(value) and not np.any(_checks.to_numpy(value)):
-            raise ValueError(f"{name} = 0 at the start: {_UNDEFINED}. Start from other weights.")
+def check_maps(flow: Any, y: Any) -> None:
+    """Raise ValueError where the loss or BatchNorm of a flow on matrices is not defined on its data at a start."""
+    if is_squared(flow) or _checks.any_traced(flow, y):
+        return
+    X, X_aug = (_checks.to_numpy(M) for M in (flow.data.X, flow.data.X_aug))
+    W, W_a = (_checks.to_numpy(M) for M in (y.W, y.W_a))
+    if flow.normalise == "batchnorm":
+        for name, each in (("W", W), ("W_a", W_a)):
+            _check_rows(name, each, X + X_aug)
+    if flow.loss != SQUARED:
+        at = maps(flow, W, W_a)
+        A = _checks.to_numpy(rules.complete(flow, y).W_p) @ at.online
+        for name, each in (("W_p W", A), ("W_a", at.target)):
+            mean_square, most = np.sum(each * (each @ (X + X_aug))), np.linalg.norm(X + X_aug, 2) * np.sum(each * each)
+            _check_size(name, each, mean_square, most)
 
 
-def check_rows(**maps: Any) -> None:
+def check_modes(flow: Any, y: Any) -> None:
+    """Raise ValueError where the cosine loss of a flow on modes is not defined on its data at a start."""
+    if _checks.any_traced(flow, y):
+        return
+    c = _checks.to_numpy(flow.x + flow.x_aug)
+    p, w, a = (_checks.to_numpy(each) for each in (rules.complete(flow, y).p, y.w, y.a))
+    for name, each in (("p w", p * w), ("a", a)):
+        _check_size(name, each, np.sum(c * each * each), np.max(c) * np.sum(each * each))
+
+
+def _check_rows(name: str, W: np.ndarray, S: np.ndarray) -> None:
     """Raise ValueError where an output is constant, which BatchNorm cannot divide by its deviation."""
-    for name, W in maps.items():
-        if _checks.is_traced(W):
-            continue
-        dead = np.flatnonzero(~_checks.to_numpy(W).any(axis=1))
-        if len(dead):
-            raise ValueError(
-                f"Row {dead[0]} of {name} is 0, a constant feature: BatchNorm divides it by a deviation of 0. "
-                "Start from other weights."
-            )
+    variance, most = np.sum((W @ S) * W, axis=1), np.sum(W * W, axis=1) * np.linalg.norm(S, 2)
+    for row in np.flatnonzero(variance <= EMPTY * most):
+        why = f"Output {row} of {name} is constant on these data" if W[row].any() else f"Row {row} of {name} is 0"
+        raise ValueError(
+            f"{why}, a constant feature: BatchNorm divides it by a deviation of 0. Start from other weights."
+        )
+
+
+def _check_size(name: str, value: np.ndarray, mean_square: float, most: float) -> None:
+    """Raise ValueError where all outputs are 0, for which the cosine loss is not defined."""
+    if mean_square > EMPTY * most:
+        return
+    what = f"{name} x = 0 for all data" if value.any() else f"{name} = 0"
+    raise ValueError(f"{what} at the start: {_UNDEFINED}. Start from other weights.")
 
 
 def warn_of_nodes(flow: Any, y: Any, tolerance: float = 1e-8) -> None:
@@ -249,6 +290,6 @@ def warn_of_nodes(flow: Any, y: Any, tolerance: float = 1e-8) -> None:
     if error > tolerance:
         warnings.warn(
             f"nodes={flow.nodes} a side leave a relative error of {error:.1e} in the exact drive at the start; "
-            f"try nodes={2 * flow.nodes}.",
+            f"try nodes={max(NODES, 2 * flow.nodes)}.",
             stacklevel=3,
         )

@@ -251,8 +251,8 @@ class ModeWeightFlow(ModalFlow):
         if self.target == "online" and not _checks.is_traced(y.a) and bool((y.a != y.w).any()):
             raise ValueError("target='online' means a = w; got an a that differs. Leave a out, or use target='ema'.")
         if self.loss != losses.SQUARED:
-            rules.check_axes("the cosine loss", y.p)
-            losses.check_start(y.p * y.w, y.a, ("p w", "a"))
+            rules.check_one_axis("The cosine loss", y.p)
+            losses.check_modes(self, y)
             losses.warn_of_nodes(self, y)
 
 

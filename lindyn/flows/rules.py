@@ -86,12 +86,17 @@ def update(recipe: Recipe, old: Any, F: Any, H: Any) -> Any:
 
 
 def check_axes(predictor: Any, modes: Any) -> None:
-    """Raise ValueError if modes under a rule, or under what the text names, do not stand along one axis."""
-    coupled = "A closed-form predictor" if is_rule(predictor) else predictor if " " in str(predictor) else ""
-    if coupled and len(modes.shape) > 1:
+    """Raise ValueError if modes under a closed-form rule do not stand along one axis."""
+    if is_rule(predictor):
+        check_one_axis("A closed-form predictor", modes)
+
+
+def check_one_axis(coupling: str, modes: Any) -> None:
+    """Raise ValueError if modes that something couples do not stand along one axis."""
+    if len(modes.shape) > 1:
         raise ValueError(
-            f"{coupled[:1].upper()}{coupled[1:]} takes all modes of one network together, along one axis; got shape "
-            f"{tuple(modes.shape)}. Run one network at a time."
+            f"{coupling} takes all modes of one network together, along one axis; got shape {tuple(modes.shape)}. Run "
+            "one network at a time."
         )
 
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import functools
+import io
 import logging
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -44,10 +46,43 @@ _TOLD = {"png": "Description", "pdf": "Subject", "svg": "Description"}
 _DATES = {"png": "Software", "pdf": "CreationDate", "svg": "Date"}
 
 
+BESIDE = "LINDYN_FORMAT"
+"""Environment variable with the format in which pictures are written beside PNG; `--format` sets it for workers too."""
+
+
+@contextlib.contextmanager
+def beside(ending: str) -> Iterator[None]:
+    """Let every picture that is written as .png be written in this format too, in worker processes as well."""
+    before = os.environ.get(BESIDE)
+    os.environ[BESIDE] = ending
+    try:
+        yield
+    finally:
+        os.environ.pop(BESIDE)
+        if before is not None:
+            os.environ[BESIDE] = before
+
+
+def endings() -> tuple[str, ...]:
+    """Return the formats in which pictures are written: png, and the one that was asked for."""
+    return tuple(dict.fromkeys(("png", os.environ.get(BESIDE, "png"))))
+
+
+def rendered(figure: Figure, command: str = "") -> dict[str, bytes]:
+    """Return a figure's bytes in every format that is written, by ending."""
+    out = {}
+    for ending in endings():
+        file = io.BytesIO()
+        write(figure, file, ending, command=command)
+        out[ending] = file.getvalue()
+    return out
+
+
 def settings() -> AbstractContextManager[None]:
     """Return a context in which matplotlib has this style and nothing of the user's, who gets theirs back."""
     every: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC}
     del every["backend"]  # rc_context would not give it back; files are drawn without it
+    del every["interactive"]  # a notebook shows what is made while it is on
     return matplotlib.rc_context(every)
 
 
@@ -73,6 +108,9 @@ def write(figure: Figure, file: Any, ending: str = "", dpi: int | None = None, c
         command: line that made it, which the picture keeps (`places.made_by`).
     """
     ending = (ending or Path(file).suffix[1:] or "png").lower()
+    if isinstance(file, str | Path) and ending == "png":
+        for other in endings()[1:]:
+            write(figure, Path(file).with_suffix(f".{other}"), other, command=command)
     told = {_DATES[ending]: None, **({_TOLD[ending]: command} if command else {})} if ending in _DATES else None
     fonts = logging.getLogger("fontTools")
     level = fonts.level

@@ -8,6 +8,7 @@ figure_scripts  where the figure scripts lie, how one is loaded and run, what it
 ledger          the rows of papers_repro/*/claims.toml, what decides each, and the status that follows
 ledger_pages    the reports in Markdown, made by running them
 statement_map   where a statement stands: equations, proof, print, check, law, claims; names that lead nowhere
+second_route    the equations of one mode typed and run anew: what figures hold their claims against
 study_files     what training runs measured, beside what is printed, and its table
 measurements    what a row of the ledger measures with the engines
 """

@@ -126,7 +126,9 @@ def _write(data: dict[str, Any], claims: list[Claim], figure: Any, out: Path, st
     arrays: dict[str, Any] = {key: _stored(value) for key, value in data.items()}
     np.savez_compressed(numbers, **arrays)
     contents = {".npz": numbers.getvalue(), ".json": json.dumps(report, indent=1, default=_plain).encode()}
-    pictures = (".png", ".pdf")
+    from lindyn.outputs import picture_style  # loads matplotlib, which a list of figures does without
+
+    pictures = tuple(dict.fromkeys([".png", ".pdf", *(f".{ending}" for ending in picture_style.endings())]))
     if figure is not None:
         contents |= {ending: _rendered(figure, ending) for ending in pictures}
     gone = () if figure is not None else [f"{stem}{ending}" for ending in pictures]  # of an earlier run: they mislead

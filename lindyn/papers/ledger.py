@@ -19,15 +19,16 @@ from typing import Any
 
 from lindyn import _checks
 from lindyn.display.brief import Brief
-from lindyn.papers import study_files
+from lindyn.papers import prediction_record, study_files
 from lindyn.papers.figure_claims import resource_folder
 
-PAPERS = ("tian2021", "grill2020", "richemond2023", "normalised")
+PAPERS = ("tian2021", "grill2020", "richemond2023", "halvagal2023", "bao2023", "normalised", "draganov2025")
 KINDS = ("identity", "bound", "simulation", "training")
 PROVED, HOLDS, CORRECTED = "proved", "holds (numbers)", "holds with a correction"
 FAILS, NOT_RUN = "fails (counter-example)", "not run"
+ELSEWHERE = "checked by its figure, not here"
 SEEN, NOT_SEEN, UNDECIDED = "seen (small scale)", "not seen (small scale)", "undecided (within the spread)"
-STATUSES = (PROVED, HOLDS, CORRECTED, FAILS, SEEN, NOT_SEEN, UNDECIDED, NOT_RUN)
+STATUSES = (PROVED, HOLDS, CORRECTED, FAILS, SEEN, NOT_SEEN, UNDECIDED, ELSEWHERE, NOT_RUN)
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,12 +71,28 @@ class MeasuredClaim(Brief):
     Args:
         name: of the number among the claim's printed ones.
         scale: "paper" or "small": the data and length it was run at.
-        value: mean, spread and number of seeds of the linear evaluation, shares of one.
+        value: mean, spread and number of seeds.
+        measure: of which: the linear evaluation, shares of one; the effective rank where there was none.
     """
 
     name: str
     scale: str
     value: study_files.Summary
+    measure: str = "linear"
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], scale: str) -> "MeasuredClaim":
+        """Return what a row of a study measured."""
+        found = {measure: study_files.summary(row, measure) for measure in ("linear", "effective_rank")}
+        measure = next((name for name, value in found.items() if value.seeds), "linear")
+        return cls(row["name"], scale, found[measure], measure)
+
+    @property
+    def text(self) -> str:
+        """The number with what it is of."""
+        if self.measure == "linear":
+            return study_files.percent(self.value)
+        return f"effective rank {study_files.plain(self.value, 1)}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,7 +179,9 @@ def judge(claim: LedgerRow, figures: Mapping[int, Any] | None = None, paper: str
 
         proof = statement_named(claim.proof).prove()
         status = PROVED if proof.holds else FAILS
-        evidence.append(f"{claim.proof}: {len(proof.outcomes)} steps " + ("proved" if proof.holds else "with failures"))
+        came = "proved" if proof.holds else "with failures"
+        limits = f": {proof.limits}" if proof.limits else ""
+        evidence.append(f"{claim.proof}: {len(proof.outcomes)} steps {came}, {proof.scope}{limits}")
     if claim.measure:
         from lindyn.papers import measurements
         from lindyn.proofs import small
@@ -177,12 +196,15 @@ def judge(claim: LedgerRow, figures: Mapping[int, Any] | None = None, paper: str
     if claim.figure is not None and claim.figure in (figures or {}):
         status, words = _of_figure((figures or {})[claim.figure])
         evidence.append(words)
+    elif claim.figure is not None and status == NOT_RUN:
+        status = ELSEWHERE
+        evidence.append(f"`lindyn reproduce {paper or 'PAPER'} --figure {claim.figure}` runs and checks it")
     if claim.audit:
         found = _differences()[_checks.one_of("audit entry", claim.audit, _differences())]
         status = _after_audit(status, found.kind)
         if found.kind != "agrees":
             evidence.append(
-                f"printed: {found.entry.printed}. {found.kind}; corrected: "
+                f"printed ({found.entry.text}): {found.entry.printed}. {found.kind}; corrected: "
                 f"{found.entry.corrected}. {found.counter_example}"
             )
     return Judged(claim, status, ". ".join(evidence) or (f"needs {claim.needs}" if claim.needs else ""))
@@ -194,10 +216,11 @@ def _of_training(claim: LedgerRow, paper: str) -> Judged:
     others = {key: row for other in PAPERS for key, row in study_files.others(folder(other) / "studies").items()}
     for study in study_files.committed(folder(paper)):
         mine = study_files.rows(study, claim.id)
-        trained += [MeasuredClaim(row["name"], study["scale"], study_files.summary(row)) for row in mine]
+        trained += [MeasuredClaim.of(row, study["scale"]) for row in mine]
         if mine:
             scales.append(study["scale"])
-            seen += [one for one in study_files.patterns(study, others) if one.claim in ("", claim.id)]
+            patterns = [*study_files.patterns(study, others), *prediction_record.seen(study)]
+            seen += [one for one in patterns if one.claim in ("", claim.id)]
     if not trained:
         return Judged(claim, NOT_RUN, f"needs {claim.needs}" if claim.needs else "")
     words = [
@@ -234,6 +257,6 @@ def _of_figure(result: Any) -> tuple[str, str]:
 def _after_audit(status: str, kind: str) -> str:
     if kind in ("misprint", "undecided"):
         return FAILS
-    if kind in ("agrees", "not sharp"):
+    if kind in ("agrees", "not sharp", "reading of ours"):
         return status if status != NOT_RUN else PROVED
     return status if status == FAILS else CORRECTED

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _files
-from lindyn.papers import study_files
+from lindyn.papers import prediction_record, study_files
 from lindyn.papers.ledger import PAPERS, STATUSES, Judged, folder, judge, load
 
 SLIPS = ("<!-- slips: made by machine -->", "<!-- end of slips -->")
@@ -25,7 +25,7 @@ def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
     Raises:
         ValueError: an unknown paper, or a claims file that does not fit.
     """
-    from lindyn.proofs import table, table_markdown
+    from lindyn.proofs import HOW_TO_READ, table, table_markdown
 
     judged = [judge(claim, figures, paper) for claim in load(paper)]
     lines = [
@@ -56,13 +56,8 @@ def report(paper: str, figures: Mapping[int, Any] | None = None) -> str:
     lines += _studies(paper)
     if paper == "tian2021":
         lines += [
-            "",
-            "## Theorem x set of assumptions",
-            "",
-            "Each column changes one thing in the theorem's own setting; every cell ran.",
-            "",
-        ]
-        lines += [table_markdown(table())]
+            "", "## Theorem x set of assumptions", "", f"{HOW_TO_READ} Every cell ran.", "", table_markdown(table()),
+        ]  # fmt: skip
     links = _figures(paper, figures or {})
     lines += ["", "## Figures", "", *links] if links else []
     return "\n".join(lines) + "\n"
@@ -93,7 +88,7 @@ def _training(one: Judged) -> str:
     scales = dict.fromkeys(each.scale for each in one.trained)
     measured = "; ".join(
         f"scale {scale}, {_seeds(one, scale)}: "
-        + ", ".join(f"{each.name}: {study_files.percent(each.value)}" for each in one.trained if each.scale == scale)
+        + ", ".join(f"{each.name}: {each.text}" for each in one.trained if each.scale == scale)
         for scale in scales
     )
     cells = [one.claim.text, one.claim.source, printed, measured, one.status, one.measured]
@@ -112,7 +107,8 @@ def _studies(paper: str) -> list[str]:
     lines = [] if not found else ["", "## Training studies", "", study_files.COLUMNS]
     for study in found:
         title = f"### {study['source']}: {study['title']} (scale {study['scale']})"
-        lines += ["", title, "", study_files.markdown(study, others)]
+        record = prediction_record.markdown(study)
+        lines += ["", title, "", *([record, ""] if record else []), study_files.markdown(study, others)]
     return lines
 
 
@@ -145,13 +141,18 @@ def slips() -> str:
     """Return the differences from the print as a Markdown list: kind, printed form, corrected form, numbers."""
     from lindyn.proofs import audit
 
-    found = [one for one in audit() if one.kind != "agrees"]
-    lines = [f"{len(found)} of {len(audit())} printed statements differ from what is derived:", ""]
+    found = sorted((one for one in audit() if one.kind != "agrees"), key=lambda one: one.kind == "reading of ours")
+    ours = sum(one.kind == "reading of ours" for one in found)
+    lines = [
+        f"{len(found) - ours} of {len(audit())} printed statements differ from what is derived, and {ours} more only "
+        "where they are read as the text does not state them (at the end). Read: in the paper's text; as transcribed: "
+        "the text was not at hand.",
+        "",
+    ]
     for one in found:
         entry = one.entry
-        lines.append(
-            f"- **{entry.name}** ({entry.source}), {one.kind}. {entry.corrected}. Numbers: {one.counter_example}"
-        )
+        head = f"- **{entry.name}** ({entry.source}; {entry.text}), {one.kind}."
+        lines.append(f"{head} {entry.corrected}. Numbers: {one.counter_example}")
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ from lindyn import observables
 from lindyn.flows import CorrelationFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow
 from lindyn.hyperparameters import Hyperparameters
 from lindyn.moments import Moments
+from lindyn.papers import second_route
 from lindyn.solve.ode import simulate
 from lindyn.states import CorrelationState, ModeState, ModeWeightState, ParabolaState, WeightState
 from lindyn.theory import fixed_points, stationary_points, transit
@@ -19,8 +20,11 @@ __all__ = [
     "fixed_point_rates",
     "frozen_target_keeps_alive",
     "no_stop_gradient_collapse",
+    "obs_10_turns_with_the_start",
     "proportionality_lost",
+    "slow_copy_against_simsiam",
     "smaller_basin_with_alpha_p",
+    "symmetry_left_and_found_again",
     "training_units",
     "transit_error",
 ]
@@ -136,3 +140,28 @@ def bottleneck_error() -> float:
     """Relative error of the bottleneck's time against the exact passage, 1e-6 above the critical decay."""
     eta = 0.2 * (1 + 1e-6)
     return abs(float(transit.bottleneck_time(eta)) / transit.transit_time(0.8, 0.05, eta) - 1)
+
+
+def obs_10_turns_with_the_start() -> float:
+    """Obs. #10: share of 400 modes that collapse beside a slow target that is a copy, less that at a start at zero."""
+    middle = (np.arange(20) + 0.5) / 20
+    p, s = np.meshgrid(0.8 * middle, 10.0 ** (-3 * (1 - middle)), indexing="ij")
+    copy, zero = (second_route.lives(p, s, tau, beta=0.05, eta=0.05, t1=400.0, step=0.2).mean() for tau in (1.0, 0.0))
+    return float(zero - copy)
+
+
+def slow_copy_against_simsiam() -> float:
+    """Obs. #10 from misaligned starts: of 160 modes SimSiam's share alive, less that beside a slow copy."""
+    drawn = [WeightState.random(4, 6, seed) for seed in range(40)]
+    W, W_p = 0.5 * np.stack([y.W for y in drawn]), 0.5 * np.stack([y.W_p for y in drawn])
+    ends = [second_route.matrix_ends(W, W_p, W, beta, 0.05, t1=200.0, step=0.2)[0] for beta in (None, 0.1)]
+    simsiam, copy = (float(np.mean(np.linalg.eigvalsh(F) > 1e-3)) for F in ends)
+    return simsiam - copy
+
+
+def symmetry_left_and_found_again() -> float:
+    """Assumption 3: asymmetry at the end from a symmetric W_p that F does not commute with; inf if it never left."""
+    start = CorrelationState.random(4, seed=3, scale=0.7, scale_p=0.8, symmetric_predictor=True, tau=1.0)
+    flow = CorrelationFlow(Hyperparameters(1.0, 0.4, 0.02), sigma2=0.25, tau="constant")
+    share = observables.asymmetry(simulate(flow, start, t1=600.0, engine="scipy"))
+    return float(share[-1]) if share[0] < 1e-12 and share.max() > 0.01 else float("inf")

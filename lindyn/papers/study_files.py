@@ -30,6 +30,9 @@ MEASURES = {
     "asymmetry": "||W_p - W_p^T|| / ||W_p||, last reading",
     "alignment_growth": "alignment, last reading minus first",
     "symmetry_growth": "asymmetry, first reading minus last",
+    "knn_mean": "k-NN, mean over the epochs: how early it is learned",
+    "network_norm": "norm of all weights of backbone and projector at the end",
+    "predictor_norm": "norm of all weights of the predictor at the end",
 }
 """What a run measures."""
 HEADS = ("row", "printed %", "measured %", "seeds", "k-NN %", "eff. rank", "spread", "align", "asym", "state", "theory")
@@ -161,6 +164,8 @@ def patterns(study: Mapping[str, Any], others: Mapping[str, Any] | None = None) 
 
 def _seen(pattern: Mapping[str, Any], known: Mapping[str, Any]) -> Seen:
     measure, claim = pattern.get("quantity", "linear"), pattern.get("claim", "")
+    if "equal" in pattern:
+        return _equal(pattern, known, measure)
     high = _best(pattern["higher"], known, measure)
     lows = [_value(name, known, measure) for name in pattern.get("lower", ())]
     if "than" in pattern:
@@ -175,6 +180,28 @@ def _seen(pattern: Mapping[str, Any], known: Mapping[str, Any]) -> Seen:
         words.append(f"{_short(high[0])} {_shown(high[1], measure)} against {against}")
     verdict = next((word for word in ("not seen", "undecided") if word in found), "seen")
     return Seen(pattern["text"], verdict, "; ".join(words), claim)
+
+
+def _equal(pattern: Mapping[str, Any], known: Mapping[str, Any], measure: str) -> Seen:
+    """Return whether two rows give one number: `times` the first over the second is 1 but for `within`, by seeds.
+
+    Runs of one seed start alike and see the same images, so that their ratio is taken seed by seed. Seen: the mean and
+    two standard errors lie inside; not seen: outside.
+    """
+    one, other = (known.get(name) for name in pattern["equal"])
+    values = [{run["seed"]: run[measure] for run in (row or {"runs": ()})["runs"] if run.get(measure)}
+              for row in (one, other)]  # fmt: skip
+    ratios = [
+        pattern.get("times", 1) * values[0][seed] / values[1][seed] - 1 for seed in sorted({*values[0]} & {*values[1]})
+    ]
+    if not ratios:
+        return Seen(pattern["text"], "not run", "", pattern.get("claim", ""))
+    spread = statistics.stdev(ratios) if len(ratios) > 1 else math.nan
+    off = Summary(statistics.fmean(ratios), spread, len(ratios))
+    room, error = pattern["within"], math.inf if math.isnan(off.error) else 2 * off.error
+    verdict = "seen" if abs(off.mean) + error <= room else "not seen" if abs(off.mean) - error > room else "undecided"
+    words = f"off by {percent(off)} % ({len(ratios)} seeds; within {100 * room:g} %)"
+    return Seen(pattern["text"], verdict, words, pattern.get("claim", ""))
 
 
 def _best(name: str, known: Mapping[str, Any], measure: str) -> tuple[str, Summary] | None:
@@ -219,12 +246,15 @@ def plain(value: Summary, digits: int = 2) -> str:
 
 
 def slim(study: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a study without curves over training, except for a figure that shows them; for the committed file."""
-    keep = {"curves"} if study["table"] == "fig2" else set()
-    dropped = {"curves", "loss"} - keep
-    thin = [{**row, "runs": [{k: v for k, v in run.items() if k not in dropped} for run in row["runs"]]}
-            for row in study["rows"]]  # fmt: skip
+    """Return a study without curves over training but those that its table keeps; for the committed file."""
+    thin = [{**row, "runs": [_thin(run, study.get("curves", [])) for run in row["runs"]]} for row in study["rows"]]
     return {**study, "rows": thin}
+
+
+def _thin(run: Mapping[str, Any], keep: list[str]) -> dict[str, Any]:
+    rest = {name: value for name, value in run.items() if name not in ("curves", "loss")}
+    curves = {name: values for name, values in run.get("curves", {}).items() if name in keep}
+    return rest | ({"curves": curves} if curves else {})
 
 
 def split_configuration(configs: list[dict[str, Any]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

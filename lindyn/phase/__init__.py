@@ -3,6 +3,8 @@
 system       `plane` (p, s) at held tau, `ema` (p, s, tau) with the moving target
 equilibria   fixed points found on the flow, with residual, Jacobian, eigenvalues, stability, and a count by winding
 portraits    nullclines and nullsurfaces, and the whole portrait of a plane
+sketches     a portrait while a slider moves
+paths_from_starts    trajectories from chosen starts, forward and backward
 manifold     the separatrix of the plane: stable manifold of the saddle p_-
 surface      the separatrix of the moving-target system, by backward trajectories and by bisection of starts
 numerical_fixed_points    roots and Jacobians of any flow by differences: the second route beside the closed forms
@@ -28,6 +30,11 @@ _HOME = {
     "classify": ".equilibria",
     "find_fixed_points": ".equilibria",
     "p_minus_of": ".manifold",
+    "Portrait": ".portraits",
+    "portrait": ".portraits",
+    "sketch": ".sketches",
+    "StartedPath": ".paths_from_starts",
+    "started_paths": ".paths_from_starts",
     "Nullcline": ".portraits",
     "nullclines": ".portraits",
     "nullclines_by_sign": ".portraits",

@@ -71,9 +71,7 @@ def portrait(system: PhaseSystem, box: Any = None, lines: int = 30) -> Portrait:
     """
     if system.beta is not None:
         raise ValueError("A portrait needs tau held; use phase.plane(...), or system.section(tau) of a moving target.")
-    if box is None:
-        box = [(-system.scale[0], 1.7 * system.scale[0]), (0.0, 1.7 * system.scale[1])]
-    box = check_box(system, box)
+    box = check_box(system, default_window(system) if box is None else box)
     try:
         p_minus_of(system)
         manifold = separatrix(system, box)
@@ -92,13 +90,13 @@ def portrait(system: PhaseSystem, box: Any = None, lines: int = 30) -> Portrait:
     )
 
 
-def _flow_lines(system: PhaseSystem, box: Any, count: int, times: int = 400) -> np.ndarray:
-    """Return trajectories from around the window's edge and from its floor."""
-    from lindyn.flows import ModeFlow
-    from lindyn.hyperparameters import Hyperparameters
-    from lindyn.solve.ode import simulate
-    from lindyn.states import ModeState
+def default_window(system: PhaseSystem) -> list[tuple[float, float]]:
+    """Return the window of p and s that a portrait has where none is given."""
+    return [(-system.scale[0], 1.7 * system.scale[0]), (0.0, 1.7 * system.scale[1])]
 
+
+def line_starts(box: Any, count: int) -> np.ndarray:
+    """Return where about `count` flow lines start, (n, 2): around the window's edge and along its floor."""
     (left, right), (_, top) = box
     n = max(count // 6, 2)
     width = right - left
@@ -106,7 +104,17 @@ def _flow_lines(system: PhaseSystem, box: Any, count: int, times: int = 400) -> 
     starts += [(left + share * width, top) for share in np.linspace(0.06, 0.94, 2 * n)]
     starts += [(right, s * top) for s in np.linspace(0.05, 0.9, n)]
     starts += [(left + share * width, 0.015 * top) for share in np.linspace(0.12, 0.97, 2 * n)]
-    p, s = np.array(starts).T
+    return np.array(starts)
+
+
+def _flow_lines(system: PhaseSystem, box: Any, count: int, times: int = 400) -> np.ndarray:
+    """Return trajectories from around the window's edge and from its floor."""
+    from lindyn.flows import ModeFlow
+    from lindyn.hyperparameters import Hyperparameters
+    from lindyn.solve.ode import simulate
+    from lindyn.states import ModeState
+
+    p, s = line_starts(box, count).T
     hp = Hyperparameters(system.alpha_p, 0.0, eta_p=system.eta_p, eta_s=system.eta_s)
     flow = ModeFlow(hp, x=system.x, x_aug=system.x_aug, tau="constant")
     slow = min((rate for rate in (system.eta_p, system.eta_s) if rate > 0), default=0.02)

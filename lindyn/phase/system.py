@@ -83,7 +83,8 @@ class PhaseSystem(Brief):
     @property
     def values(self) -> dict[str, Any]:
         """The parameters by name, without the one that is not given."""
-        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        every = ((name, getattr(self, name)) for name in (*RATES, "tau", "beta"))
+        return {name: value for name, value in every if value is not None}
 
     @property
     def rest_tau(self) -> float:

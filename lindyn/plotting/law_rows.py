@@ -57,10 +57,21 @@ class LawRow:
 
 def draw_laws(rows: Sequence[LawRow], title: str, note: str = "") -> Figure:
     """Return a figure with a row per law under the headings of their groups; of two runs A above B."""
+    figure, axes = style.new_figure(1, 1, height=height_of(rows))
+    style.frame(figure, title, note, laws_on(axes[0, 0], rows))
+    return figure
+
+
+def height_of(rows: Sequence[LawRow]) -> float:
+    """Return how many inches the rows and their headings take."""
+    return 1.3 + 0.26 * (len(rows) + len({row.group for row in rows}))
+
+
+def laws_on(panel: Axes, rows: Sequence[LawRow]) -> list[Any]:
+    """Draw a row per law under the headings of their groups; return the legend handles."""
     headings = list(dict.fromkeys(row.group for row in rows))
     lines = len(rows) + len(headings)
-    figure, axes = style.new_figure(1, 1, height=1.3 + 0.26 * lines)
-    panel, y, ticks = axes[0, 0], float(lines - 1), []
+    y, ticks = float(lines - 1), []
     panel.set_xscale("log")
     panel.set(xlim=(0.92 / REACH, 1.09 * REACH), ylim=(-0.7, lines - 0.3), xlabel=AXIS)
     for group in headings:
@@ -75,8 +86,7 @@ def draw_laws(rows: Sequence[LawRow], title: str, note: str = "") -> Figure:
     panel.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
     panel.minorticks_off()
     panel.axvline(1.0, color=style.GREY, linewidth=0.9, zorder=1)
-    style.frame(figure, title, note, _key(rows))
-    return figure
+    return _key(rows)
 
 
 def _row(panel: Axes, y: float, row: LawRow) -> None:

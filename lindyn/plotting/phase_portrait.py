@@ -8,6 +8,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from lindyn import theory
 from lindyn.plotting import phase_plane, style
 
 LOST = "0.9"  # the basin of collapse
@@ -26,6 +27,11 @@ _HALF_LOOK: dict[str, Any] = {
     "markeredgecolor": style.INK,
     "zorder": 6,
 }
+STARTED, BACK = "#b35806", (0, (1, 1.2))
+_START: dict[str, Any] = {
+    "linestyle": "none", "marker": "o", "markersize": 5.0, "markerfacecolor": "white", "markeredgecolor": STARTED,
+    "markeredgewidth": 1.6, "zorder": 8,
+}  # fmt: skip
 STARTS = {"p": "$p_j(0)$", "s": "$s_j(0)$", "tau": r"$\tau(0)$"}
 
 
@@ -73,6 +79,39 @@ def draw_portrait(axes: Axes, data: Any) -> list[Any]:
     handles[1].set_label(r"$\dot p_j = 0$")
     handles[2].set_label(r"$\dot s_j = 0$")
     return [*handles, *_edge(axes, data)]
+
+
+def draw_paths(axes: Axes, paths: Any) -> list[Any]:
+    """Draw trajectories through chosen starts: full forward in time, dotted backward, the start a dot.
+
+    Args:
+        axes: where; its limits are set.
+        paths: of `lindyn.phase.started_paths`.
+
+    Returns:
+        The legend handles.
+    """
+    back = False
+    for path in paths:
+        here = int(np.argmax(path.t >= 0))
+        back |= here > 0
+        axes.plot(*path.points[: here + 1, :2].T, linestyle=BACK, color=STARTED, linewidth=1.6, zorder=5.5)
+        axes.plot(*path.points[here:, :2].T, color=STARTED, linewidth=1.9, zorder=5.5)
+        axes.plot(*path.start[:2], **_START)
+    lines: list[tuple[str, Any]] = [("from a start", "-")] + [("before it", BACK)] * back
+    handles: list[Any] = [Line2D([], [], color=STARTED, linestyle=dash, linewidth=1.8, label=w) for w, dash in lines]
+    return [*handles, Line2D([], [], label="start", **_START)] if paths else []
+
+
+def draw_tau(axes: Axes, paths: Any) -> None:
+    """Draw tau over time of trajectories with a moving target, as `draw_paths` draws them."""
+    for path in paths:
+        here = int(np.argmax(path.t >= 0))
+        axes.plot(path.t[: here + 1], path.points[: here + 1, 2], linestyle=BACK, color=STARTED, linewidth=1.6)
+        axes.plot(path.t[here:], path.points[here:, 2], color=STARTED, linewidth=1.9)
+        axes.plot(0.0, path.start[2], **_START)
+    axes.axhline(1.0, color=style.GREY, linewidth=0.8, zorder=1)
+    axes.set(xlabel="flow time $t$ from the start", ylabel=SYMBOLS["tau"], title="target / online")
 
 
 def _named(axes: Axes, words: str, at: Any, right: float = 9.0) -> None:
@@ -178,6 +217,14 @@ def draw_bifurcation(axes: Axes, data: Any, closed_eta: Any, closed_p: Any) -> l
         Line2D([], [], label="fold", **_special("s")),
         Line2D([], [], label="transcritical", **_special("X")),
     ]
+
+
+def bifurcation_on(ax: Axes, system: Any, diagram: Any) -> list[Any]:
+    """Draw a diagram that was solved, the closed forms over it; return the legend handles."""
+    eta = np.linspace(0.0, diagram.fold.parameter, 25)
+    closed = theory.fixed_points(eta, tau=system.rest_tau, x=system.x, x_aug=system.x_aug, alpha_p=system.alpha_p)
+    both = np.concatenate([closed.p_minus, closed.p_plus])
+    return draw_bifurcation(ax, diagram, np.tile(eta, 2), both)
 
 
 def _special(marker: str) -> dict[str, Any]:

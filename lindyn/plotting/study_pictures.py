@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from lindyn.papers import study_files
 from lindyn.plotting.style import FLOW, GREY, INK, STABLE, new_figure, shades, styled
@@ -20,6 +21,8 @@ def study(content: Mapping[str, Any]) -> Figure | None:
         return over_training(content)
     if content["table"] == "fig6":
         return along_alpha_p(content)
+    if content["table"] == "cut":
+        return over_cut(content)
     return beside(content)
 
 
@@ -146,3 +149,58 @@ def _panels(line: np.ndarray, row: Mapping[str, Any]) -> None:
     line[2].plot([], [], color=STABLE, label="mean, every seed")
     line[2].legend(loc="lower right")
     line[3].set_ylim(-0.05, 1.5)
+
+
+@styled
+def over_cut(content: Mapping[str, Any]) -> Figure:
+    """Draw k-NN, |W_p| and the embedding's size over training for every cut, a line of panels per setting.
+
+    Crosses are the row without a cut at the learning rate that a cut of 3 stands for; its norms are divided by 3.
+    """
+    found = {row["id"]: row for row in study_files.rows(content)}
+    figure, axes = new_figure(len(CUTS), 3, height=2.9 * len(CUTS) + 0.6, sharex="col")
+    for line, (word, claim, other) in zip(axes, CUTS, strict=True):
+        for row in (row for row in found.values() if row["claim"] == claim):
+            cut = float(row["config"]["model.cut"])
+            label = f"$c = {cut:g}$" if claim == CUTS[0][1] else None
+            _draw_cut(line, row, 1.0, color=shades(3)[round(np.log(cut) / np.log(3))], label=label)
+        if other in found:
+            label = "no cut, 9 times the rate, norms over 3" if claim == CUTS[0][1] else None
+            crosses = {"marker": "x", "markersize": 4.0, "linestyle": "none"}
+            _draw_cut(line, found[other], 3.0, color=shades(3)[1], label=label, **crosses)
+        for panel, name in zip(line, ("k-NN, %", r"$\|W_p\|$", r"$\sqrt{E|W_p z|^2}$"), strict=True):
+            panel.set_ylabel(f"{word}:  {name}" if panel is line[0] else name)
+        for panel in line[1:]:
+            panel.set_yscale("log")
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter(NullFormatter())
+    for panel, scale in zip(axes[-1], ("linear", "symlog", "log"), strict=True):
+        panel.set_xscale(scale, **({"linthresh": 20} if scale == "symlog" else {}))
+        panel.set_xlabel("step")
+    axes[-1, 1].set_xlim(0)
+    figure.legend(loc="outside lower center", ncols=4)
+    title = f"{content['paper']}, measured at scale {content['scale']}: cut initialisation, means over seeds"
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+CUTS = (
+    ("decay", "cut-decay", "effective-rate/lr x 9, decay / 9"),
+    ("no decay", "cut-no-decay", "effective-rate/lr x 9, no decay"),
+    ("no decay, lr / 9", "cut-slow", "cut-no-decay/c = 1"),
+)
+"""Lines of panels: name, claim of the rows with a cut, the row without one that stands beside c = 3."""
+
+
+def _draw_cut(line: np.ndarray, row: Mapping[str, Any], over: float, **look: Any) -> None:
+    """Draw one row's means over seeds, its norms divided by a number."""
+    runs = [run["curves"] for run in row["runs"] if run.get("curves")]
+    shown = ("knn_step", "knn", 1), ("norm_step", "predictor_norm", 1), ("step", "prediction_square", 0.5)
+    for panel, (at, name, power) in zip(line, shown, strict=True):
+        curves = [np.array(one[name], dtype=float) ** power for one in runs if name in one]
+        if curves:
+            mean = np.mean(curves, axis=0) * (100 if name == "knn" else 1 / over)
+            every = slice(None, None, max(1, len(mean) // 25) if "marker" in look else 1)
+            panel.plot(runs[0][at][every], mean[every], **look)
+            look = {**look, "label": None}  # once in the key

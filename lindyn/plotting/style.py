@@ -17,6 +17,8 @@ from lindyn.outputs.picture_style import FLOW as FLOW
 from lindyn.outputs.picture_style import INK as INK
 from lindyn.outputs.picture_style import STABLE as STABLE
 from lindyn.outputs.picture_style import UNSTABLE as UNSTABLE
+from lindyn.outputs.picture_style import beside as beside
+from lindyn.outputs.picture_style import rendered as rendered
 from lindyn.outputs.picture_style import settings as settings
 from lindyn.outputs.picture_style import styled as styled
 from lindyn.outputs.picture_style import write

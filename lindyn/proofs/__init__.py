@@ -19,8 +19,8 @@ _HOME = {
     "Damage": ".statement", "Proof": ".statement", "Statement": ".statement", "as_latex": ".statement",
     "as_latex_document": ".statement", "as_table": ".statement", "as_text": ".statement",
     "Difference": ".printed", "Printed": ".printed", "audit_text": ".printed", "small": ".printed",
-    "THEOREMS": ".theorem_table", "Cell": ".theorem_table", "table": ".theorem_table",
-    "table_markdown": ".theorem_table", "table_text": ".theorem_table",
+    "THEOREMS": ".theorem_table", "HOW_TO_READ": ".theorem_table", "Cell": ".theorem_table",
+    "table": ".theorem_table", "table_markdown": ".theorem_table", "table_text": ".theorem_table",
 }  # fmt: skip
 
 __all__ = list(_HOME)

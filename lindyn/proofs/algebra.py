@@ -222,13 +222,14 @@ class Algebra(Brief):
             comes with it. A product of one letter substitutes it (W_a = tau W); of two, it says that letters
             commute (B A -> A B), are inverse (A R -> I) or make a named matrix (W W^T -> F).
         scalars: scalar symbol -> expression, substituted in every coefficient.
-        samples: name -> function of the values drawn so far, for letters whose rules do not say how to draw them.
+        samples: name of a matrix, or scalar symbol -> function of the values drawn so far, for letters whose rules do
+            not say how to draw them.
     """
 
     symmetric: tuple[Any, ...] = ()
     rules: tuple[tuple[Any, Any], ...] = ()
     scalars: Mapping[Any, Any] = field(default_factory=dict)
-    samples: Mapping[str, Callable[[dict[str, np.ndarray], dict[Any, float]], np.ndarray]] = field(default_factory=dict)
+    samples: Mapping[Any, Callable[[dict[str, np.ndarray], dict[Any, float]], Any]] = field(default_factory=dict)
 
     def __add__(self, other: "Algebra") -> "Algebra":
         return Algebra(
@@ -304,7 +305,7 @@ class Algebra(Brief):
         for product, value in self.rules:
             self._impose(product, value, matrices, scalars)
         for name, draw in self.samples.items():
-            matrices[name] = draw(matrices, scalars)
+            (matrices if isinstance(name, str) else scalars)[name] = draw(matrices, scalars)
         for product, value in self.rules:  # a substitution may speak of a letter drawn just now
             self._impose(product, value, matrices, scalars)
         return matrices, scalars

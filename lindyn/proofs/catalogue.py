@@ -11,23 +11,31 @@ from lindyn import equations
 from lindyn.proofs.printed import Difference, Printed, compare
 from lindyn.proofs.sheets import (
     beyond,
+    draganov,
     grill,
+    grill_training,
     normalised,
+    normalised_alignment,
     outputs_alone,
     richemond,
     rule_modes,
     rule_regression,
+    tian_appendix,
     tian_appendix_d,
     tian_correlation,
+    tian_critical_decay,
     tian_modes,
+    tian_no_stop_gradient,
     tian_observations,
+    tian_scrambling,
     tian_weights,
 )
 from lindyn.proofs.statement import Proof, Statement, find
 
 _SHEETS: tuple[Any, ...] = (
-    tian_weights, tian_correlation, tian_modes, tian_observations, tian_appendix_d, richemond, grill, rule_modes,
-    rule_regression, beyond, normalised, outputs_alone,
+    tian_weights, tian_correlation, tian_no_stop_gradient, tian_modes, tian_critical_decay, tian_observations,
+    tian_appendix, tian_appendix_d, tian_scrambling, richemond, grill, grill_training, rule_modes, rule_regression,
+    beyond, normalised, normalised_alignment, draganov, outputs_alone,
 )  # fmt: skip
 STATEMENTS: tuple[Statement, ...] = tuple(one for sheet in _SHEETS for one in sheet.STATEMENTS)
 
@@ -89,9 +97,9 @@ def audit() -> tuple[Difference, ...]:
 @functools.cache
 def entries() -> tuple[Printed, ...]:
     """Return every printed statement that the audit compares, in the order of the papers."""
-    from lindyn.proofs import print_grill, print_richemond, print_tian
+    from lindyn.proofs import print_grill, print_richemond, print_tian, print_tian_appendix
 
-    return (*print_tian.ENTRIES, *print_grill.ENTRIES, *print_richemond.ENTRIES)
+    return (*print_tian.ENTRIES, *print_tian_appendix.ENTRIES, *print_grill.ENTRIES, *print_richemond.ENTRIES)
 
 
 def equations_of(statement: Statement) -> tuple[CodeType, ...]:

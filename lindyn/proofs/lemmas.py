@@ -6,7 +6,7 @@ import numpy as np
 import sympy
 
 from lindyn.equations import matrices
-from lindyn.proofs.steps import Lemma, ScalarSign, vanishes
+from lindyn.proofs.steps import FIXED, NUMERIC_ONLY, Lemma, ScalarSign, vanishes
 
 MODES = (2, 3, 4)
 
@@ -75,6 +75,8 @@ def kronecker_H(stack: Any = column_stack, swap: bool = False) -> Lemma:
         "H of Eq. 6 acts on vec(W), columns stacked, as the matrix form does",
         check,
         r"H\,\mathrm{vec}(W) = \mathrm{vec}\left[(W_p^TW_p + I) W X' + (W_p - I)^T(W_p - I) W X + \eta W\right]",
+        FIXED,
+        "W of 2 x 2, 2 x 3, 3 x 2",
     )
 
 
@@ -119,6 +121,8 @@ def pair_sum(lowest: str = "pair", dropped: bool = False) -> Lemma:
         "for antisymmetric L the decay is at least the sum of the two smallest eigenvalues of K, and this is reached",
         check,
         r"\mathrm{tr}\,L^T(LK + KL) = 2\sum_{i<j}(k_i + k_j) L_{ij}^2 \geq (k_1 + k_2)\,\|L\|_F^2",
+        FIXED,
+        f"n = {', '.join(map(str, MODES))}",
     )
 
 
@@ -158,6 +162,8 @@ def ky_fan(k_largest: bool = True) -> Lemma:
         "a rank-k orthogonal projection collects at most the k largest eigenvalues (weights d_j in [0, 1] with sum k)",
         check,
         r"\sum_j \lambda_j d_j \leq \sum_{j \leq k} \lambda_j",
+        FIXED,
+        "(n, k) = (2, 1), (3, 1), (3, 2), (4, 2), (5, 3)",
     )
 
 
@@ -174,6 +180,23 @@ def limit(text: str, expr: Any, symbol: Any, point: Any, value: Any) -> Lemma:
         check,
         rf"\lim_{{{sympy.latex(symbol)} \to {sympy.latex(point)}}} {sympy.latex(expr)} = {sympy.latex(value)}",
     )
+
+
+def decided(text: str, decision: Any, wanted: bool) -> Lemma:
+    """Return the step that a decision on symbols, made by their signs, is the wanted one.
+
+    Args:
+        text: what it says.
+        decision: () -> sympy's or Python's truth value.
+        wanted: what it is to be.
+    """
+
+    def check() -> tuple[bool, str, float | None]:
+        found = decision()
+        passed = bool(found == wanted)
+        return passed, "0" if passed else f"it says {found}", None
+
+    return Lemma(text, check)
 
 
 def counted(text: str, worst: Any, limit_value: float, formula: str = "") -> Lemma:
@@ -194,4 +217,4 @@ def counted(text: str, worst: Any, limit_value: float, formula: str = "") -> Lem
         passed = bool(np.isfinite(value)) and value <= limit_value
         return passed, "0" if passed else f"{value:.3g} > {limit_value:.3g}", value
 
-    return Lemma(text, check, formula)
+    return Lemma(text, check, formula, NUMERIC_ONLY, "seeded draws")

@@ -19,7 +19,7 @@ __all__ = [  # noqa: RUF022
     "eta_p", "eta_s", "x", "x_aug", "tau", "t", "p", "w", "a", "s", "HALF", "THREE_HALVES",
     "MOMENTS_SYMMETRIC", "ISOTROPIC", "PROPORTIONAL", "GRAM", "SYMMETRIC_PREDICTOR", "BOTH_SYMMETRIC", "COMMUTING",
     "hyperparameters", "weight_rates", "correlation_rates", "mode_rates", "mode_weight_rates", "parabola_rates",
-    "rate_of",
+    "inner", "rate_of",
 ]  # fmt: skip
 
 n1, n2 = sympy.symbols("n1 n2", integer=True, positive=True)
@@ -45,6 +45,11 @@ BOTH_SYMMETRIC = SYMMETRIC_PREDICTOR + Algebra(symmetric=(F,))
 COMMUTING = BOTH_SYMMETRIC + Algebra(rules=((W_p * F, F * W_p),))
 
 
+def inner(A: Any, B: Any) -> Any:
+    """Return tr(A B^T) as a word, for the equations that are handed one."""
+    return sympy.Trace(A * B.T)
+
+
 def hyperparameters(decay_p: Any = eta, decay_s: Any = eta) -> Hyperparameters:
     """Return symbolic rates; equal decays unless told."""
     return Hyperparameters._unchecked(alpha_p=alpha_p, beta=beta, eta_p=decay_p, eta_s=decay_s)
@@ -68,20 +73,26 @@ def weight_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> Word
     return WordRates({"W": rate.W, "W_p": rate.W_p, "W_a": rate.W_a})
 
 
-def correlation_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> WordRates:
+def correlation_rates(
+    decay_p: Any = eta, decay_s: Any = eta, moments: tuple[Any, Any] = (x, x_aug), **choices: Any
+) -> WordRates:
     """Return the rates of `CorrelationFlow` in the letters W_p, F; tau is held, its rate is the caller's affair."""
     defaults = {"symmetrised": False, "target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "constant"}
     flow = CorrelationFlow._unchecked(
-        hp=hyperparameters(decay_p, decay_s), x=x, sigma2=x_aug, **{**defaults, **choices}
+        hp=hyperparameters(decay_p, decay_s), x=moments[0], sigma2=moments[1], **{**defaults, **choices}
     )
     rate = flow(0, CorrelationState._unchecked(W_p=W_p, F=F, tau=tau))
     return WordRates({"W_p": rate.W_p, "F": rate.F})
 
 
-def mode_rates(decay_p: Any = eta, decay_s: Any = eta, **choices: Any) -> WordRates:
+def mode_rates(
+    decay_p: Any = eta, decay_s: Any = eta, moments: tuple[Any, Any] = (x, x_aug), **choices: Any
+) -> WordRates:
     """Return the rates of `ModeFlow` in the symbols p, s, tau."""
     defaults = {"target": "ema", "stop_gradient": True, "predictor": "trained", "tau": "dynamic"}
-    flow = ModeFlow._unchecked(hp=hyperparameters(decay_p, decay_s), x=x, x_aug=x_aug, **{**defaults, **choices})
+    flow = ModeFlow._unchecked(
+        hp=hyperparameters(decay_p, decay_s), x=moments[0], x_aug=moments[1], **{**defaults, **choices}
+    )
     rate = flow(0, ModeState._unchecked(p=p, s=s, tau=tau))
     return WordRates(scalars={p: rate.p, s: rate.s, tau: rate.tau})
 

@@ -11,9 +11,10 @@ import sympy
 
 from lindyn.proofs.lemmas import counted, limit
 from lindyn.proofs.letters import alpha_p, eta_p
-from lindyn.proofs.printed import Printed, first_steps
+from lindyn.proofs.printed import READ, Printed, first_steps
 from lindyn.proofs.sheets import grill
 from lindyn.proofs.sheets.grill import alpha, c, e, k, r
+from lindyn.proofs.sheets.grill_training import conditional_variance, loss_of_directions, tau_schedule
 from lindyn.proofs.sheets.richemond import REGRESSION, Z2, R, Z
 from lindyn.proofs.steps import Identity, ScalarIdentity, Step
 
@@ -87,17 +88,30 @@ ENTRIES: tuple[Printed, ...] = (
         "q* = (Z^T Z)^-1 Z^T Z', rows of Z are samples", lambda: _side(False),
         "it stands right of the rows, z q*; as W_p left of columns, W_p W x, it is the transpose Z'^T Z (Z^T Z)^-1, "
         "on the population W_a X W^T (W (X+X') W^T)^-1",
-        statements=(grill.optimal_predictor_population,), elsewhere=lambda: _side(True),
+        statements=(grill.optimal_predictor_population,), reading=True, elsewhere=lambda: _side(True),
         correct=first_steps(grill.optimal_predictor_population),
     ),
     Printed(
         "Expected conditional variance", "Grill 2020, Sec. 3.2",
         "with the optimal predictor the online gradient is that of the expected conditional variance",
-        first_steps(grill.envelope), statements=(grill.envelope,),
+        first_steps(grill.envelope), statements=(grill.envelope,), text=READ,
     ),
     Printed(
-        "Conditioning lowers variance", "Grill 2020, Sec. 3.2", "Var(Z'|Z, N) <= Var(Z'|Z)",
-        first_steps(grill.conditioning_lowers_variance), statements=(grill.conditioning_lowers_variance,),
+        "Conditioning lowers variance", "Grill 2020, Sec. 3.2", "for any random variables Var(X|Y, Z) <= Var(X|Y)",
+        lambda: conditional_variance(True),
+        "on average, E Var(X|Y, Z) <= E Var(X|Y), which is what the loss takes; value by value it can rise",
+        statements=(grill.conditioning_lowers_variance,), with_condition=lambda: conditional_variance(False),
+        correct=first_steps(grill.conditioning_lowers_variance), text=READ,
+        numbers=lambda: "X = N e, N = 0 or 1 by a fair coin, e = +-1: Var(X) = 0.5, Var(X|N = 1) = 1, on average 0.5",
+    ),
+    Printed(
+        "BYOL's loss", "Grill 2020, Eq. 2", "|q/|q| - z'/|z'||^2 = 2 - 2 <q, z'>/(|q| |z'|)",
+        first_steps(loss_of_directions), statements=(loss_of_directions,), text=READ,
+    ),
+    Printed(
+        "Schedule of tau", "Grill 2020, Sec. 3.3",
+        "tau_k = 1 - (1 - tau_base)(cos(pi k/K) + 1)/2 is increased from tau_base to one", first_steps(tau_schedule),
+        statements=(tau_schedule,), text=READ,
     ),
     Printed(
         "tau_base as beta", "Grill 2020, Table 5a, read as a linear flow",
@@ -105,7 +119,7 @@ ENTRIES: tuple[Printed, ...] = (
         lambda: list(grill.target_decay_as_beta.steps())[:3],
         "an Euler step exactly; the flow that moves W_a as far in a step has beta = -log(tau)/alpha, the same to "
         "first order in 1 - tau",
-        statements=(grill.target_decay_as_beta,), elsewhere=lambda: _one_step((1 - k) / alpha),
+        statements=(grill.target_decay_as_beta,), reading=True, elsewhere=lambda: _one_step((1 - k) / alpha),
         correct=lambda: [*_one_step(-sympy.log(k) / alpha), *grill.target_decay_as_beta.steps()],
         numbers=lambda: (
             f"tau = 0.9: beta alpha = 0.1 leaves {math.exp(-0.1):.4f} of the gap; "
@@ -117,7 +131,7 @@ ENTRIES: tuple[Printed, ...] = (
         "the optimal linear predictor is the limit alpha_p -> infinity", lambda: _infinite_rate(eta_p),
         "at fixed eta_p and W (X+X') W^T > 0; with one decay for all layers, eta_p = alpha_p e, the limit is the "
         "ridge regression with e",
-        statements=(grill.fast_predictor,), elsewhere=lambda: _infinite_rate(alpha_p * e),
+        statements=(grill.fast_predictor,), reading=True, elsewhere=lambda: _infinite_rate(alpha_p * e),
         correct=first_steps(grill.fast_predictor), numbers=_ridge_example,
     ),
 )  # fmt: skip

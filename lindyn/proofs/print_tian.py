@@ -6,19 +6,23 @@ from lindyn.proofs import print_tian_steps as of
 from lindyn.proofs import printed
 from lindyn.proofs.letters import *
 from lindyn.proofs.printed import Printed, first_steps
-from lindyn.proofs.rows_matrices import LOWEST
+from lindyn.proofs.rows_decay import LOWEST
 from lindyn.proofs.sheets import (
     rule_modes,
     tian_appendix_d,
     tian_correlation,
     tian_modes,
     tian_observations,
+    tian_scrambling,
     tian_weights,
 )
 from lindyn.proofs.steps import ScalarIdentity
 
 ENTRIES: tuple[Printed, ...] = (
-    Printed("Lemma 1", "Tian 2021, Eqs. 2-4", "the three equations", of.lemma_1, statements=(tian_weights.lemma_1,)),
+    Printed(
+        "Lemma 1", "Tian 2021, Eqs. 2-4", "the three equations", of.lemma_1, statements=(tian_weights.lemma_1,),
+        text=printed.READ,
+    ),
     Printed(
         "Theorem 1", "Tian 2021, Eq. 5", "W W^T = W_p^T W_p/alpha_p + exp(-2 eta t) C",
         first_steps(tian_weights.theorem_1),
@@ -26,11 +30,13 @@ ENTRIES: tuple[Printed, ...] = (
         "exactly; and eta_p = eta_s is needed",
         statements=(tian_weights.theorem_1,),
         elsewhere=first_steps(tian_weights.theorem_1, rates=weight_rates(predictor="symmetrised")),
+        text=printed.READ, reading=True,
     ),
     Printed(
         "Theorem 2, H", "Tian 2021, Eq. 6",
         "H = X' (x) (W_p^T W_p + I) + X (x) (W_p - I)^T (W_p - I) + eta I, with vec stacking columns",
         first_steps(tian_weights.theorem_2), statements=(tian_weights.theorem_2,),
+        text=printed.READ,
     ),
     Printed(
         "No predictor", "Tian 2021, remark after Theorem 2",
@@ -39,10 +45,12 @@ ENTRIES: tuple[Printed, ...] = (
         statements=(tian_weights.no_predictor,),
         with_condition=lambda: of.remark(LOWEST, sympy.Symbol("eta", positive=True)),
         correct=first_steps(tian_weights.no_predictor), numbers=of.surviving_row,
+        text=printed.READ,
     ),
     Printed(
         "Flow under 1+2", "Tian 2021, appendix", "dW_p/dt and dF/dt of the appendix", of.appendix_flow,
         statements=(tian_correlation.reduction_12,),
+        text=printed.READ,
     ),
     Printed(
         "Assumption 1", "Tian 2021, Assumption 1", "W_a(t) = tau(t) W(t) with one number tau, along the flow",
@@ -53,14 +61,17 @@ ENTRIES: tuple[Printed, ...] = (
         numbers=lambda: (
             f"at random states with W_a = tau W, dW/dt leaves the line of W by {of.bend_of_growth(3):.2g} of its size"
         ),
+        text=printed.READ, reading=True,
     ),
     Printed(
         "Eq. 7", "Tian 2021, Eq. 7", "the symmetrised flow", first_steps(tian_correlation.symmetrised_flow),
         statements=(tian_correlation.symmetrised_flow,),
+        text=printed.READ,
     ),
     Printed(
         "Eqs. 8-9", "Tian 2021, Eqs. 8-9", "dL/dt = -(L K + K L), K with (3/2) eta I",
         lambda: of.theorem_3(eta, eta, eta, printed.eq_9()), statements=(tian_correlation.theorem_3,),
+        text=printed.READ,
     ),
     Printed(
         "Eq. 9, unequal decays", "Tian 2021, Eq. 9 with Table 5",
@@ -69,6 +80,7 @@ ENTRIES: tuple[Printed, ...] = (
         statements=(tian_correlation.theorem_3,),
         with_condition=lambda: of.theorem_3(eta_s, eta_s, eta_s, printed.eq_9()),
         correct=first_steps(tian_correlation.theorem_3),
+        text=printed.READ, reading=True,
     ),
     Printed(
         "Theorem 3, bound", "Tian 2021, Eq. 10",
@@ -77,10 +89,12 @@ ENTRIES: tuple[Printed, ...] = (
         "the sum of K's two smallest eigenvalues in the place of 2 lambda_min(K): lambda_min(K) may be negative",
         statements=(tian_correlation.theorem_3_sharp, tian_correlation.theorem_3),
         weaker=first_steps(tian_correlation.theorem_3_sharp), numbers=of.aligns_with_negative_eigenvalue,
+        text=printed.READ,
     ),
     Printed(
         "Eqs. 11-13", "Tian 2021, Eqs. 11-13", "the decoupled modes", of.mode_equations,
         statements=(tian_modes.decoupled_modes,),
+        text=printed.READ,
     ),
     Printed(
         "Eq. 14", "Tian 2021, Eq. 14 with Table 5", "s = p^2/alpha_p + c exp(-2 eta t)",
@@ -88,24 +102,28 @@ ENTRIES: tuple[Printed, ...] = (
         "needs eta_p = eta_s; with unequal decays d/dt (s - p^2/alpha_p) = -2 eta_s s + 2 eta_p p^2/alpha_p",
         statements=(tian_modes.integral_of_motion,),
         elsewhere=first_steps(tian_modes.integral_of_motion, rates=mode_rates(eta_p, eta_s)),
+        text=printed.READ, reading=True,
     ),
     Printed(
-        "Eq. 15", "Tian 2021, Eq. 15", "tau(t) = beta exp(-beta t)/p(t) Int_0^t p exp(beta t') dt'",
-        lambda: list(tian_modes.eq_15.steps(start=0)),
+        "Eq. 15", "Tian 2021, Eq. 15", "tau(t) = beta exp(-beta t)/p(t) Int_0^t p exp(beta t') dt' with tau(0) = 0",
+        lambda: list(tian_modes.eq_15.steps())[:3],
         "add tau(0) p(0) exp(-beta t)/p(t); p(0) != 0 is needed (p = 0 stays 0 and the ratio is 0/0)",
-        statements=(tian_modes.eq_15,), with_condition=lambda: list(tian_modes.eq_15.steps())[:3],
+        statements=(tian_modes.eq_15,), elsewhere=lambda: list(tian_modes.eq_15.steps(start=0)),
         correct=first_steps(tian_modes.eq_15), numbers=of.eq_15_without_start,
+        text=printed.READ, reading=True,
     ),
     Printed(
         "Eq. 16", "Tian 2021, Eq. 16", "dp/dt = p^2 [tau - (1+sigma^2) p] - eta p",
         lambda: [ScalarIdentity("dp/dt", sympy.sympify(parabola_rates()[p]).subs(of.UNITS), printed.eq_16())],
         statements=(tian_modes.eq_16,),
+        text=printed.READ,
     ),
     Printed(
         "Fixed points", "Tian 2021, Sec. 3 with Table 5", "p_+- with s = p^2/alpha_p", lambda: of.points(eta, eta),
         "with unequal decays p_+- has eta_s under the root, and s = (eta_p/eta_s) p^2/alpha_p",
         statements=(tian_modes.fixed_points,), elsewhere=lambda: of.points(eta_p, eta_s),
         correct=first_steps(tian_modes.fixed_points),
+        text=printed.READ, reading=True,
     ),
     Printed(
         "Stability at the edge", "Tian 2021, Sec. 3", "for 0 < eta <= tau^2/(4(1+sigma^2)): p_- unstable, p_+ stable",
@@ -113,6 +131,7 @@ ENTRIES: tuple[Printed, ...] = (
         "strictly below the critical decay; at it p_- = p_+ is one half-stable point, dp/dt = -v p (p - p_-)^2",
         statements=(tian_modes.stability,), with_condition=lambda: of.slopes("positive"),
         correct=first_steps(tian_modes.stability),
+        text=printed.READ,
     ),
     Printed(
         "Eq. 17, 'iff'", "Tian 2021, Eq. 17",
@@ -121,6 +140,7 @@ ENTRIES: tuple[Printed, ...] = (
         "eta]/2 - Delta_j",
         statements=(tian_correlation.eq_17, tian_correlation.eq_17_pairs),
         weaker=first_steps(tian_correlation.eq_17_pairs), numbers=of.eq_17_example,
+        text=printed.READ,
     ),
     Printed(
         "Eq. 17, formula", "Tian 2021, Eq. 17", "its margin is K's eigenvalue of the mode",
@@ -132,6 +152,7 @@ ENTRIES: tuple[Printed, ...] = (
             )
         ],
         statements=(tian_correlation.eq_17,),
+        text=printed.READ,
     ),
     Printed(
         "Obs. #6", "Tian 2021, Table 4", "larger alpha_p loosens Eq. 17",
@@ -146,6 +167,7 @@ ENTRIES: tuple[Printed, ...] = (
             )
         ],
         correct=first_steps(tian_observations.obs_6),
+        text=printed.READ,
     ),
     Printed(
         "Obs. #7", "Tian 2021, Table 4", "larger eta loosens Eq. 17", lambda: of.obs_7(False),
@@ -153,6 +175,7 @@ ENTRIES: tuple[Printed, ...] = (
         "-(p_+ + p_-)/(2(p_+ - p_-))",
         statements=(tian_observations.obs_7,), elsewhere=lambda: of.obs_7(True),
         correct=first_steps(tian_observations.obs_7),
+        text=printed.READ,
     ),
     Printed(
         "Obs. #8", "Tian 2021, Table 4", "EMA is an automatic curriculum: tau small first, then rising",
@@ -161,24 +184,38 @@ ENTRIES: tuple[Printed, ...] = (
         "when p falls",
         statements=(tian_modes.tau_bounds,), with_condition=first_steps(tian_modes.tau_bounds),
         numbers=of.tau_falls_example,
+        text=printed.READ,
     ),
     Printed(
-        "Multiplicative scrambling", "Tian 2021, Appendix D", "Sigma^s = Sigma^x", lambda: of.scrambling(False),
-        "Sigma^s = P Sigma^x P + (I-P) Sigma^x (I-P), equal to Sigma^x when P commutes with Sigma^x (and zero mean)",
-        statements=(tian_appendix_d.multiplicative_scrambling,), with_condition=lambda: of.scrambling(True),
-        correct=first_steps(tian_appendix_d.multiplicative_scrambling), numbers=of.scrambling_example,
+        "Multiplicative scrambling", "Tian 2021, Appendix D.2", "Sigma^s = Sigma^x for A = P + U B U^T, B Gaussian",
+        lambda: of.scrambling(False),
+        "Sigma^s = P Sigma^x P + tr(U^T Sigma^x U) U U^T: Sigma^x for one scrambled direction that is an eigenvector "
+        "of Sigma^x",
+        statements=(tian_scrambling.multiplicative_scrambling,), with_condition=lambda: of.scrambling(True),
+        correct=first_steps(tian_scrambling.multiplicative_scrambling), numbers=of.scrambling_example,
+        text=printed.READ,
+    ),
+    Printed(
+        "Scrambled subspace, rest", "Tian 2021, Appendix D.2",
+        "Sigma^d (Sigma^s)^-1 = P in the special case that P commutes with Sigma^x", lambda: of.scrambled_rest(True),
+        "it is P whether or not they commute, for Sigma^s is block diagonal in P and I - P",
+        statements=(tian_scrambling.multiplicative_scrambling,), weaker=lambda: of.scrambled_rest(False),
+        numbers=of.scrambled_rest_example, text=printed.READ,
     ),
     Printed(
         "Additive scrambling", "Tian 2021, Appendix D", "Sigma^s = Sigma^x + Sigma^n, Sigma^d = Sigma^x",
-        first_steps(tian_appendix_d.additive_scrambling), statements=(tian_appendix_d.additive_scrambling,),
+        first_steps(tian_scrambling.additive_scrambling), statements=(tian_scrambling.additive_scrambling,),
+        text=printed.READ,
     ),
     Printed(
         "Appendix D, fixed points", "Tian 2021, Appendix D", "W_p W = W Sigma^d (Sigma^s)^-1 at eta = 0, W_a = W",
         first_steps(tian_appendix_d.fixed_point_manifold), statements=(tian_appendix_d.fixed_point_manifold,),
+        text=printed.READ,
     ),
     Printed(
         "Appendix D, scalars", "Tian 2021, Appendix D", "the (w_p, w, w_a) system",
         first_steps(tian_appendix_d.scalar_reduction), statements=(tian_appendix_d.scalar_reduction,),
+        text=printed.READ,
     ),
     Printed(
         "Training decay", "Tian 2021, Sec. 3 and experiments",
@@ -186,6 +223,7 @@ ENTRIES: tuple[Printed, ...] = (
         "for decay added to the gradient (torch SGD) etabar = eta_s itself, eta_p = alpha_p etabar: the flow's eta "
         "is 4e-4, not 4e-4/0.03",
         elsewhere=lambda: of.sgd("per_step"), correct=lambda: of.sgd("sgd"),
+        text=printed.READ,
     ),
     Printed(
         "DirectPred, Eq. 18", "Tian 2021, Eqs. 18-19 and the released code",

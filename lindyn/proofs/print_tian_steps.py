@@ -1,5 +1,6 @@
 """The steps that decide the entries of Tian et al. 2021 in the audit, and counter-examples from running the flows."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from lindyn.proofs import printed
 from lindyn.proofs.algebra import Algebra, Along
 from lindyn.proofs.lemmas import counted
 from lindyn.proofs.letters import *
-from lindyn.proofs.sheets import tian_appendix_d, tian_modes, tian_observations
+from lindyn.proofs.sheets import tian_modes, tian_observations, tian_scrambling
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
 from lindyn.solve.ode import simulate
 from lindyn.states import CorrelationState, ParabolaState, WeightState
@@ -102,9 +103,36 @@ def obs_8_always() -> list[Step]:
 
 
 def scrambling(condition: bool) -> list[Step]:
-    """Return Sigma^s = Sigma^x with or without its condition."""
-    changes = {} if condition else {"commutes": Algebra()}
-    return [list(tian_appendix_d.multiplicative_scrambling.steps(**changes))[2]]
+    """Return Sigma^s = Sigma^x of the paper's Gaussian model; with the condition k = 1, [P, Sigma^x] = 0 or without."""
+    P, Sx, c = tian_scrambling.P, tian_scrambling.Sx, tian_scrambling.c
+    one = sympy.Identity(n1)
+    if not condition:
+        return [list(tian_scrambling.multiplicative_scrambling.steps(claimed=Sx))[2]]
+    # Sigma^x = P Sigma^x P + c u u^T with u u^T = I - P: one direction, an eigenvector of Sigma^x
+    kept = sympy.MatrixSymbol("M", n1, n1)
+    split = Algebra(symmetric=(P, kept), rules=((P * P, P), (Sx, P * kept * P + c * (one - P))))
+    return [Identity("Sigma^s = Sigma^x", P * Sx * P + c * (one - P), Sx, split, numeric=False)]
+
+
+def scrambled_rest(commuting: bool) -> list[Step]:
+    """Return Sigma^d (Sigma^s)^-1 = P for the Gaussian model, with or without [P, Sigma^x] = 0."""
+    steps: list[Any] = list(tian_scrambling.multiplicative_scrambling.steps())[3:5]
+    if not commuting:
+        return steps
+    P, Sx = tian_scrambling.P, tian_scrambling.Sx
+    return [replace(step, algebra=step.algebra + Algebra(rules=((Sx * P, P * Sx),))) for step in steps]
+
+
+def scrambled_rest_example() -> str:
+    """The same correlated inputs: P and Sigma^x do not commute."""
+    Sigma, P = np.array([[1.0, 0.5], [0.5, 2.0]]), np.diag([1.0, 0.0])
+    data = Moments.multiplicative_scrambling(Sigma, P)
+    off = float(np.linalg.norm(data.Sigma_d @ np.linalg.inv(data.Sigma_s) - P))
+    apart = np.linalg.norm(P @ Sigma - Sigma @ P)
+    return (
+        f"Sigma^x = [[1, 0.5], [0.5, 2]], P = diag(1, 0): |[P, Sigma^x]| = {apart:.3g}, "
+        f"|Sigma^d (Sigma^s)^-1 - P| = {printed.small(off)}"
+    )
 
 
 def assumption_1(one_mode: bool) -> list[Step]:
@@ -192,7 +220,10 @@ def eq_15_without_start() -> str:
     p = np.asarray(traj.states.p)
     grown = p * np.exp(0.4 * ts)
     printed = 0.4 * np.exp(-0.4 * 3) / p[-1] * np.sum((grown[1:] + grown[:-1]) / 2 * np.diff(ts))
-    return f"tau(0) = 1, p(0) = 0.5, beta = 0.4: tau(3) = {float(traj.final.tau):.4f}, printed form {printed:.4f}"
+    return (
+        f"tau(0) = 1, p(0) = 0.5, beta = 0.4, eta = 0.02: tau(3) = {float(traj.final.tau):.4f}, "
+        f"printed form {printed:.4f}"
+    )
 
 
 def _mode_k(p: float, s: float, eta: float) -> float:
@@ -266,15 +297,14 @@ def tau_falls_example() -> str:
 
 
 def scrambling_example() -> str:
-    """Two correlated inputs of which one is kept."""
-    Sigma, P = np.array([[1.0, 0.5], [0.5, 1.0]]), np.diag([1.0, 0.0])
+    """Two correlated inputs of which one is multiplied by a standard normal number."""
+    Sigma, P = np.array([[1.0, 0.5], [0.5, 2.0]]), np.diag([1.0, 0.0])
     rng = np.random.default_rng(0)
-    root = np.linalg.cholesky(Sigma)
-    kept, other = rng.normal(size=(100_000, 2)) @ root.T, rng.normal(size=(100_000, 2)) @ root.T
-    view = kept @ P + other @ (np.eye(2) - P)
+    x = rng.normal(size=(100_000, 2)) @ np.linalg.cholesky(Sigma).T
+    view = x * np.stack([np.ones(len(x)), rng.normal(size=len(x))], axis=1)
     exact = Moments.multiplicative_scrambling(Sigma, P).Sigma_s
     return (
-        f"Sigma^x = [[1, 0.5], [0.5, 1]], P = diag(1, 0): Sigma^s_12 = {exact[0, 1]:g} (10^5 draws: "
+        f"Sigma^x = [[1, 0.5], [0.5, 2]], U = (0, 1): Sigma^s_12 = {exact[0, 1]:g} (10^5 draws: "
         f"{(view.T @ view / len(view))[0, 1]:.3f}), Sigma^x_12 = 0.5"
     )
 

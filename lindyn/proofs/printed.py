@@ -138,11 +138,14 @@ def _of_scalars(step: ScalarIdentity) -> str:
 
 def _of_sign(step: ScalarSign) -> str:
     expr, rng = sympy.sympify(step.equals), np.random.default_rng(0)
-    nonnegative = [symbol for symbol in expr.free_symbols if symbol.is_nonnegative and not symbol.is_positive]
+    symbols = sorted(expr.free_symbols, key=str)
+    nonnegative = [symbol for symbol in symbols if symbol.is_nonnegative and not symbol.is_positive]
     for attempt in range(TRIES):
         values = random_values(expr.free_symbols, rng)
         if attempt == 0:  # the edge of what is allowed
             values |= dict.fromkeys(nonnegative, 0.0)
+        elif nonnegative and attempt % 2:
+            values[nonnegative[attempt // 2 % len(nonnegative)]] = 0.0
         value = complex(expr.subs(values))
         if value.imag:  # no such point
             continue
@@ -170,8 +173,11 @@ KINDS = {
     "other assumptions": "true under its own assumptions, false under others the paper uses",
     "not sharp": "true, but a weaker condition suffices",
     "not necessary": "the condition is sufficient, not necessary: a weaker one decides",
+    "reading of ours": "true where the text says it; what differs is a reading of ours that the text does not state",
     "undecided": "the corrected form was not proved",
 }
+READ, TRANSCRIBED = "read", "as transcribed"
+"""Whether the words compared were read in the paper's text, or stand in our transcription of it alone."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -190,6 +196,8 @@ class Printed(Brief):
         correct: () -> steps of the corrected form.
         statements: the statements of `lindyn.proofs` that it prints; none where it is no theorem.
         numbers: () -> a counter-example in numbers, where the steps themselves do not give one.
+        text: `READ` or `TRANSCRIBED`.
+        reading: whether the form that is broken is a reading of ours, not what the text states.
     """
 
     name: str
@@ -203,6 +211,8 @@ class Printed(Brief):
     correct: Callable[[], Any] | None = None
     numbers: Callable[[], str] | None = None
     statements: tuple[Statement, ...] = ()
+    text: str = TRANSCRIBED
+    reading: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -246,6 +256,12 @@ def compare(entry: Printed) -> Difference:
     Returns:
         The difference, its kind decided by which of the forms were proved.
     """
+    found = _compared(entry)
+    own = entry.reading and found.kind not in ("agrees", "undecided")
+    return Difference(entry, "reading of ours", found.counter_example) if own else found
+
+
+def _compared(entry: Printed) -> Difference:
     stands = passes(entry.as_printed)
     if entry.correct is not None and not passes(entry.correct):
         return Difference(entry, "undecided", _numbers(entry, entry.correct))
@@ -272,13 +288,15 @@ def audit_text(differences: tuple[Difference, ...]) -> str:
         if found.kind != "agrees":
             entry = found.entry
             lines += [
-                f"{entry.name}  ({entry.source})",
+                f"{entry.name}  ({entry.source}; {entry.text})",
                 f"  kind:      {KINDS[found.kind]}",
                 f"  printed:   {entry.printed}",
             ]
             lines += [f"  corrected: {entry.corrected}", f"  numbers:   {found.counter_example}", ""]
-    agreeing = [found.entry.name for found in differences if found.kind == "agrees"]
-    return "\n".join([*lines, f"Agree with the derivation ({len(agreeing)}): {', '.join(agreeing)}."])
+    for text in (READ, TRANSCRIBED):
+        agreeing = [one.entry.name for one in differences if one.kind == "agrees" and one.entry.text == text]
+        lines.append(f"Agree with the derivation, {text} ({len(agreeing)}): {', '.join(agreeing) or 'none'}.")
+    return "\n".join(lines)
 
 
 def first_steps(statement: Any, **changes: Any) -> Callable[[], list[Step]]:

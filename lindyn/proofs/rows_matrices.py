@@ -1,5 +1,6 @@
 """The sets of assumptions of the theorem x assumption table, and its rows on matrices: steps that a set decides."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,12 +9,13 @@ import numpy as np
 import sympy
 
 from lindyn.display.brief import Brief
-from lindyn.equations import matrices
-from lindyn.flows import choices
+from lindyn.equations import cosine, matrices
 from lindyn.proofs.algebra import Algebra, Along, WordRates
 from lindyn.proofs.letters import *
-from lindyn.proofs.sheets.tian_appendix_d import P, R, S, Sx
-from lindyn.proofs.steps import Identity, ScalarSign, Step
+from lindyn.proofs.network_rates import PLAIN, ROWS, W_1, W_2, N, N_a, Network, kappa
+from lindyn.proofs.sheets.tian_appendix_d import R, S
+from lindyn.proofs.sheets.tian_scrambling import P, Sx
+from lindyn.proofs.steps import Identity, Step
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,11 +35,22 @@ class Setting(Brief):
     decay_s: Any = eta
     target: str = "ema"
     singular: bool = False
+    network: Network = PLAIN
+
+    @property
+    def in_weights(self) -> bool:
+        """Whether the letters are the weights: on Lemma 1's own level, and where nothing smaller closes."""
+        return self.level == "full" or self.network.in_weights
+
+    @property
+    def W(self) -> Any:
+        """The online map in the letters of this network."""
+        return self.network.W
 
     @property
     def F(self) -> Any:
         """F = W W^T in the letters of this level."""
-        return W * W.T if self.level == "full" else F
+        return self.W * self.W.T if self.in_weights else F
 
     @property
     def scalars(self) -> dict[Any, Any]:
@@ -48,20 +61,36 @@ class Setting(Brief):
     @property
     def algebra(self) -> Algebra:
         """What may be assumed of the letters."""
-        scalars = Algebra(scalars=self.scalars)
+        scalars = Algebra(scalars=self.scalars) + self.network.drawn()
         if self.level == "full":
-            online = Algebra(rules=((W_a, W),)) if self.target == "online" else Algebra()
+            online = Algebra(rules=((W_a, self.W),)) if self.target == "online" else Algebra()
             return MOMENTS_SYMMETRIC + online + scalars
+        if self.in_weights:
+            assumed = ISOTROPIC + Algebra(rules=((W_a, tau * self.W),))
+            return assumed + (SYMMETRIC_PREDICTOR if self.level == "123" else Algebra()) + scalars
         return Algebra(symmetric=(F,) if self.level == "12" else (F, W_p)) + scalars
 
     def rates(self, stop_gradient: bool = True) -> WordRates:
         """Return the matrix flow."""
-        if self.level == "full":
-            return weight_rates(self.decay_p, self.decay_s, target=self.target, stop_gradient=stop_gradient)
-        predictor = "symmetrised" if self.level == "123" else "trained"
+        if self.in_weights:
+            return self.weight_rates(stop_gradient)
         return correlation_rates(
-            self.decay_p, self.decay_s, target=self.target, stop_gradient=stop_gradient, predictor=predictor
-        )
+            self.decay_p, self.decay_s, self.network.moments, target=self.target, stop_gradient=stop_gradient,
+            predictor=self.predictor,
+        )  # fmt: skip
+
+    def weight_rates(self, stop_gradient: bool = True) -> WordRates:
+        """Return the flow of the weights."""
+        given = (self.decay_p, self.decay_s, self.target, stop_gradient, self.predictor)
+        if self.network != PLAIN:
+            return self.network.weight_rates(*given)
+        names = ("target", "stop_gradient", "predictor")
+        return weight_rates(*given[:2], **dict(zip(names, given[2:], strict=True)))
+
+    @property
+    def predictor(self) -> str:
+        """How W_p moves: by the symmetric part of its flow under Assumption 3."""
+        return "symmetrised" if self.level == "123" else "trained"
 
     def on_parabola(self) -> tuple[WordRates, dict[Any, Any], Any, Any]:
         """Return (mode rates, what the parabola makes of the symbols, the mode's strength s, tau) of this level."""
@@ -69,7 +98,7 @@ class Setting(Brief):
             rates = mode_weight_rates(self.decay_p, self.decay_s, target=self.target)
             target = w if self.target == "online" else tau * w
             return rates, {w: p / sympy.sqrt(alpha_p), a: (target / w) * p / sympy.sqrt(alpha_p)}, w**2, a / w
-        return mode_rates(self.decay_p, self.decay_s, target=self.target), {s: p**2 / alpha_p}, s, tau
+        return self.network.mode_rates(self.decay_p, self.decay_s, self.target), {s: p**2 / alpha_p}, s, tau
 
     def having(self, **changes: Any) -> "Setting":
         """Return this setting with something changed."""
@@ -86,21 +115,23 @@ COLUMNS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("target ema", {"target": "ema"}),
     ("target online", {"target": "online"}),
     ("target frozen", {"target": "frozen"}),
+    ("loss = cosine", {"network": Network(loss="cosine")}),
+    ("BatchNorm", {"network": Network(normalise="batchnorm")}),
+    ("depth L", {"network": Network(layers=2)}),
 )
 POSITIVE_ETA = sympy.Symbol("eta", positive=True)
 EXCESS = sympy.Symbol("d", positive=True)
-LOWEST = sympy.Symbol("m", nonnegative=True)  # lambda_min(X')
 ISOTROPIC_V = x + x_aug
 
 
-def balance(at: Setting) -> Any:
-    """Return B = F - W_p^T W_p/alpha_p in the letters of a setting."""
-    return at.F - W_p.T * W_p / alpha_p
+def balance(at: Setting, last: bool = False) -> Any:
+    """Return B = F - W_p^T W_p/alpha_p in the letters of a setting, or with the last layer's W_L W_L^T for F."""
+    return (at.network.last * at.network.last.T if last and at.in_weights else at.F) - W_p.T * W_p / alpha_p
 
 
-def theorem_1(at: Setting) -> list[Step]:
+def theorem_1(at: Setting, last: bool = False) -> list[Step]:
     """Return the decay of the whole balance."""
-    B = balance(at)
+    B = balance(at, last)
     return [Identity("d/dt of the balance = -2 eta x it", Along(B, at.rates()), -2 * at.decay_s * B, at.algebra)]
 
 
@@ -110,82 +141,83 @@ def trace_law(at: Setting) -> list[Step]:
     return [Identity("d/dt of its trace = -2 eta x it", Along(trace, at.rates()), -2 * at.decay_s * trace, at.algebra)]
 
 
-def no_stop(at: Setting) -> str:
-    """Return why the gradient through both branches has no meaning in a setting, or ""."""
-    try:
-        choices.check(at.target, stop_gradient=False)
-    except ValueError as error:
-        return str(error).split(";")[0] + "."
-    return ""
-
-
-def theorem_2(at: Setting) -> list[Step]:
-    """Return Theorem 2's flow in its H form."""
-    rates = at.rates(stop_gradient=False)
-    if at.level == "full":
-        return [
-            Identity("dW/dt = -(H vec W)", rates[W], -matrices.H_action(W, W_p, X, X_aug, at.decay_s, I2), at.algebra)
-        ]
-    on_aug, on_mean = matrices.H_factors(W_p, I2)
-    H = x_aug * on_aug + x * on_mean + at.decay_s * I2
-    return [Identity("dF/dt = -(H F + F H)", rates[F], -(H * F + F * H), at.algebra)]
-
-
-def lowest(at: Setting) -> Any:
-    """The certain lower bound of the decay: lambda_min(X') + eta_s, with X' positive semi-definite."""
-    decay = at.decay_s.subs(
-        {symbol: sympy.Symbol(symbol.name, positive=True) for symbol in sympy.sympify(at.decay_s).free_symbols}
-    )
-    return (0 if at.singular else LOWEST) + decay
-
-
-def certain_decay(at: Setting) -> list[Step]:
-    """Return the sign of the certain decay rate."""
-    bound = lowest(at)
-    return [ScalarSign("the decay rate lambda_min(X') + eta_s is positive", bound, bound, "positive")]
-
-
-def online_only(at: Setting) -> str:
-    """Return why the no-predictor remark does not apply, or ""."""
-    return "" if at.target == "online" else f"its premise is W_a = W; the target is {at.target}"
+def theorem_1_last(at: Setting) -> list[Step]:
+    """Return the decay of the balance of W_p with the last layer."""
+    return theorem_1(at, last=True)
 
 
 def closure(at: Setting) -> list[Step]:
     """Return the closure of Lemma 1 on (W_p, F)."""
-    predictor = "symmetrised" if at.level == "123" else "trained"
-    rates = weight_rates(at.decay_p, at.decay_s, target=at.target, predictor=predictor)
-    reduced = correlation_rates(at.decay_p, at.decay_s, target=at.target, predictor=predictor)
-    assumed = GRAM + Algebra(symmetric=(W_p,) if at.level == "123" else (), scalars=at.scalars)
+    rates = at.weight_rates()
+    reduced = correlation_rates(
+        at.decay_p, at.decay_s, at.network.moments, target=at.target, predictor=at.predictor
+    )  # fmt: skip
+    gram = Algebra(symmetric=(F,), rules=((at.W * at.W.T, F),))
+    assumed = gram + Algebra(symmetric=(W_p,) if at.level == "123" else (), scalars=at.scalars)
     if at.level != "full":
-        assumed = PROPORTIONAL + ISOTROPIC + assumed
+        assumed = Algebra(rules=((W_a, tau * at.W),)) + ISOTROPIC + assumed
     elif at.target == "online":
-        assumed = Algebra(rules=((W_a, W),)) + assumed
+        assumed = Algebra(rules=((W_a, at.W),)) + assumed
+    drawn = assumed + at.network.drawn()
     return [
-        Identity("dW_p/dt in W_p and F", rates[W_p], reduced[W_p], assumed),
-        Identity("d(W W^T)/dt in W_p and F", Along(W * W.T, rates), reduced[F], assumed),
+        Identity("dW_p/dt in W_p and F", rates[W_p], reduced[W_p], drawn),
+        Identity("d(W W^T)/dt in W_p and F", Along(at.W * at.W.T, rates), reduced[F], drawn),
+        *(means_in_F(assumed) if at.network.loss == "cosine" else ()),
     ]
 
 
-def theorem_3(printed: bool) -> Callable[[Setting], list[Step]]:
-    """Return the commutator's equation as a function of the setting; K with one decay as printed, or with both."""
+def means_in_F(assumed: Algebra) -> list[Step]:
+    """Return that Q, T and M, of which the closure's kappa and clock are made, are functions of W_p, F and tau."""
+    A, v = W_p * W, x + x_aug
+    trace = sympy.Trace
+    return [
+        Identity("Q", cosine.mean_square(A, X, X_aug, inner), v * trace(W_p * F * W_p.T), assumed),
+        Identity("T", cosine.mean_square(W_a, X, X_aug, inner), v * tau**2 * trace(F), assumed),
+        Identity("M", cosine.overlap(A, W_a, X, inner), x * tau * trace(W_p * F), assumed),
+    ]
+
+
+def theorem_3(printed: bool, own: bool = False) -> Callable[[Setting], list[Step]]:
+    """Return the commutator's equation as a function of the setting; K with one decay as printed, or with both.
+
+    Args:
+        printed: with 3 eta/2.
+        own: with the moments of the loss that is run: under the cosine loss kappa and its clock stand in K.
+    """
 
     def steps(at: Setting) -> list[Step]:
         L = matrices.commutator(at.F, W_p)
         decay_p = at.decay_s if printed else at.decay_p
-        K = matrices.K(W_p, at.F, tau, alpha_p, decay_p, at.decay_s, x, x_aug, I2)
-        return [Identity("dL/dt = -(L K + K L)", Along(L, at.rates()), -(L * K + K * L), at.algebra)]
+        seen = at.network.moments if own else (x, x_aug)
+        K = matrices.K(W_p, at.F, tau, alpha_p, decay_p, at.decay_s, *seen, I2)
+        # tau, x and x' are numbers of a state with W_a = tau W and isotropic data: there the full flow is looked at
+        here = (
+            PROPORTIONAL + ISOTROPIC + SYMMETRIC_PREDICTOR if at.level == "full" and at.network == PLAIN else Algebra()
+        )
+        text = "dL/dt = -(L K + K L)" + (", W_a = tau W and X = x I, X' = x' I now" if here.rules else "")
+        return [Identity(text, Along(L, at.rates()), -(L * K + K * L), here + at.algebra)]
 
     return steps
+
+
+@functools.cache
+def ungoverned(at: Setting) -> str:
+    """Return why K says nothing on alignment in a setting, or ""."""
+    if theorem_3(False)(at)[0].run().passed:
+        return ""
+    return "K does not govern the commutator here (row Theorem 3 (eta_s + eta_p/2))"
 
 
 def decoupling(at: Setting) -> list[Step]:
     """Return that commuting W_p and F stay so."""
     L = matrices.commutator(at.F, W_p)
     commute = Algebra(
-        symmetric=(F, W_p), rules=((W * W.T, F), (W_p * F, F * W_p)) if at.level == "full" else ((W_p * F, F * W_p),),
+        symmetric=(F, W_p),
+        rules=((at.W * at.W.T, F), (W_p * F, F * W_p)) if at.in_weights else ((W_p * F, F * W_p),),
         samples={"W_p": lambda m, n: 0.4 * m["F"] @ m["F"] - m["F"] + 0.5 * np.eye(len(m["F"]))},
     )  # fmt: skip
-    return [Identity("[F, W_p] = 0 is kept", Along(L, at.rates()), sympy.ZeroMatrix(n2, n2), at.algebra + commute)]
+    assumed = at.algebra + commute if at.network == PLAIN else commute + at.algebra  # kappa is of the W_p drawn
+    return [Identity("[F, W_p] = 0 is kept", Along(L, at.rates()), sympy.ZeroMatrix(n2, n2), assumed)]
 
 
 def manifold(at: Setting) -> list[Step]:
@@ -199,17 +231,35 @@ def manifold(at: Setting) -> list[Step]:
             samples={"W_p": lambda m, n: n[x] / (n[x] + n[x_aug]) * np.eye(len(m["F"]))},
         )
         return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], zero(n2, n2), solved) for letter in (W_p, F)]
-    one = sympy.Identity(n1)
+    one, seen = sympy.Identity(n1), at.network.seen
     solved = Algebra(
         symmetric=(X, S, R),
-        rules=((X_aug, S - X), (S * R, one), (R * S, one), (W_p * W, W * X * R), (W_a, W)),
+        rules=((X_aug, S - X), (S * R, one), (R * S, one), (W_p * seen, seen * X * R), (W_a, at.W)),
         samples={
             "X": lambda m, n: 0.5 * m["Sigma_s"],
             "Sigma_s^-1": lambda m, n: np.linalg.inv(m["Sigma_s"]),
             "W_p": lambda m, n: 0.5 * np.eye(len(m["W_p"])),
         },
     )
-    return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], 0 * letter, solved) for letter in (W, W_p, W_a)]
+    return at_rest(at, solved)
+
+
+def at_rest(at: Setting, solved: Algebra) -> list[Step]:
+    """Return that no weight moves where the rules put W_p: the residual moment is 0 there.
+
+    Under the cosine loss kappa = M/Q is 1 there; under BatchNorm a row's product with a gradient of 0 is 0.
+    """
+    out: list[Step] = []
+    moving = (W, W_p, W_a) if at.network.layers == 1 else (W_2, W_1, W_p)
+    if at.network.loss == "cosine":
+        M = cosine.overlap(W_p * W, W_a, X, inner)
+        Q = cosine.mean_square(W_p * W, X, X_aug, inner)
+        out.append(Identity("M = Q there, kappa = 1", M, Q, solved))
+        solved += Algebra(scalars={kappa: 1})
+    if at.network.normalise == "batchnorm":
+        solved += Algebra(symmetric=(N,), rules=((N_a, N), (ROWS, sympy.ZeroMatrix(n2, n2))))
+        out.append(Identity("G = 0 there", at.network.push()[0], 0 * W, solved))
+    return out + [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], 0 * letter, solved) for letter in moving]
 
 
 def scrambled_applies(at: Setting) -> str:
@@ -218,16 +268,21 @@ def scrambled_applies(at: Setting) -> str:
 
 
 def scrambled(at: Setting) -> list[Step]:
-    """Return that the flow rests at W_p W = W P for X = P Sigma P, X' = (I-P) Sigma (I-P), P Sigma = Sigma P."""
-    rest = sympy.Identity(n1) - P
+    """Return that the flow rests at W_p W = W P for X = P Sigma P, X' = c (I-P), whatever P Sigma - Sigma P."""
+    rest, seen, strength = sympy.Identity(n1) - P, at.network.seen, sympy.Symbol("c", positive=True)
     solved = Algebra(
         symmetric=(P, Sx),
-        rules=((P * P, P), (Sx * P, P * Sx), (X, P * Sx * P), (X_aug, rest * Sx * rest), (W_p * W, W * P), (W_a, W)),
+        rules=(
+            (P * P, P),
+            (X, P * Sx * P),
+            (X_aug, strength * rest),
+            (W_p * seen, seen * P),
+            (W_a, at.W),
+        ),
         samples={
             "P": lambda m, n: np.diag(np.arange(len(m["P"])) % 2.0),
-            "Sigma_x": lambda m, n: np.diag(1.0 + np.arange(len(m["P"]))),
-            "W": lambda m, n: m["W"] @ m["P"],
+            at.network.first.name: lambda m, n: m[at.network.first.name] @ m["P"],
             "W_p": lambda m, n: np.eye(len(m["W_p"])),
         },
     )
-    return [Identity(f"d{letter.name}/dt = 0", at.rates()[letter], 0 * letter, solved) for letter in (W, W_p, W_a)]
+    return at_rest(at, solved)

@@ -7,11 +7,13 @@ import sympy
 
 from lindyn.equations import modes
 from lindyn.proofs.letters import *
+from lindyn.proofs.network_rates import PLAIN
 from lindyn.proofs.rows_matrices import EXCESS, ISOTROPIC_V, POSITIVE_ETA, Setting, theorem_3
 from lindyn.proofs.sheets.tian_correlation import eigenvalue_of_K, tilt_rate
+from lindyn.proofs.sheets.tian_critical_decay import critical_decay_ema, critical_decay_full
 from lindyn.proofs.sheets.tian_modes import gap, low, p_branch, scale
-from lindyn.proofs.sheets.tian_observations import critical_decay_ema, critical_decay_full
 from lindyn.proofs.steps import ScalarIdentity, ScalarSign, Step
+from lindyn.theory import stationary_points
 
 
 def integral(at: Setting) -> list[Step]:
@@ -85,7 +87,31 @@ def letter(rates: Any, name: str) -> Any:
 
 def above_critical(at: Setting) -> str:
     """Return why there is no critical decay to be above of, or ""."""
+    if at.network.loss == "cosine" or at.network.normalise != "none":
+        return "there is no critical decay: the loss has no scale, and every norm falls as e^(-eta t) at any decay"
     return "its premise eta_s > critical > 0 cannot be fulfilled at eta_s = 0" if at.decay_s == 0 else ""
+
+
+def saddle_of_eq_16(at: Setting) -> str:
+    """Return why p_- says nothing on a flow, or ""."""
+    return "" if at.network == PLAIN else "p_- is no rest point of this flow (row p_+-, s = p^2/alpha_p)"
+
+
+def living_rest_of_layers(at: Setting) -> list[Step]:
+    """Two equal layers, W = w_1^2, with p = alpha_p^(1/2) w_1: they rest at decays up to 27 x^4/(256 alpha_p v^3)."""
+    c, v, k = sympy.symbols("x v k", positive=True)  # alpha_p = 1/k^2
+    layer, decay = 3 * c * k / (4 * v), 27 * c**4 * k**2 / (256 * v**3)
+    predictor, size = layer / k, sympy.Symbol("w", positive=True)
+    rate, residual, _ = at.network._one_mode(size, size, decay)
+    here = {size: layer**2, p: predictor, x: c, x_aug: v - c}
+    residual = residual.subs(here)
+    critical = stationary_points.critical_of(c, v)
+    return [
+        ScalarIdentity("dw_1/dt = 0", rate.subs(here), 0),
+        ScalarIdentity("dp/dt = 0", modes.dp_weights(predictor, layer**2, residual, 1 / k**2, decay), 0),
+        ScalarSign("the decay at which two layers live, less the critical one", decay - critical, decay - critical,
+                   "nonpositive"),
+    ]  # fmt: skip
 
 
 def living_rest_of_frozen(at: Setting) -> list[Step]:
@@ -97,13 +123,15 @@ def living_rest_of_frozen(at: Setting) -> list[Step]:
     for symbol in (w, p):
         rate = sympy.expand(sympy.sympify(frozen[symbol]).subs(w, k * p) / p)
         out.append(ScalarIdentity(f"d{symbol}/dt = 0 at w = k p", sympy.expand(rate).subs(p, sympy.sqrt(p2)), 0))
-    critical = x**2 / (4 * ISOTROPIC_V)
+    critical = stationary_points.critical_of(x, ISOTROPIC_V)
     above = p2.subs({eta: critical + EXCESS, eta_s: critical + EXCESS}).subs(at.scalars)
     return [*out, ScalarSign("above the critical decay nothing rests but 0: p^2 <= 0", above, above, "nonpositive")]
 
 
 def collapse_above(at: Setting) -> list[Step]:
     """Return that nothing lives above the critical decay."""
+    if at.network.layers > 1:
+        return living_rest_of_layers(at)
     if at.target == "frozen":
         return living_rest_of_frozen(at)
     if at.level == "full":
@@ -111,10 +139,12 @@ def collapse_above(at: Setting) -> list[Step]:
     v, c, q, g, shift = sympy.symbols("v c p g y", positive=True)
     b = sympy.Symbol("beta", positive=True)
     held = sympy.S.One if at.target == "online" else 1 / (1 + g)
-    drive = modes.drive(q, held, c, v - c)
-    growth = modes.growth(q, drive, c**2 / (4 * v) + EXCESS)
+    critical = stationary_points.critical_of(c, v)
+    here = {p: q, tau: held, x: c, x_aug: v - c, at.decay_s: critical + EXCESS}
+    flow = at.network.mode_rates(at.decay_p, at.decay_s, at.target)
+    growth = (sympy.sympify(flow[s]) / (2 * s)).subs(here)
     square = v * (q - c * held / (2 * v)) ** 2
-    spare = sympy.S.Zero if at.target == "online" else c**2 / (4 * v) * g * (2 + g) / (1 + g) ** 2
+    spare = sympy.S.Zero if at.target == "online" else critical * g * (2 + g) / (1 + g) ** 2
     out: list[Step] = [
         ScalarIdentity(
             "while tau <= 1, (ds/dt)/(2s) = -(eta_s - critical) - a square - critical (1 - tau^2)",
@@ -123,7 +153,8 @@ def collapse_above(at: Setting) -> list[Step]:
         )
     ]
     if at.target == "ema":
-        moved = modes.da(q, q * (1 + shift), b)
+        follows = sympy.sympify(mode_weight_rates(at.decay_p, at.decay_s, target=at.target)[a])
+        moved = follows.subs({w: q, a: q * (1 + shift), beta: b})
         out.append(ScalarSign("while tau > 1 the target itself falls", sympy.expand(moved), moved, "negative"))
     return out
 
@@ -139,7 +170,19 @@ def p_minus(at: Setting) -> list[Step]:
         else sympy.simplify(sympy.diff(root, c))
     )
     shown = -low / (v * gap) if decay != 0 else slope
-    return [ScalarSign("d p_-/d tau < 0", shown, slope, "negative")]
+    return [rests_at_p_minus(at), ScalarSign("d p_-/d tau < 0", shown, slope, "negative")]
+
+
+def rests_at_p_minus(at: Setting) -> Step:
+    """Return that the flow's own growth is 0 at p_-, at held tau."""
+    rates, _, _, _ = at.on_parabola()
+    held = sympy.S.One if at.target == "online" else tau
+    root = p_branch(-1, at.decay_s, ISOTROPIC_V, x * held).subs(at.scalars)
+    if at.level == "full":
+        grown = sympy.sympify(rates.scalars[w]).subs(a, held * w) / w
+    else:
+        grown = sympy.sympify(rates.scalars[s]) / (2 * s)
+    return ScalarIdentity("nothing grows at p_-", sympy.expand(grown.subs(at.scalars)).subs(p, root), 0)
 
 
 e = sympy.Symbol("e", nonnegative=True)  # eta_s
@@ -253,4 +296,6 @@ def p_minus_with_eta(at: Setting) -> list[Step]:
     """Return the sign of d p_-/d eta_s."""
     c = sympy.Symbol("c", positive=True)
     slope = _in_roots(sympy.diff(p_branch(-1, e, scale, c), e), at)
-    return [ScalarSign("d p_-/d eta = 1/(v (p_+ - p_-)) > 0", 1 / (scale * gap), slope, "positive")]
+    return [
+        rests_at_p_minus(at), ScalarSign("d p_-/d eta = 1/(v (p_+ - p_-)) > 0", 1 / (scale * gap), slope, "positive"),
+    ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from lindyn._options import did_you_mean
 from lindyn.display.brief import Brief, notebook
-from lindyn.proofs.steps import Step, StepOutcome
+from lindyn.proofs.steps import FIXED, SCOPES, SYMBOLIC, Step, StepOutcome
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,6 +38,7 @@ class Statement(Brief):
         damages: false versions that the proof must reject.
         beyond: whether it goes beyond what is printed.
         no_equation: why no function of `lindyn.equations` enters its proof; "" where one does.
+        sizes: "2 outputs" and the like, where all of it is written out for these sizes; "" for any.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Statement(Brief):
     damages: tuple[Damage, ...] = field(default=())
     beyond: bool = False
     no_equation: str = ""
+    sizes: str = ""
 
     def prove(self, damage: Damage | None = None) -> "Proof":
         """Run every step, of the statement itself or of a damaged version.
@@ -103,6 +105,18 @@ class Proof(Brief):
         return "" if self.damage is None else f", damaged on purpose: {self.damage.text}"
 
     @property
+    def scope(self) -> str:
+        """How far it reaches: that of the step that reaches least, one of `steps.SCOPES`."""
+        own = FIXED if self.statement.sizes else SYMBOLIC
+        return max((own, *(outcome.scope for outcome in self.outcomes)), key=SCOPES.index)
+
+    @property
+    def limits(self) -> str:
+        """What it is restricted to, in words: the assumptions, and the sizes of steps that are not of any size."""
+        named = (self.statement.sizes, *(outcome.sizes for outcome in self.outcomes))
+        return "; ".join([*self.statement.assumptions, *dict.fromkeys(sizes for sizes in named if sizes)])
+
+    @property
     def failed(self) -> tuple[StepOutcome, ...]:
         """The steps that did not pass."""
         return tuple(outcome for outcome in self.outcomes if not outcome.passed)
@@ -116,12 +130,13 @@ def statement(
     damages: Mapping[str, Mapping[str, Any]] | None = None,
     beyond: bool = False,
     no_equation: str = "",
+    sizes: str = "",
 ) -> Callable[[Callable[..., Iterable[Step]]], Statement]:
     """Return a decorator that makes the function of steps below it a `Statement`."""
 
     def make(steps: Callable[..., Iterable[Step]]) -> Statement:
         wrong = tuple(Damage(what, changes) for what, changes in (damages or {}).items())
-        return Statement(name, text, source, assumptions, steps, wrong, beyond, no_equation)
+        return Statement(name, text, source, assumptions, steps, wrong, beyond, no_equation, sizes)
 
     return make
 
@@ -154,7 +169,8 @@ def as_text(proof: Proof, steps: bool = True) -> str:
     statement = proof.statement
     verdict = "proved" if proof.holds else "NOT PROVED"
     lines = [
-        f"{verdict:10s} {statement.name}  [{len(proof.outcomes)} steps, {proof.seconds:.2f} s]  {statement.source}"
+        f"{verdict:10s} {statement.name}  [{len(proof.outcomes)} steps, {proof.scope}, {proof.seconds:.2f} s]  "
+        f"{statement.source}"
     ]
     if not steps and proof.holds:
         return lines[0]
@@ -165,7 +181,8 @@ def as_text(proof: Proof, steps: bool = True) -> str:
         lines += _wrapped("damaged on purpose: " + proof.damage.text, "    ")
     for number, outcome in enumerate(proof.outcomes, 1):
         numeric = "" if outcome.numeric is None else f" (numbers: {outcome.numeric:.1e})"
-        lines += _wrapped(f"{number}. {outcome.text}: {'ok' if outcome.passed else 'FAILS'}{numeric}", "      ")
+        scope = "" if outcome.scope == SCOPES[0] else f" [{outcome.scope}: {outcome.sizes}]"
+        lines += _wrapped(f"{number}. {outcome.text}: {'ok' if outcome.passed else 'FAILS'}{numeric}{scope}", "      ")
         if not outcome.passed:
             lines += _wrapped("left over: " + outcome.remainder, "         ")
     return "\n".join(lines)
@@ -182,7 +199,8 @@ def as_table(proofs: Iterable[Proof]) -> str:
     held = sum(proof.holds for proof in proofs)
     steps = sum(len(proof.outcomes) for proof in proofs)
     seconds = sum(proof.seconds for proof in proofs)
-    return "\n".join([*lines, f"{held} of {len(proofs)} statements proved, {steps} steps, {seconds:.1f} s."])
+    reach = ", ".join(f"{sum(proof.scope == scope for proof in proofs)} {scope}" for scope in SCOPES)
+    return "\n".join([*lines, f"{held} of {len(proofs)} statements proved ({reach}), {steps} steps, {seconds:.1f} s."])
 
 
 WIDEST = 80  # letters of a displayed line, by the estimate of `_width`

@@ -11,6 +11,10 @@ import sympy
 from lindyn.display.brief import Brief
 from lindyn.proofs.algebra import Algebra, Along, Terms, add, evaluate, expand, scale, show, size_of
 
+SYMBOLIC, FIXED, NUMERIC_ONLY = "symbolic size", "fixed n", "numeric"
+SCOPES = (SYMBOLIC, FIXED, NUMERIC_ONLY)
+"""How far a step reaches: matrices of any size (or any number of modes), of the sizes named, or the numbers drawn."""
+
 
 @dataclass(frozen=True, repr=False)
 class StepOutcome(Brief):
@@ -23,6 +27,8 @@ class StepOutcome(Brief):
         remainder: what was left, in words; "0" for a true step.
         numeric: largest relative residual at random states, or None where it was not measured.
         seconds: time taken.
+        scope: one of `SCOPES`.
+        sizes: which sizes or draws, where it is not of symbolic size.
     """
 
     text: str
@@ -31,6 +37,8 @@ class StepOutcome(Brief):
     remainder: str
     numeric: float | None = None
     seconds: float = 0.0
+    scope: str = SYMBOLIC
+    sizes: str = ""
 
 
 class Step(Protocol):
@@ -48,12 +56,28 @@ class Step(Protocol):
         ...
 
 
+MOST_SIMPLIFIED = 100  # operations of a remainder that is still put in short form
+
+
 def vanishes(expr: Any) -> bool:
     """Return whether a scalar expression simplifies to zero."""
     expr = sympy.sympify(expr)
-    if expr.is_zero or _vanishes_with_one_root(expr):
+    if expr.is_zero:
+        return True
+    if _apart(expr):
+        return False
+    if _vanishes_with_one_root(expr):
         return True
     return bool(sympy.simplify(sympy.cancel(sympy.together(sympy.expand(expr)))) == 0)
+
+
+def _apart(expr: sympy.Expr) -> bool:
+    """Return whether a scalar is not 0 at one point, to 20 digits: then nothing need be simplified."""
+    point = {
+        symbol: sympy.Rational(17 + 4 * k, 23 + 3 * k) for k, symbol in enumerate(sorted(expr.free_symbols, key=str))
+    }
+    value = expr.evalf(20, subs=point, chop=True)
+    return bool(value.is_number and value.is_finite and abs(value) > sympy.Float("1e-12"))
 
 
 def _vanishes_with_one_root(expr: sympy.Expr) -> bool:
@@ -78,19 +102,26 @@ class ScalarIdentity(Brief):
         text: what it says.
         lhs: sympy scalar.
         rhs: sympy scalar.
+        sizes: "2 x 2" and the like, where it was read off matrices of that size; "" for any.
     """
 
     text: str
     lhs: Any
     rhs: Any
+    sizes: str = ""
 
     def run(self) -> StepOutcome:
         """Simplify lhs - rhs."""
         start = time.perf_counter()
         difference = sympy.sympify(self.lhs) - sympy.sympify(self.rhs)
         passed = vanishes(difference)
-        left = "0" if passed else str(sympy.simplify(difference))
-        return StepOutcome(self.text, "scalar identity", passed, left, None, time.perf_counter() - start)
+        left = (
+            "0"
+            if passed
+            else str(difference if difference.count_ops() > MOST_SIMPLIFIED else sympy.simplify(difference))
+        )
+        took, scope = time.perf_counter() - start, FIXED if self.sizes else SYMBOLIC
+        return StepOutcome(self.text, "scalar identity", passed, left, None, took, scope, self.sizes)
 
     def latex(self) -> str:
         """Return `lhs = rhs` in LaTeX."""
@@ -137,17 +168,22 @@ class Lemma(Brief):
         text: what it says.
         check: () -> (passed, remainder in words, numeric residual or None).
         formula: LaTeX of the statement.
+        scope: one of `SCOPES`.
+        sizes: which sizes or draws, where it is not of symbolic size.
     """
 
     text: str
     check: Callable[[], tuple[bool, str, float | None]]
     formula: str = field(default="")
+    scope: str = SYMBOLIC
+    sizes: str = ""
 
     def run(self) -> StepOutcome:
         """Run the check."""
         start = time.perf_counter()
         passed, left, number = self.check()
-        return StepOutcome(self.text, "lemma", passed, left, number, time.perf_counter() - start)
+        took = time.perf_counter() - start
+        return StepOutcome(self.text, "lemma", passed, left, number, took, self.scope, self.sizes)
 
     def latex(self) -> str:
         """Return the lemma's formula."""

@@ -1,6 +1,7 @@
 """`descend`: the finite-step twin of the flow, with learning rate, momentum, weight decay and EMA as in training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import equinox as eqx
@@ -10,16 +11,15 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import State, register_records
-from lindyn.equations import descent
 from lindyn.flows import Flow, choices, losses, rules
 from lindyn.hyperparameters import flow_step
 from lindyn.moments import Moments
-from lindyn.operators import MinibatchAugmentation, MinibatchCosine, MinibatchCross
 from lindyn.predictors.recipe import Recipe
 from lindyn.sampling import GaussianViews, RecordedViews
 from lindyn.solve.forks import check_jax
 from lindyn.solve.ode import SAVED, check_start
-from lindyn.solve.reductions import Reduction, StructuredMoments, reduce_flow
+from lindyn.solve.one_step import as_seen, minibatch, move_target, move_weights
+from lindyn.solve.reductions import Reduction, reduce_flow
 from lindyn.solve.trajectory import SimulationError, Trajectory
 
 Views = GaussianViews | RecordedViews
@@ -38,7 +38,7 @@ def descend(
     samples: Views | None = None,
     mean: str = "samples",
     seed: int = 0,
-    save_every: int | None = None,
+    save_every: int | Sequence[int] | None = None,
     throw: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Trajectory:
@@ -71,7 +71,7 @@ def descend(
         mean: how a minibatch takes the mean of a cosine loss: over its "samples" (the true loss), or by the "closure"
             of its moments.
         seed: of the minibatches.
-        save_every: keep a state every so many steps; default about 200 states.
+        save_every: keep a state every so many steps, or at these steps, increasing; default about 200 states.
         throw: raise when the weights are no longer finite; False returns what is finite with its status.
         progress: called with the number of steps done.
 
@@ -91,11 +91,11 @@ def descend(
     learning_rates = _schedule("learning_rate", learning_rate, steps)
     alphas, momentum = learning_rates * flow_step(1.0, momentum), float(momentum)
     gammas = _gammas(flow, alphas) if gamma_a is None else _schedule("gamma_a", gamma_a, steps)
-    _checks.one_of("mean", mean, MEANS)
-    save_every = max(1, steps // (SAVED - 1)) if save_every is None else _checks.as_whole("save_every", save_every)
+    _check_choices(flow, gamma_a, mean, batch)
+    saved = _saved(save_every, steps)
     source = _source(flow, batch, samples)
     reduced = reduce_flow(flow, rules.complete(flow, y0), "printed" if source is not None else "auto")
-    plan = (steps, save_every, (batch, mean))
+    plan = (saved, (batch, mean))
     check_jax("descend before the fork")
     with jax.enable_x64(True):
         kept, states = _run(reduced, source, seed, (learning_rates, momentum, gammas), plan, progress)
@@ -115,6 +115,35 @@ def descend(
     return trajectory
 
 
+def _check_choices(flow: Flow, gamma_a: Any, mean: str, batch: int | None) -> None:
+    """Raise ValueError where a choice of the descent would change nothing, or has no meaning with the flow."""
+    target, loss = choices.of(flow, "target"), choices.of(flow, "loss")
+    if gamma_a is not None and target != "ema":
+        raise ValueError(f"gamma_a moves an EMA target; got target={target!r}. Leave it out, or use target='ema'.")
+    _checks.one_of("mean", mean, MEANS)
+    if mean != MEANS[0] and (batch is None or loss == losses.SQUARED):
+        raise ValueError(
+            f"mean={mean!r} is how a minibatch takes the mean of a cosine loss; got loss={loss!r} and batch={batch}. "
+            "Give batch and loss='cosine', or leave it out."
+        )
+    if batch is not None and batch < 2 and choices.of(flow, "normalise") == "batchnorm":
+        raise ValueError(f"batch must be at least 2 under BatchNorm, which divides by a deviation; got {batch}.")
+
+
+def _saved(save_every: Any, steps: int) -> list[int]:
+    """Return the steps whose states are kept, 0 and the last one among them."""
+    if save_every is None or np.ndim(save_every) == 0:
+        every = max(1, steps // (SAVED - 1)) if save_every is None else _checks.as_whole("save_every", save_every)
+        return [*range(0, steps, every), steps]
+    at = np.asarray(_checks.as_array("save_every", save_every, ndim=1))
+    if len(at) == 0 or np.any(at != np.round(at)) or np.any(np.diff(at) <= 0) or at[0] < 0 or at[-1] > steps:
+        raise ValueError(
+            f"save_every must be one number, or whole steps that increase from 0 to at most steps = {steps}; got "
+            f"{np.array2string(at, threshold=6, edgeitems=2)}."
+        )
+    return sorted({0, *at.astype(int).tolist(), steps})
+
+
 def _schedule(name: str, given: Any, steps: int) -> np.ndarray:
     """Return one number per step: the number given, or the schedule."""
     if np.ndim(given) == 0:
@@ -124,8 +153,10 @@ def _schedule(name: str, given: Any, steps: int) -> np.ndarray:
         values = np.asarray(_checks.as_array(name, given, ndim=1), float)
         if len(values) != steps:
             raise ValueError(f"{name} must be one number, or one per step ({steps}); got {len(values)}.")
-        if values.min() < 0 or not values.any():
-            raise ValueError(f"{name} must be >= 0 at every step and not 0 at all; got {values.min():g} at the least.")
+        if values.min() < 0:
+            raise ValueError(f"{name} must be >= 0 at every step; got {values.min():g}.")
+        if name == "learning_rate" and not values.any():
+            raise ValueError("learning_rate must not be 0 at every step: nothing would be learnt.")
     if name == "gamma_a" and values.max() > 1:
         raise ValueError(f"gamma_a must be at most 1; got {values.max():g}. 1 freezes the target.")
     return values
@@ -164,7 +195,7 @@ def _run(
 ) -> tuple[list[int], list]:
     """Run all steps in jitted stretches; return the step numbers kept and their states (numpy)."""
     register_records()
-    steps, save_every, batch = plan
+    saved, batch = plan
     flow, y, source = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), (reduced.flow, reduced.y0, source))
     trained = y.roles[0]
     v = {name: jax.tree.map(jnp.zeros_like, getattr(y, name)) for name in trained}
@@ -173,15 +204,15 @@ def _run(
         averages = jax.tree.map(jnp.zeros_like, flow.output_statistics(y))
     key, rates = jax.random.key(seed), tuple(jnp.asarray(rate, jnp.float64) for rate in rates)
     kept, states = [0], [jax.tree.map(np.array, y)]
-    for first in range(0, steps, save_every):
-        count = min(save_every, steps - first)
+    for first, last in pairwise(saved):
+        count = last - first
         y, v, averages = _stretch(
             flow, (y, v, averages), source, key, jnp.asarray(first), jnp.asarray(count), rates, batch
         )
-        kept.append(first + count)
+        kept.append(last)
         states.append(jax.tree.map(np.array, y))
         if progress is not None:
-            progress(first + count)
+            progress(last)
         if not all(np.all(np.isfinite(block)) for block in jax.tree.leaves(states[-1])):
             break
     return kept, states
@@ -192,30 +223,22 @@ def _stretch(
     flow: Any, carry: Any, source: Views | None, key: Any, first: Any, count: Any, rates: Any, batch: Any
 ) -> Any:
     learning_rates, momentum, gammas = rates
-    trained, online, target = carry[0].roles
+    trained, online, _ = carry[0].roles
     moved = trained if follows_gradient(flow) else (online,)
 
     def step(k: Any, carry: Any) -> Any:
         y, v, averages = carry
         views = None if source is None else source.draw(jax.random.fold_in(key, first + k), batch[0])
-        if views is not None and choices.of(flow, "normalise") == "batchnorm":
-            views = tuple(view - view.mean(1, keepdims=True) for view in views)
+        if views is not None:
+            views = as_seen(flow, views)
         if averages is not None:
             seen = statistics_of_population(flow, y) if views is None else statistics_of_views(flow, y, views)
             averages = remember(flow.predictor, averages, seen, first + k)
-        rate = gradient_flow(flow if views is None else _minibatch(flow, *views, mean=batch[1]))(0.0, y)
-        learning_rate, gamma_a = learning_rates[first + k], gammas[first + k]
-        each = jax.tree.map
-        v = v | {n: each(lambda v, rate: descent.velocity(v, rate, momentum), v[n], getattr(rate, n)) for n in moved}
-        moved_to = {n: each(lambda y, v: descent.step(y, v, learning_rate), getattr(y, n), v[n]) for n in moved}
-        y = y._replace(**moved_to)
+        rate = gradient_flow(flow if views is None else minibatch(flow, *views, mean=batch[1]))(0.0, y)
+        y, v = move_weights(y, v, rate, moved, learning_rates[first + k], momentum, jax.tree.map)
         if averages is not None:
             y = set_predictor(flow, y, averages, first + k)
-        W = getattr(y, online)
-        W_a = W
-        if choices.of(flow, "target") != "online":
-            W_a = each(lambda W_a, W: descent.ema(W_a, W, gamma_a), getattr(y, target), W)
-        return y._replace(**{target: W_a}), v, averages
+        return move_target(flow, y, gammas[first + k], jax.tree.map), v, averages
 
     return jax.lax.fori_loop(0, count, step, carry)
 
@@ -249,7 +272,7 @@ def statistics_of_views(flow: Any, y: Any, views: tuple[Any, Any]) -> list[tuple
     if recipe.centre:
         views = tuple(v - v.mean(1, keepdims=True) for v in views)  # type: ignore[assignment]
     batch, (v1, v2) = views[0].shape[1], views
-    one, other = (losses.maps(_minibatch(flow, *pair), y.W, y.W_a) for pair in ((v1, v2), (v2, v1)))
+    one, other = (losses.maps(minibatch(flow, *pair), y.W, y.W_a) for pair in ((v1, v2), (v2, v1)))
     if flow.statistics == "weights":
         pairs = [flow.output_statistics(y)] * 2
     else:
@@ -289,14 +312,6 @@ def set_predictor(flow: Any, y: Any, memory: tuple[Any, Any], step: Any) -> Any:
         getattr(y, name),
     )
     return y._replace(**{name: W_p})
-
-
-def _minibatch(flow: Any, v1: Any, v2: Any, mean: str = "samples") -> Any:
-    """Return the flow with its moments replaced by those of one minibatch."""
-    sampled = mean == "samples" and flow.loss != losses.SQUARED
-    cross = (MinibatchCosine if sampled else MinibatchCross)._unchecked(v1=v1, v2=v2)
-    data = StructuredMoments._unchecked(X=cross, X_aug=MinibatchAugmentation._unchecked())
-    return flow._replace(data=data)
 
 
 def _trajectory(

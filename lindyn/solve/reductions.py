@@ -4,7 +4,8 @@
                 an orthonormal basis of that span (n2 columns where W_a starts as a copy, at zero or is W itself;
                 at most 2 n2 otherwise)
     commuting   X and X' diagonal in one basis: W -> W V, and products with X, X' are column scalings
-    rotated     X diagonal: one of the two n2 x n1^2 products is a column scaling
+    rotated     X diagonal, or X + X' where the loss or BatchNorm meets it most: one product, or all but one, with
+                n1 x n1 matrices is a column scaling
     printed     nothing is changed
 
 In each the very equations of `lindyn.equations.weights` run, on smaller or rotated weights and on structured
@@ -19,12 +20,12 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn._records import Record, State
-from lindyn.flows import Flow
+from lindyn.flows import Flow, losses, rules
 from lindyn.flows.deep import DeepFlow
 from lindyn.flows.deep_states import DeepWeightState
 from lindyn.flows.full import WeightFlow
 from lindyn.moments import Moments
-from lindyn.operators import Diagonal, Scaled
+from lindyn.operators import Diagonal, InSumBasis, OnlyInSum, Scaled
 
 REDUCTIONS = ("auto", "isotropic", "commuting", "rotated", "printed")
 
@@ -117,10 +118,19 @@ def _commuting(flow: Any, y0: Any) -> Reduction:
 
 
 def _rotated(flow: Any, y0: Any) -> Reduction:
-    x, V = np.linalg.eigh(_checks.to_numpy(flow.data.X))
-    X_aug = V.T @ _checks.to_numpy(flow.data.X_aug) @ V
-    data = StructuredMoments(Diagonal(x), (X_aug + X_aug.T) / 2)
+    X, X_aug = (_checks.to_numpy(M) for M in (flow.data.X, flow.data.X_aug))
+    if losses.is_squared(flow) or rules.is_rule(flow.predictor):
+        x, V = np.linalg.eigh(X)
+        data = StructuredMoments(Diagonal(x), _turned(X_aug, V))
+    else:
+        total, V = np.linalg.eigh(X + X_aug)
+        data = StructuredMoments(InSumBasis(_turned(X, V), total), OnlyInSum())
     return Reduction("rotated", flow._replace(data=data), _rotate(y0, V), V)
+
+
+def _turned(M: np.ndarray, V: np.ndarray) -> np.ndarray:
+    M = V.T @ M @ V
+    return np.asarray((M + M.T) / 2)
 
 
 def _rotate(y: Any, Q: np.ndarray) -> Any:

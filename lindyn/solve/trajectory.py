@@ -13,6 +13,7 @@ from lindyn import _checks
 from lindyn._options import FLOW_TIME, QUANTITIES
 from lindyn._records import Record, State, static
 from lindyn.display.brief import FEW, Brief, brief, notebook
+from lindyn.display.drawn_by import drawn
 from lindyn.flows import registry
 from lindyn.flows.from_settings import Flow
 from lindyn.hyperparameters import Hyperparameters, flow_step
@@ -163,6 +164,10 @@ class Trajectory(Record):
         if np.any(times < float(self.ts[0])) or np.any(times > float(self.ts[-1])):
             raise ValueError(f"t must lie in [{float(self.ts[0]):g}, {float(self.ts[-1]):g}]; got {t!r}.")
         return self.interpolation(t)
+
+    def plot(self, ax: Any = None, what: str = "s") -> Any:
+        """Draw one quantity over time and return the Axes; see `lindyn.plotting.trajectory`."""
+        return drawn("trajectory", self, ax, what=what)
 
     def to_dataset(self) -> Any:
         """Return the run as a labelled `xarray.Dataset` (times x state axes; configuration in the attributes)."""

@@ -5,6 +5,7 @@ outcome         what became of a mode, by theory, and theory's boundaries
 plan            what is computed, with names, units and configuration
 modes_sweep     `lindyn.sweep`: single modes by the lane kernel or JAX
 matrices_sweep  `lindyn.sweep_matrices`: small matrices with seeds
+descent_sweep   `lindyn.sweep_descent`: finite steps of deep models (descent_parameters, _kernel, _reading, _text)
 store           the zarr store: block by block, each whole or not, with checksums
 store_record    what a store says about itself
 zarr_files      its files as bytes

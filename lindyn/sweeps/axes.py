@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
-from lindyn._options import QUANTITIES, nearest
+from lindyn._options import DESCENT, QUANTITIES, nearest
 from lindyn.display.brief import Brief
 
 
@@ -39,16 +39,17 @@ class Parameter(Brief):
     signed: bool = False
 
 
-def _parameter(name: str, label: str | None = None, **more: bool) -> Parameter:
-    option = QUANTITIES[name]
+def of_option(name: str, label: str | None = None, **more: bool) -> Parameter:
+    """Return the parameter of an option of this name, with its meaning, unit and default."""
+    option = (QUANTITIES | DESCENT)[name]
     return Parameter(name, label or name, option.help, option.unit, option.default, **more)
 
 
 PARAMETERS = (
-    *map(_parameter, ("eta", "eta_p", "eta_s", "beta", "alpha_p", "x", "x_aug")),
-    _parameter("p", "p0", signed=True),
-    _parameter("s", "s0", positive=True),
-    _parameter("tau", "tau0", signed=True),
+    *map(of_option, ("eta", "eta_p", "eta_s", "beta", "alpha_p", "x", "x_aug")),
+    of_option("p", "p0", signed=True),
+    of_option("s", "s0", positive=True),
+    of_option("tau", "tau0", signed=True),
 )
 KNOWN = {parameter.name: parameter for parameter in PARAMETERS}
 ALIASES = {
@@ -152,6 +153,26 @@ def _practices(value: Any) -> float | Axis:
     if len(set(words)) < len(words):
         raise ValueError(f"tau names a practice twice: {', '.join(words)}.")
     return Axis("tau0", numbers, tuple(words), KNOWN["tau"].text, "1")
+
+
+def seed_axis(seeds: Any) -> Axis:
+    """Return the axis of random starts.
+
+    Args:
+        seeds: how many (0, 1, ...), or a list of increasing seeds.
+
+    Raises:
+        ValueError: neither.
+    """
+    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
+        values = np.arange(_checks.as_whole("seeds", seeds))
+    else:
+        values = np.asarray(seeds)
+        if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iu" or np.any(values < 0):
+            raise ValueError(f"seeds must be a whole number >= 1, or a list of whole numbers >= 0; got {seeds!r}.")
+        if np.any(np.diff(values) <= 0):
+            raise ValueError("seeds must increase; sort them and drop repeats.")
+    return Axis("seed", values.astype(np.int64), None, "random start", "1")
 
 
 def span(text: str, name: str = "range") -> float | np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lindyn import _checks, _files
 from lindyn._progress import Progress
+from lindyn.sweeps import dataset_accessor
 from lindyn.sweeps.axes import Block
 from lindyn.sweeps.plan import Plan, Results, row_bytes
 from lindyn.sweeps.store import FULL, Store, sized
@@ -54,6 +55,7 @@ def execute(
         OSError: the store cannot be written to; what was written is kept.
         SweepInterrupted: Ctrl-C; what was written is kept.
     """
+    dataset_accessor.register()
     points = None if points is None else _checks.as_whole("points", points)
     if store is None:
         check_memory(plan)

@@ -260,7 +260,7 @@ def sweep_matrices(
         "grown": _checks.as_scalar("grown", grown, minimum=0.0, exclusive=True),
     }
     parsed = _parameters(given, target)
-    parsed["seed"] = _seed_axis(seeds)
+    parsed["seed"] = ax.seed_axis(seeds)
     plan = MatrixPlan(Grid.of(parsed), settings)
     return execute(plan, store, client=client, threads=threads, points=points, progress=progress)
 
@@ -277,16 +277,3 @@ def _parameters(given: dict[str, Any], target: str) -> dict[str, float | ax.Axis
     both = {"eta_p", "eta_s"} <= set(parsed)
     full = {name: parsed.get(name, parameter.default) for name, parameter in TABLE.items()}
     return {name: value for name, value in full.items() if value is not None and not (name == "eta" and both)}
-
-
-def _seed_axis(seeds: Any) -> ax.Axis:
-    """Return the axis of random starts."""
-    if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
-        values = np.arange(_checks.as_whole("seeds", seeds))
-    else:
-        values = np.asarray(seeds)
-        if values.ndim != 1 or values.size == 0 or values.dtype.kind not in "iu" or np.any(values < 0):
-            raise ValueError(f"seeds must be a whole number >= 1, or a list of whole numbers >= 0; got {seeds!r}.")
-        if np.any(np.diff(values) <= 0):
-            raise ValueError("seeds must increase; sort them and drop repeats.")
-    return ax.Axis("seed", values.astype(np.int64), None, "random start", "1")

@@ -183,8 +183,8 @@ def sweep(
         escape or collapse), K_min (smallest eigenvalue of K over the run, Eq. 17), steps, status; labelled, with
         units, and the configuration in the attributes. The lane engine gives the same bits for every block
         size, number of threads and cluster; the JAX engine the same numbers to its tolerance.
-        `lindyn.plotting.sweep_map.draw(ds)` draws it; for xarray's own plot, which takes codes for numbers, write
-        `ds.outcome.plot(**sweep_map.categories(ds.outcome))`. A log axis has no place for eta = 0: leave it out with
+        `lindyn.plotting.outcome_map.draw(ds)` draws it; for xarray's own plot, which takes codes for numbers, write
+        `ds.outcome.plot(**outcome_map.categories(ds.outcome))`. A log axis has no place for eta = 0: leave it out with
         `ds.p.isel(eta=slice(1, None)).plot(yscale="log")`.
 
     Raises:

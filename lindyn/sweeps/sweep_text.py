@@ -100,10 +100,10 @@ def words(ds: Any, told: dict[str, Any]) -> str:
     """Return the paragraph for what `tally` counted."""
     counts, total = told["counts"], told["total"]
     living = int(counts[ALIVE] + counts[NOT_GROWING])
-    text = [f"Of {total:,} runs to t = {ds.attrs['t1']:g}, {_percent(counts[COLLAPSED], total)} collapsed and "
-            f"{_percent(living, total)} are alive"]  # fmt: skip
+    text = [f"Of {total:,} runs to t = {ds.attrs['t1']:g}, {percent(counts[COLLAPSED], total)} collapsed and "
+            f"{percent(living, total)} are alive"]  # fmt: skip
     if counts[NOT_GROWING]:
-        text[0] += f" ({_percent(counts[NOT_GROWING], total)} alive without growing)"
+        text[0] += f" ({percent(counts[NOT_GROWING], total)} alive without growing)"
     text[0] += "."
     if total < ds["outcome"].size:
         text.append(f"Not computed yet: {ds['outcome'].size - total:,} of {ds['outcome'].size:,} runs.")
@@ -112,11 +112,11 @@ def words(ds: Any, told: dict[str, Any]) -> str:
         (FAILED, "not integrated to the end"),
     ):
         if counts[code]:
-            text.append(f"{_percent(counts[code], total)} were {words}.")
+            text.append(f"{percent(counts[code], total)} were {words}.")
     text.append(_theory(ds, told))
     text += [_trend(ds, axis, share) for axis, share in told["share"].items() if len(share) > 1]
     if living:
-        risk = _percent(told["at_risk"], living)
+        risk = percent(told["at_risk"], living)
         text.append(f"The eigenspaces' alignment was at risk (K < 0 at some time) in {risk} of the living runs.")
         if np.isfinite(told["escaped"]):
             text.append(f"Half of the living runs that had to escape did so by t = {told['escaped']:.3g}.")
@@ -127,7 +127,7 @@ def _theory(ds: Any, told: dict[str, Any]) -> str:
     if told["certain"] == 0:
         return ""
     what = "a frozen target too weak for the decays" if ds.attrs["target"] == "frozen" else "the decay alone"
-    rest = f" of the others {_percent(told['below_collapsed'], told['below'])} collapsed, from where they started." if (
+    rest = f" of the others {percent(told['below_collapsed'], told['below'])} collapsed, from where they started." if (
         told["below"]) else ""  # fmt: skip
     every = "all" if told["certain_seen"] == told["certain"] else f"{told['certain_seen']:,}"
     return (
@@ -143,7 +143,7 @@ def _trend(ds: Any, axis: str, share: np.ndarray) -> str:
         return ""
     values, share, name = ds[axis].values[known], share[known], NAMES.get(axis, axis)
     first, last = f"{100 * share[0]:.0f} %", f"{100 * share[-1]:.0f} %"
-    low, high = _value(values[0]), _value(values[-1])
+    low, high = value(values[0]), value(values[-1])
     slack = 0.005
     steps = np.diff(share)
     if np.ptp(share) < slack:
@@ -154,16 +154,18 @@ def _trend(ds: Any, axis: str, share: np.ndarray) -> str:
     worst, best = int(np.argmax(share)), int(np.argmin(share))
     return (
         f"Along the {name} the collapsed share is {first} at {low} and {last} at {high}, highest "
-        f"({100 * share[worst]:.0f} %) at {_value(values[worst])} and lowest ({100 * share[best]:.0f} %) at "
-        f"{_value(values[best])}."
+        f"({100 * share[worst]:.0f} %) at {value(values[worst])} and lowest ({100 * share[best]:.0f} %) at "
+        f"{value(values[best])}."
     )
 
 
-def _value(value: Any) -> str:
-    return f"{value:.3g}" if np.issubdtype(type(value), np.number) else f"'{value}'"
+def value(at: Any) -> str:
+    """Return a value of an axis as a sentence has it."""
+    return f"{at:.3g}" if np.issubdtype(type(at), np.number) else f"'{at}'"
 
 
-def _percent(part: int, total: int) -> str:
+def percent(part: int, total: int) -> str:
+    """Return a share; as numbers where it would be rounded to none or all."""
     share = 100 * part / total if total else 0.0
     if 0 < part < total and (share < 0.1 or share > 99.9):
         return f"{part:,} of {total:,}"

@@ -100,4 +100,9 @@ def resting_tau(eta_s: float, beta: float) -> float:
         tau, or infinity.
     """
     eta_s, beta = _checks.as_scalar("eta_s", eta_s, minimum=0.0), _checks.as_scalar("beta", beta, minimum=0.0)
-    return beta / (beta - eta_s) if beta > eta_s else np.inf
+    return tau_at_collapse(eta_s, beta) if beta > eta_s else np.inf
+
+
+def tau_at_collapse(eta_s: Any, beta: Any) -> Any:
+    """Return beta/(beta - eta_s), where tau rests while the online network falls at eta_s; numbers or symbols."""
+    return beta / (beta - eta_s)

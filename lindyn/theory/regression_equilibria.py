@@ -130,10 +130,25 @@ def regression_rest(W: Any, X: Any, X_aug: Any, chosen: tuple[int, ...] | None =
     I = list(chosen)
     J = [j for j in range(n1) if j not in I]
     C, P = W @ S @ V[:, I], V[:, J].T @ S @ S @ V[:, J]
-    K = np.linalg.solve(C.T @ C, values[I][:, None] * (C.T @ C))
-    gaps = (values[J][None, :] - values[I][:, None]).ravel()
-    growth = np.linalg.eigvals(np.kron(K, P.T) * gaps) if J else np.zeros(0)
+    B = C.T @ C
+    units = np.eye(n2 * len(J)).reshape(-1, n2, len(J))
+    moved = departure_rate(units, np.linalg.inv(B), B, np.diag(values[I]), np.diag(values[J]), P)
+    growth = np.linalg.eigvals(moved.reshape(len(units), -1).T) if J else np.zeros(0)
     return RegressionRest(tuple(I), values, _angle(W, V[:, I]), growth)
+
+
+def departure_rate(Zt: Any, B_inv: Any, B: Any, L_I: Any, L_J: Any, P: Any) -> Any:
+    """Return dZ^T/dt = B^-1 Lambda_I B (Z^T Lambda_J - Lambda_I Z^T) P of a small departure; arrays or symbols.
+
+    Args:
+        Zt: Z^T, n2 x m, or a stack of such.
+        B_inv: B^-1.
+        B: C^T C, n2 x n2.
+        L_I: lambda of the directions that the rows span, on a diagonal.
+        L_J: of the others.
+        P: V_J^T S^2 V_J.
+    """
+    return B_inv @ L_I @ B @ (Zt @ L_J - L_I @ Zt) @ P
 
 
 def _angle(W: np.ndarray, V: np.ndarray) -> float:

@@ -43,6 +43,41 @@ class FixedPoints(Record):
         return notebook("Fixed points of a mode", ("", "p", "s", "stability", "eigenvalues"), rows, note)
 
 
+def critical_of(c: Any, v: Any) -> Any:
+    """Return c^2/(4 v), the critical decay by c = x tau and v = x + x'; numbers, arrays or symbols."""
+    return c**2 / (4 * v)
+
+
+def roots_of(eta_s: Any, c: Any, v: Any, sqrt: Any = np.sqrt) -> tuple[Any, Any]:
+    """Return (p_-, p_+), the roots of p (c - v p) = eta_s; numbers, arrays or symbols.
+
+    Args:
+        eta_s: decay of the online network.
+        c: x tau.
+        v: x + x'.
+        sqrt: where the root comes from; what it is handed is c^2 - 4 eta_s v.
+    """
+    p_plus = (c + sqrt(c**2 - 4 * eta_s * v)) / (2 * v)
+    return eta_s / (v * p_plus), p_plus  # p_+ p_- = eta_s / v: no cancellation at small eta
+
+
+def size_of(p: Any, ratio: Any, alpha_p: Any) -> Any:
+    """Return s = (eta_p/eta_s) p^2/alpha_p of a living fixed point, with ratio = eta_p/eta_s."""
+    return ratio * p**2 / alpha_p
+
+
+def jacobian_of(p: Any, s: Any, eta_p: Any, eta_s: Any, c: Any, v: Any, alpha_p: Any) -> list[list[Any]]:
+    """Return the rows of d(dp/dt, ds/dt)/d(p, s) at fixed tau, D = c - v p."""
+    D = c - v * p
+    return [[-alpha_p * s * v - eta_p, alpha_p * D], [2 * s * (D - v * p), 2 * (p * D - eta_s)]]
+
+
+def ends_dead(p: Any, s: Any, alpha_p: Any, c: Any, v: Any) -> Any:
+    """Return whether s goes to 0 at eta = 0 and fixed tau; numbers, arrays, or symbols whose signs are known."""
+    q2 = p**2 - alpha_p * s
+    return (s == 0) | ((p < 0) & (q2 >= 0)) | ((p > 0) & (q2 - (c / v) ** 2 >= 0))
+
+
 def critical_decay(tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25) -> Any:
     """Return tau^2 x^2 / (4 (x + x_aug)), the largest eta_s at which a mode can live (tau^2/(4(1+sigma^2)) at x = 1).
 
@@ -56,7 +91,7 @@ def critical_decay(tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25) -> Any:
     """
     tau, x, x_aug = (_checks.as_array(n, v) for n, v in (("tau", tau), ("x", x), ("x_aug", x_aug)))
     v = x + x_aug
-    return np.where(v > 0, (tau * x) ** 2 / (4 * np.where(v > 0, v, 1.0)), 0.0)[()]
+    return np.where(v > 0, critical_of(tau * x, np.where(v > 0, v, 1.0)), 0.0)[()]
 
 
 def fixed_points(
@@ -123,12 +158,10 @@ def branches(eta_s: Any, tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25) -> tup
     """
     eta_s, tau, x, x_aug = (np.asarray(value, dtype=np.float64) for value in (eta_s, tau, x, x_aug))
     v = x + x_aug
-    discriminant = (x * tau) ** 2 - 4 * eta_s * v
     alive = (eta_s <= critical_decay(tau, x, x_aug)) & (x > 0)
-    root = np.sqrt(np.where(alive, np.maximum(discriminant, 0.0), np.nan))
-    p_plus = (x * tau + root) / np.where(v > 0, 2 * v, np.nan)
-    product = np.where(v * p_plus > 0, v * p_plus, np.nan)
-    return (eta_s / product)[()], p_plus[()]  # p_+ p_- = eta_s / v: no cancellation at small eta
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p_minus, p_plus = roots_of(eta_s, x * tau, v, lambda q: np.sqrt(np.where(alive, np.maximum(q, 0.0), np.nan)))
+    return p_minus[()], p_plus[()]
 
 
 def _solve(eta_p: Any, eta_s: Any, tau: Any, x: Any, x_aug: Any, alpha_p: Any) -> FixedPoints:
@@ -136,7 +169,7 @@ def _solve(eta_p: Any, eta_s: Any, tau: Any, x: Any, x_aug: Any, alpha_p: Any) -
     critical = critical_decay(tau, x, x_aug)
     p_minus, p_plus = branches(eta_s, tau, x, x_aug)
     ratio = np.where(eta_s > 0, eta_p / np.where(eta_s > 0, eta_s, 1.0), 1.0)
-    s_plus, s_minus = (ratio * p**2 / alpha_p for p in (p_plus, p_minus))
+    s_plus, s_minus = (size_of(p, ratio, alpha_p) for p in (p_plus, p_minus))
     zero = np.zeros_like(p_plus)
     points = {"zero": (zero, zero), "minus": (p_minus, s_minus), "plus": (p_plus, s_plus)}
     eigenvalues = {
@@ -155,12 +188,9 @@ def _solve(eta_p: Any, eta_s: Any, tau: Any, x: Any, x_aug: Any, alpha_p: Any) -
 
 
 def _jacobian_eigenvalues(p: Any, s: Any, eta_p: Any, eta_s: Any, tau: Any, x: Any, v: Any, alpha_p: Any) -> Any:
-    """Return the eigenvalues of [[-alpha_p s v - eta_p, alpha_p D], [2 s (D - v p), 2 (p D - eta_s)]], (..., 2)."""
-    D = x * tau - v * p
-    rows = [
-        np.stack(np.broadcast_arrays(-alpha_p * s * v - eta_p, alpha_p * D), axis=-1),
-        np.stack(np.broadcast_arrays(2 * s * (D - v * p), 2 * (p * D - eta_s)), axis=-1),
-    ]
+    """Return the eigenvalues of `jacobian_of`, (..., 2)."""
+    entries = jacobian_of(p, s, eta_p, eta_s, x * tau, v, alpha_p)
+    rows = [np.stack(np.broadcast_arrays(*row), axis=-1) for row in entries]
     jacobian = np.stack(rows, axis=-2)
     missing = ~np.isfinite(jacobian).all(axis=(-2, -1))
     values = np.linalg.eigvals(np.where(missing[..., None, None], 0.0, jacobian)).astype(complex)
@@ -209,6 +239,4 @@ def collapses_without_decay(p: Any, s: Any, alpha_p: Any = 1.0, tau: Any = 1.0, 
     ):
         if np.any(array < 0) or (strict and np.any(array == 0)):
             raise ValueError(f"{name} must be {'>' if strict else '>='} 0; got {array.min():g}.")
-    q2 = p**2 - alpha_p * s
-    alive = x * tau / (x + x_aug)
-    return ((s == 0) | ((p < 0) & (q2 >= 0)) | ((p > 0) & (q2 >= alive**2)))[()]
+    return ends_dead(p, s, alpha_p, x * tau, x + x_aug)[()]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn.equations import modes, parabola
 
 NEAR_CRITICAL = 1e-12  # relative distance of 4 eta v from c^2 below which the double-root formula is used
 
@@ -91,7 +92,7 @@ def transit_time(p0: float, p1: float, eta: float, tau: float = 1.0, x: float = 
     low, high = min(p0, p1), max(p0, p1)
     blocked = [float(r.real) for r in between if abs(np.imag(r)) <= 1e-9 and low <= np.real(r) <= high]
     middle = (p0 + p1) / 2
-    rate = middle**2 * (c - v * middle) - eta * middle
+    rate = parabola.dp(middle, modes.growth(middle, modes.drive(middle, 1.0, c, v - c), eta))
     if blocked or rate * (p1 - p0) <= 0:
         where = f"a fixed point lies at p = {blocked[0]:g}" if blocked else "the flow runs the other way"
         raise ValueError(f"The flow does not lead from p0 = {p0:g} to p1 = {p1:g}: {where}.")
@@ -116,7 +117,7 @@ def bottleneck_time(eta: Any, tau: Any = 1.0, x: Any = 1.0, x_aug: Any = 0.25, f
         The time; NaN at or below the critical decay.
     """
     c, v = x * tau, x + x_aug
-    if f is not np:
-        return f.pi * c / (eta * f.sqrt(4 * v * eta - c**2))
-    width = np.asarray(4 * v * eta - c**2, dtype=float)
-    return (np.pi * c / (eta * np.sqrt(np.where(width > 0, width, np.nan))))[()]
+    width = 4 * v * eta - c**2
+    if f is np:
+        width = np.where(np.asarray(width, dtype=float) > 0, width, np.nan)
+    return f.pi * c / (eta * f.sqrt(width))

@@ -1,11 +1,11 @@
 """Which statement applies to which run, and what is measured of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lindyn import observables
+from lindyn import observables, statistics
 from lindyn.display.brief import Brief
 from lindyn.flows import CorrelationFlow, DeepFlow, GramFlow, ModeFlow, ModeWeightFlow, ParabolaFlow, WeightFlow, losses
 from lindyn.solve.trajectory import Trajectory
@@ -159,9 +159,11 @@ def _curriculum(traj: Trajectory) -> VerificationRow:
     premise = np.concatenate([np.zeros((1, size.shape[1]), bool), ~np.logical_or.accumulate(falls, axis=0)])
     bound = 1 - np.exp(-float(traj.flow.hp.beta) * (traj.ts - traj.ts[0]))[:, None]
     over = np.where(premise, np.maximum(tau - bound, 0.0), 0.0).max(axis=1)
-    return record.identity(
+    reached = np.where(premise, statistics.ratio(tau, bound), -np.inf).max(axis=1)
+    row = record.identity(
         "tian.tau_bounds", "tau <= 1 - exp(-beta t) while nothing shrinks", over, 1e-7, premise.any(axis=1)
     )
+    return replace(row, sharpness=np.where(np.isfinite(reached), reached, np.nan))
 
 
 def _pairs_applies(traj: Trajectory) -> str:

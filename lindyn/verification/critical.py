@@ -7,6 +7,7 @@ import numpy as np
 from lindyn.flows import CorrelationFlow, GramFlow, ModeFlow, ParabolaFlow, WeightFlow
 from lindyn.solve.trajectory import Trajectory
 from lindyn.theory import critical_decay
+from lindyn.theory.certain_collapse import moving_target_decay
 from lindyn.verification import record
 from lindyn.verification.record import VerificationRow
 
@@ -55,7 +56,7 @@ def against_bound(
     excess = np.where(level[1:] & level[:-1], np.maximum(low - measured, 0.0) * step, 0.0)
     average = (rate[1:] + rate[:-1]) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        sharp = np.where(level[1:] & (average > 0), measured / average, np.nan)
+        sharp = np.where(level[1:] & (average > 0) & (measured > 0), average / measured, np.nan)
     residual = np.concatenate([[0.0], excess])
     with np.errstate(over="ignore"):  # a bound on growth may leave the numbers
         bound = np.exp(-np.concatenate([[0.0], np.cumsum(average * step)]))
@@ -132,22 +133,16 @@ def moving_target_applies(traj: Trajectory) -> str:
 
 
 def moving_target(traj: Trajectory) -> VerificationRow:
-    """Measure the larger of ||W||^2, ||W_a||^2, each against the bound that the proof gives it while it is the larger.
-
-    While ||W|| leads it falls at 2 (eta_s - lambda_max/4 ||W_a||^2/||W||^2) or faster, while ||W_a|| leads at
-    2 beta (1 - ||W||/||W_a||) or faster.
-    """
+    """Measure beta ||W||^2 + m ||W_a||^2 against exp(-r t), r and m of `certain_collapse.moving_target_decay`."""
     flow, states = traj.flow, traj.states
     if isinstance(flow, GramFlow):
         online, target = (np.trace(np.asarray(M), axis1=-2, axis2=-1) for M in (states.F, states.J))
     else:
         online, target = (np.sum(np.asarray(M) ** 2, axis=(-2, -1)) for M in (states.W, states.W_a))
-    size, small = np.maximum(online, target), np.minimum(online, target)
-    share = small / np.maximum(size, np.finfo(float).tiny)
+    beta, decay = float(flow.hp.beta), float(flow.hp.eta_s)
     critical = top_share(flow) / 4
-    own = 2 * (float(flow.hp.eta_s) - critical * share)
-    rate = np.where(online >= target, own, 2 * float(flow.hp.beta) * (1 - np.sqrt(share)))
-    premise = np.full(len(traj), float(flow.hp.eta_s) > critical)
+    rate, weight = moving_target_decay(decay, critical, beta)
     return against_bound(
-        "tian.critical_decay_ema", "the larger of ||W||^2, ||W_a||^2 falls", traj.ts, size, rate, premise
-    )
+        "tian.critical_decay_ema", "beta ||W||^2 + m ||W_a||^2 against exp(-r t)", traj.ts,
+        beta * online + weight * target, np.full(len(traj), rate), np.full(len(traj), decay > critical),
+    )  # fmt: skip

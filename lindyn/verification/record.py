@@ -33,7 +33,8 @@ class VerificationRow(Brief):
         premise: over time: whether the statement's premise is fulfilled; None where it has none.
         actual: over time: the quantity that is bounded; None for identities.
         bound: over time: its bound.
-        sharpness: over time: measured rate / bound on the rate (>= 1 where the bound holds); NaN where undefined.
+        sharpness: over time: bound on the rate / measured rate: 1 where it is reached, below 1 where a stronger bound
+            would hold too, above 1 where it fails; NaN where undefined.
         tolerance: residual up to which the statement holds on this run.
     """
 
@@ -73,7 +74,7 @@ class VerificationRow(Brief):
 
     @property
     def median_sharpness(self) -> float:
-        """Median over time of measured rate / bound, NaN where undefined."""
+        """Median over time of bound / measured rate, NaN where undefined."""
         values = np.asarray(np.nan if self.sharpness is None else self.sharpness, dtype=float)
         return float(np.median(values[np.isfinite(values)])) if np.any(np.isfinite(values)) else np.nan
 
@@ -86,7 +87,7 @@ class VerificationRow(Brief):
         if self.premise is not None:
             facts.append(f"premise at {100 * self.premise_share:.0f} % of times")
         if np.isfinite(self.median_sharpness):
-            facts.append(f"measured rate / bound {self.median_sharpness:.3g}")
+            facts.append(f"bound / measured rate {self.median_sharpness:.3g}")
         if self.reason:
             facts.append(self.reason)
         return "\n".join(parts + (["    " + "; ".join(facts)] if facts else []))

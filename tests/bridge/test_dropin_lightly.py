@@ -173,7 +173,7 @@ def test_byol_on_a_resnet_18(name, tmp_path):
     model.prediction_head = LAYERS[name](64, 128, 64)
     watch = Diagnostics(model, tmp_path / "trace", every=4)
     before = snapshot(model)
-    losses = train_byol(model, byol_batches(32, 8, 32), after_step=watch.step)
+    losses = train_byol(model, byol_batches(32, 8), after_step=watch.step)
     assert np.isfinite(losses).all() and not torch.equal(encoder[0].weight, before["backbone.0.weight"])
     ds = read_trace(tmp_path / "trace")
     assert list(ds.step.values) == [4, 8] and set(ds.alarm.values) <= {"healthy", "at risk"}

@@ -100,7 +100,7 @@ def test_main_leaves_a_stream_of_the_caller_as_it_is(capsys):
     assert main(list(LIST)) == 0 and "modes" in capsys.readouterr().out
 
 
-COMMANDS = ("", "simulate", "sweep", "phase", "prove", "verify", "train", "validate", "reproduce")
+COMMANDS = ("", "simulate", "sweep", "phase", "prove", "verify", "predict", "train", "validate", "reproduce")
 
 
 @pytest.mark.parametrize("columns", [40, 60, 79])

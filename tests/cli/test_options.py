@@ -14,10 +14,11 @@ from lindyn._options import Option, did_you_mean, nearest
 from lindyn.bridge import sections
 from lindyn.bridge.training import TrainConfig
 from lindyn.cli import parser
-from lindyn.commands import phase, prove, reproduce, simulate, simulate_options, sweep, train, validate, verify
+from lindyn.commands import phase, predict, prove, reproduce, simulate, simulate_options, sweep, train, validate, verify
 
 TABLES = {
     "phase": phase.TABLE,
+    "predict": predict.TABLE,
     "prove": prove.TABLE,
     "reproduce": reproduce.TABLE,
     "simulate": simulate_options.TABLE,

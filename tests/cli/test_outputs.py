@@ -67,7 +67,8 @@ def test_a_folder_of_somebody_else_s_files_is_refused(tmp_path, command):
 
 def test_a_phase_picture_of_other_parameters(tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(phase_pictures, "portrait", lambda given, args: (Figure(), "read"))
+    drawn = phase_pictures.PhasePicture(Figure(), "read", {})
+    monkeypatch.setattr(phase_pictures, "portrait", lambda given, args: drawn)
     for eta in ("0.1", "0.15"):
         assert command("phase", "--eta", eta)[::2] == (0, "")
     assert {path.name for path in Path("lindyn-out/phase").iterdir()} == {

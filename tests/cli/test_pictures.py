@@ -16,6 +16,8 @@ QUICK = [
     "sweep --eta 0:0.3:9 --beta log:0.01:10:7 --s 0.01,0.1",
     "sweep --eta 0:0.3:9 --tau copy,zero",
     "phase --kind portrait",
+    "phase --kind portrait --start 0.1,0.2 --start 0.5,0.1",
+    "phase --kind portrait --beta 0.1 --tau 0.6 --start 0.1,0.2",
     "phase --kind bifurcation",
     "phase --kind two-parameter --tau 0.1:1:7",
     "phase --kind basin --p -0.5:1:21 --s 0:0.6:21 --hold-tau --count 200",

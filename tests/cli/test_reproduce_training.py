@@ -38,6 +38,7 @@ def test_wrong_calls_are_one_sentence(command, tmp_path, words, message):
     assert message in error and error.count("\n") == 1
 
 
+@pytest.mark.rendered
 def test_a_study_prints_its_table_and_writes_file_and_picture(command, tmp_path):
     words = ["reproduce", "tian2021", "--training", "--figure", 6, "--rows", "alpha_p=[12]"]
     code, out, _ = command(*words, "--scale", "smoke", "--seeds", 1, "--workers", 1, "--out", tmp_path)

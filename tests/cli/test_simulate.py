@@ -13,6 +13,7 @@ from lindyn.cli import main
 from lindyn.commands import simulate_options
 
 
+@pytest.mark.rendered
 def test_without_arguments_runs_something_useful(tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = command("simulate")

@@ -5,6 +5,7 @@ import pytest
 import xarray
 
 
+@pytest.mark.rendered
 def test_without_arguments_maps_something_useful(tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, err = command("sweep")

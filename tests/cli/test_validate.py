@@ -15,6 +15,7 @@ RUN, OTHER = FIXTURES / "lindyn" / "linear", FIXTURES / "lindyn" / "direct_pred"
 SOLO = FIXTURES / "solo_learn" / "byol-x1-ep=5.ckpt"
 
 
+@pytest.mark.rendered
 def test_a_run_gives_one_screen_and_the_whole_report(command, tmp_path):
     out = tmp_path / "report"
     code, text, _ = command("validate", str(RUN), "--samples", "600", "--out", str(out))

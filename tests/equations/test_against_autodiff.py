@@ -8,7 +8,7 @@ import torch
 
 import lindyn as ld
 from lindyn.equations import loss, matrices, weights
-from lindyn.operators import MinibatchAugmentation, MinibatchCross
+from lindyn.operators import MinibatchCross, OnlyInSum
 from lindyn.solve.reductions import StructuredMoments
 from tests.helpers import ABLATIONS, block_difference, moments, relative, rng, start, words
 
@@ -78,7 +78,7 @@ def test_minibatch_rates_are_the_gradient_of_the_sampled_loss(stop):
     branch = W_a.detach() if stop else W
     residual = W_p @ W @ torch.tensor(v1) - branch @ torch.tensor(v2)
     (residual.square().sum(0).mean() / 2).backward()
-    batch = StructuredMoments(MinibatchCross(v1, v2), MinibatchAugmentation())
+    batch = StructuredMoments(MinibatchCross(v1, v2), OnlyInSum())
     choices = {"target": target, "predictor": "trained"}
     want = rates_from((W.grad.numpy(), W_p.grad.numpy()), y, choices)
     assert block_difference(flow._replace(data=batch)(0.0, y), want) < 1e-13
@@ -101,4 +101,4 @@ def test_target_branch_alone_is_the_gradient_through_the_target():
     data, y = moments(2), start(ld.WeightFlow(HP, moments(2), target="online"), 2)
     with_stop = torch_gradients(y, data.X, data.X_aug, True, True)[0]
     without = torch_gradients(y, data.X, data.X_aug, True, False)[0]
-    assert relative(weights.target_branch(y.W, y.W_p, data.X, data.X_aug), with_stop - without) < 1e-13
+    assert relative(weights.target_branch(y.W, y.W_p, y.W, data.X, data.X_aug), with_stop - without) < 1e-13

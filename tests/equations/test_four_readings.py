@@ -18,9 +18,9 @@ SQUARE, WIDE, DATA = (N2, N2), (N2, N1), (N1, N1)
 SCALARS = (
     "alpha_p beta eta_p eta_s tau x x_aug p s D g w a r growth momentum learning_rate gamma_a q power shift h "
     "Q T kappa kappa_a pace m u v c depth size r_j c_j eta rate square decay gradient_square "
-    "z_1 z_2 l N_q N_t rho q_norm t_norm"
+    "z_1 z_2 l N_q N_t rho q_norm t_norm other angle sine pi cut after cosine"
 )
-HANDED = ("trace", "rows", "product", "total", "over_nodes", "half")
+HANDED = ("trace", "inner", "rows", "product", "total", "over_nodes", "half")
 """What an array type brings: sums, products and one half; left to their defaults but in sympy's matrix symbols."""
 MODES = {"halvagal.cosine", "cosine.mode_drives", "cosine.mode_target_drives", "cosine.mean_cosine"}
 """Equations of all modes of a network at once, over nodes: arrays of symbols stand for them."""
@@ -51,6 +51,7 @@ OWN_SHAPES = {
     "batchnorm.row_map": {"G": (1, 3), "W_n": (1, 3), "scale": ()},
     "batchnorm.inverse_deviation": {"D2": ()},
     "projector.layer_rate": {"above": (2, 2), "below": (3, 3), "W_l": WIDE},
+    "rectified.mean_product": {"cosine": ()},
     "descent.velocity": {"v": WIDE, "rate": WIDE},
     "descent.step": {"v": WIDE},
     "halvagal.cosine": dict.fromkeys(("z_1", "z_2", "p"), (3,)),
@@ -163,6 +164,7 @@ def symbolic(call, values):
     arguments = symbols | ({"I": sympy.Identity(N2)} if "I" in symbols else {})
     takes = inspect.signature(call).parameters
     arguments |= {"trace": sympy.Trace} if "trace" in takes else {}
+    arguments |= {"inner": lambda A, B: sympy.Trace(A * B.T)} if "inner" in takes else {}
     arguments |= {"rows": lambda A, B: (A * B.T)[0, 0]} if "rows" in takes else {}
     out = []
     for expression in results(call(**arguments)):

@@ -64,7 +64,7 @@ def test_gram_system_is_the_chain_rule_of_lemma_1():
 
 def test_correlation_target_branch_is_the_full_one():
     W, W_p = rng(7).normal(size=(3, 3)), rng(8).normal(size=(3, 3))
-    E = weights.target_branch(W, W_p, X * np.eye(3), X_AUG * np.eye(3)) @ W.T
+    E = weights.target_branch(W, W_p, W, X * np.eye(3), X_AUG * np.eye(3)) @ W.T
     assert relative(correlation.target_branch(W_p, W @ W.T, X, X_AUG), E) < 1e-13
 
 

@@ -21,6 +21,26 @@ RICHEMOND = {
     5: {"modes": 12},
     6: {"f": 8, "batches": (4, 16, 64), "samples": 64, "k": 2, "runs": 2},
 }
+NORMALISED = {
+    1: {"learning_rate": (0.05, 0.0125), "batch": (256, 1024), "runs": 2, "t1": 1.6, "times": 5},
+    2: {"points": 6},
+    3: {"depth": (1, 3), "eps": (1e-6, 1e-5, 1e-4, 1e-2), "seeds": 1},
+    4: {"learning_rate": (0.2, 0.1), "runs": 10, "faint": (0.1, 0.6, 1.0, 1.4), "t1": 300.0},
+    5: {"learning_rate": (0.01, 0.4, 5), "eta": (1e-3, 0.1, 5), "small": 0.005},
+}
+DRAGANOV = {
+    1: {"horizon": 200.0, "learning_rate": (0.5, 0.25, 0.125), "path_steps": 60, "noisy_steps": 12_000, "scales": 7},
+    2: {"steps": 60, "cuts": 13, "deep_cuts": (1.0, 2.0, 3.0), "shown": (1.0, 9.0), "deep_rate": 0.002},
+}
+HALVAGAL = {
+    2: {"steps_no_predictor": 20_000},  # of its own size: modes that compete amplify the noise of minibatches
+    5: {"times": 121},
+    6: {"steps": 1200},
+}
+BAO = {
+    1: {"points": 200},
+    2: {"steps": 1600, "times": 81},
+}
 
 
 class Figures:
@@ -46,3 +66,18 @@ def figures():
 @pytest.fixture(scope="session")
 def richemond():
     return Figures("richemond2023", RICHEMOND)
+
+
+@pytest.fixture(scope="session")
+def normalised():
+    return Figures("normalised", NORMALISED)
+
+
+@pytest.fixture(scope="session")
+def draganov():
+    return Figures("draganov2025", DRAGANOV)
+
+
+@pytest.fixture(scope="session")
+def normalised_papers():
+    return {"halvagal2023": Figures("halvagal2023", HALVAGAL), "bao2023": Figures("bao2023", BAO)}

@@ -86,7 +86,7 @@ def test_one_figure_from_the_command_line(tmp_path, command, monkeypatch):
 
 def test_the_gallery_is_drawn_by_the_same_command(tmp_path, command):
     code, out, err = command("reproduce", "gallery", "--figure", "1", "--out", str(tmp_path))
-    assert code == 0 and err == "" and "5 of 5 claims hold" in out
+    assert code == 0 and err == "" and "6 of 6 claims hold" in out
     assert (tmp_path / "gallery_fig01.png").exists()
 
 
@@ -205,6 +205,10 @@ def test_verdicts_count_only_the_unexpected():
     printed = {"fails_as_printed": True, "instead": "something else"}
     assert Claim("a", "1", "1", True).verdict == "holds"
     assert Claim("a", "1", "2", False).verdict == "FAILS"
+    assert Claim("a", "1", "1", True, mark=True).verdict == "holds (mark)"
+    miss = Claim("a", "1", "2", False, missed=True)
+    assert miss.verdict == "missed" and miss.as_expected
+    assert Claim("a", "1", "1", True, missed=True).verdict == "HITS AFTER ALL"
     assert Claim("a", "1", "2", False, **printed).as_expected
     assert Claim("a", "1", "1", True, **printed).verdict == "HOLDS AFTER ALL"
     results = [FigureResult("tian2021", 4, [Claim("a", "1", "1", True, **printed)])]

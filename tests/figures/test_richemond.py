@@ -1,15 +1,9 @@
 """The figures of Richemond 2023: each claim holds on a reduced problem, would notice if it did not, and is drawn."""
 
-import inspect
-import json
-
-import numpy as np
 import pytest
 
-from lindyn.outputs import picture_style
-from lindyn.papers import expected, figure_claims, figure_scripts
+from tests.figures import claims_of_figures
 from tests.figures.conftest import RICHEMOND
-from tests.figures.test_claims import by_key, change, damaged
 
 LONG = (2, 6)  # their data take seconds
 NUMBERS = [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in sorted(RICHEMOND)]
@@ -17,23 +11,13 @@ NUMBERS = [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_every_claim_comes_out_as_expected(richemond, number):
-    wrong = [claim for claim in richemond.script[number].check(richemond.data(number)) if not claim.as_expected]
-    assert not wrong
+    claims_of_figures.hold(richemond, number)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 @pytest.mark.filterwarnings("ignore")
 def test_every_claim_can_fail(richemond, number):
-    data = richemond.data(number)
-    good = {key: claim.holds for key, claim in by_key(richemond, number, data).items()}
-    noticed = set()
-    for bad in damaged(number, data):
-        try:
-            found = by_key(richemond, number, bad)
-        except (ValueError, IndexError, KeyError, TypeError):
-            continue
-        noticed |= {key for key, claim in found.items() if claim.holds != good[key]}
-    assert set(good) - noticed == set()
+    claims_of_figures.can_fail(richemond, number)
 
 
 @pytest.mark.parametrize(
@@ -58,42 +42,20 @@ def test_every_claim_can_fail(richemond, number):
     ],
 )
 def test_the_claim_about_a_damaged_number_turns_false(richemond, number, key, index, value, claim):
-    data = richemond.data(number)
-    assert by_key(richemond, number, data)[claim].holds
-    assert not by_key(richemond, number, change(data, key, index, value))[claim].holds
+    claims_of_figures.notice(richemond, number, key, index, value, claim)
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_files_hold_the_picture_and_all_that_is_behind_it(richemond, number, tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_style, "DPI", 60)
-    script, path, data = richemond.script[number], richemond.paths[number], richemond.data(number)
-    found = script.check(data)
-    figure_scripts._write(data, found, script.draw(data), tmp_path, path.stem)
-    again = figure_scripts.load_numbers(tmp_path / f"{path.stem}.npz")
-    assert script.check(again) == found
-    assert figure_scripts._rendered(script.draw(again), ".png") == (tmp_path / f"{path.stem}.png").read_bytes()
-    report = json.loads((tmp_path / f"{path.stem}.json").read_text())
-    assert [row["text"] for row in report["claims"]] == [claim.text for claim in found]
+    claims_of_figures.are_written(richemond, number, tmp_path, monkeypatch)
 
 
 def test_scripts_and_expected_values_agree(richemond):
-    listed = expected("richemond2023")["figure"]
-    assert sorted(map(int, listed)) == sorted(richemond.paths)
-    for number, entry in listed.items():
-        parameters = inspect.signature(richemond.script[int(number)].compute).parameters
-        for name, value in entry["chosen"].items():
-            assert np.array_equal(parameters[name].default, value), (number, name)
-        assert entry["printed"] == {}  # the paper's figures are ImageNet runs
+    for entry in claims_of_figures.agree_with_their_defaults(richemond).values():
         assert ("not in the paper" in entry["title"]) == ("not in the paper" in entry["shows"])
-        for claim in entry["claim"]:
-            assert sum(rule in claim for rule in figure_claims.RULES) == 1
-            assert claim.get("fails_as_printed", False) == ("instead" in claim)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.long  # `.ci/run` draws them with `lindyn reproduce`
+@pytest.mark.parametrize("number", sorted(RICHEMOND))
 def test_the_whole_figure_keeps_its_claims(number, tmp_path):
-    result = figure_scripts.run_figure(figure_scripts.find("richemond2023")[number], tmp_path)
-    assert result.error == ""
-    assert result.as_expected, [claim.text for claim in result.claims if not claim.as_expected]
-    assert (tmp_path / f"richemond2023_fig{number:02}.png").stat().st_size > 20_000
+    claims_of_figures.keep_at_full_size("richemond2023", number, tmp_path)

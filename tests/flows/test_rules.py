@@ -110,7 +110,7 @@ def test_without_stop_gradient_the_rule_itself_stays_cut():
     flows = (ld.WeightFlow(HP, data, "online", stop, "newton_schulz") for stop in (True, False))
     stopped, through = (flow(0.0, y).W for flow in flows)
     W_p = rules.complete(ld.WeightFlow(HP, data, "online", True, "newton_schulz"), y).W_p
-    assert relative(through - stopped, lines.target_branch(y.W, W_p, data.X, data.X_aug)) < 1e-12
+    assert relative(through - stopped, lines.target_branch(y.W, W_p, y.W, data.X, data.X_aug)) < 1e-12
 
 
 def test_the_field_is_differentiated_through_its_rule():

@@ -13,6 +13,10 @@ FLOOR = 1e-14
 MOST = 10
 _NUMBER = re.compile(r"(?<![\w.<])[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|nan\b|inf\b|NaN\b|Infinity\b)")
 _SCALE = re.compile(r"\brms=(\S+)")
+_PICTURE = re.compile(r"^(.*\d+x\d+) ink (\S+) at (\S+) (\S+)$")
+INK, PLACE = 0.1, 0.02
+"""How far a picture's ink (relative) and its centre (of the whole) may move: what is drawn of round-off, such as a
+conserved quantity's drift, is another line on another machine. A missing curve, legend or panel moves more."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def same(old: str, new: str, rel: float = REL) -> bool:
     """Return whether two lines have the same words and the same numbers.
 
     Whole numbers must be equal. Where a line holds an array (`rms=`), its means are measured by that size: an average
-    of numbers that cancel is known to the precision of the numbers, not to its own.
+    of numbers that cancel is known to the precision of the numbers, not to its own. Pictures: `INK`, `PLACE`.
 
     Args:
         old: a line.
@@ -116,9 +120,18 @@ def same(old: str, new: str, rel: float = REL) -> bool:
         return True
     if skeleton(old) != skeleton(new):
         return False
+    pictures = [found.groups() for found in map(_PICTURE.match, (old, new)) if found]
+    if len(pictures) == 2:
+        return _same_picture(*pictures)
     scales = [float(found[1]) for found in map(_SCALE.search, (old, new)) if found]
     pairs = zip(_NUMBER.findall(old), _NUMBER.findall(new), strict=True)
     return all(_near(a, b, rel, max(scales, default=0.0)) for a, b in pairs)
+
+
+def _same_picture(old: Sequence[str], new: Sequence[str]) -> bool:
+    (ink, *place), (other, *moved) = (map(float, words[1:]) for words in (old, new))
+    near = all(abs(x - y) <= PLACE for x, y in zip(place, moved, strict=True))
+    return old[0] == new[0] and abs(ink - other) <= INK * max(ink, other) and near
 
 
 def _near(a: str, b: str, rel: float, scale: float) -> bool:

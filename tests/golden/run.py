@@ -3,11 +3,12 @@
 import contextlib
 import io
 import os
+import re
 import shlex
 import tempfile
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ class Case:
         like: name of a case whose answer is much like this one; only what differs from it is kept.
         leave: patterns of files that are not looked into, since another case holds them.
         rel: relative tolerance of its numbers.
-        why: the reason of another tolerance.
+        unsure: pattern of words that another machine writes otherwise; they are kept as "<machine>".
+        why: the reason of another tolerance, or of unsure words.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Case:
     like: str = ""
     leave: tuple[str, ...] = ()
     rel: float = REL
+    unsure: str = ""
     why: str = ""
 
 
@@ -62,7 +65,12 @@ def run(case: Case) -> list[Section]:
         if case.call is not None:
             return [Section("returned", "values", tuple(f"{key} = {value}" for key, value in flat(case.call())))]
         found = [section for k, line in enumerate(case.commands, 1) for section in _command(k, line, here)]
-        return found + sections(here, before, case.pages, case.leave)
+        found += sections(here, before, case.pages, case.leave)
+        return [_sure(section, case.unsure) for section in found] if case.unsure else found
+
+
+def _sure(section: Section, unsure: str) -> Section:
+    return replace(section, lines=tuple(re.sub(unsure, "<machine>", line) for line in section.lines))
 
 
 def _command(number: int, line: str, here: Path) -> list[Section]:

@@ -25,6 +25,10 @@ from tests.golden.words import TREE, normalised, words_of_page
         ("low = nan", "low = 0.1", False),
         ("w [2] rms=1000.0 w=1e-12", "w [2] rms=1000.0 w=2e-12", True),
         ("w [2] rms=1.0 w=1e-3", "w [2] rms=1.0 w=1.0000001e-3", False),
+        ("p.png = 1600x657 ink 0.0207 at 0.484 0.505", "p.png = 1600x657 ink 0.0213 at 0.493 0.510", True),
+        ("p.png = 1600x657 ink 0.0207 at 0.484 0.505", "p.png = 1600x657 ink 0.0180 at 0.484 0.505", False),
+        ("p.png = 1600x657 ink 0.0207 at 0.484 0.505", "p.png = 1600x657 ink 0.0207 at 0.484 0.530", False),
+        ("p.png = 1600x657 ink 0.0207 at 0.484 0.505", "p.png = 1600x656 ink 0.0207 at 0.484 0.505", False),
     ],
 )
 def test_lines_are_the_same_to_the_tolerance(old, new, equal):

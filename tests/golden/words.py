@@ -1,5 +1,6 @@
 """Texts as they stand in golden answers: what differs from run to run or from machine to machine is a placeholder."""
 
+import functools
 import importlib.metadata
 import platform
 import re
@@ -44,6 +45,7 @@ def normalised(text: str, here: Path) -> list[str]:
     return [line.rstrip() for line in text.rstrip().splitlines()]
 
 
+@functools.cache
 def _versions() -> list[str]:
     """Return the versions that reports name, the long ones first ("2.5.1+cpu" before "2.5.1")."""
     found = {platform.python_version()}

@@ -71,6 +71,29 @@ def test_underflow_past_the_range_of_tau():
     assert (result.s[0], result.p[0], result.tau[0]) == (0.0, 0.0, np.inf)
 
 
+@pytest.mark.parametrize("target", ["online", "ema"])
+@pytest.mark.parametrize("eta_s", [3.0, 30.0])
+def test_underflow_with_unequal_decays(target, eta_s):
+    """Once s is 0, p falls at eta_p alone, past the range of tau too."""
+    one, two = (_run(eta_p=0.7, eta_s=eta_s, t1=t1, target=target, tau=1.0) for t1 in (400.0, 440.0))
+    assert _words(one) == ("underflow", "collapse") and one.s[0] == 0.0
+    assert np.log(two.p[0] / one.p[0]) == pytest.approx(-0.7 * 40, rel=1e-6)
+    assert np.log(one.p[0] / 0.1) == pytest.approx(-0.7 * 400, abs=1.0)  # but for the first times
+
+
+def test_the_level_of_escape_is_set_by_the_decay_of_the_online_network():
+    """0.9 p_+ with eta_s under the root, whatever eta_p: crossed at one time where p follows one path."""
+    result = _run(p=0.3, eta_p=0.02, eta_s=0.06, t1=300.0)
+    level = 0.9 * (1 + np.sqrt(1 - 4 * 0.06 * 1.25)) / 2.5
+    lanes = {name: np.array([value]) for name, value in {
+        "alpha_p": 1.0, "beta": 0.4, "eta_p": 0.02, "eta_s": 0.06, "x": 1.0, "x_aug": 0.25, "p": 0.3, "s": 0.05,
+        "tau": 0.5,
+    }.items()}  # fmt: skip
+    run = reference(lanes, 0, 300.0, dense=True)
+    assert _words(result) == ("reached", "escape")
+    assert float(run(result.t_event[0]).p[0]) == pytest.approx(level, rel=1e-5)
+
+
 def test_not_finite():
     result = _run(p=1e200)
     assert STATUSES[result.status[0]] == "not_finite"
@@ -141,3 +164,11 @@ def test_escape_level_of_a_frozen_target_is_where_it_ends():
     result = _run(t1=2000.0, eta=eta, alpha_p=1.3, p=0.5, s=0.5, tau=0.9, target="frozen")
     assert result.p[0] == pytest.approx(level / 0.9, rel=1e-6)
     assert _words(result)[1] == "escape"
+
+
+def test_p_falls_at_its_own_decay_where_tau_leaves_the_numbers():
+    """Without drive, x = 0, tau = a/w grows past float64 while p is still there: Eq. 11 at s = 0."""
+    one, two = (_run(eta_p=0.05, eta_s=10.0, x=0.0, t1=t1) for t1 in (200.0, 240.0))
+    assert _words(one) == ("underflow", "collapse") and one.tau[0] == np.inf
+    assert np.log(two.p[0] / one.p[0]) == pytest.approx(-0.05 * 40, rel=1e-6)
+    assert np.log(one.p[0] / 0.1) == pytest.approx(-0.05 * 200, abs=0.1)

@@ -41,7 +41,7 @@ def test_gradients_agree_with_finite_differences(lanes):
 
 @pytest.mark.slow
 def test_reverse_mode(lanes):
-    few = np.stack([lanes[name][:4] for name in jax_engine.ARGUMENTS])
+    few = np.stack([lanes[name][::5] for name in jax_engine.ARGUMENTS])
     with jax.enable_x64(True):
         loss = lambda v: jax_engine.final_states(v, T1, 1e-10, 100_000, (False, False, False))[1].sum()  # noqa: E731
         reverse = np.asarray(jax.jit(jax.grad(loss))(jax.numpy.asarray(few)))

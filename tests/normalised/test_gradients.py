@@ -94,7 +94,7 @@ def test_closure_on_matrices_is_the_closure_of_modes():
 @pytest.mark.parametrize("count", [2, 5, 16])
 def test_exact_drive_against_monte_carlo(count):
     x, x_aug, y = modes(count)
-    rng, n = np.random.default_rng(7), 200_000
+    rng, n = np.random.default_rng(7), 1_000_000
     mean = np.sqrt(x)[:, None] * rng.normal(size=(count, n))
     x1, x2 = (mean + np.sqrt(x_aug)[:, None] * rng.normal(size=(count, n)) for _ in range(2))
     q, t = (y.p * y.w)[:, None] * x1, y.a[:, None] * x2

@@ -47,7 +47,7 @@ def test_batchnorm_keeps_every_row_norm_and_breaks_the_balance(loss):
 
 @pytest.mark.parametrize("flow", ["closure", "exact", "deep"])
 def test_decay_is_a_change_of_clock(flow):
-    """With eta: W(t) = e^(-eta t) W0(clock(t)), the EMA's rate beta e^(-2 eta t) in the clock of the free flow."""
+    """With eta: W(t) = e^(-eta t) W0(clock(t)); a target that lags: test_clocks."""
     eta = 0.07
     rates = ld.Hyperparameters(alpha_p=1.3, beta=0.0, eta=eta)
     free = ld.Hyperparameters(alpha_p=1.3, beta=0.0, eta=0.0)
@@ -189,3 +189,63 @@ def test_gradient_through_simulate():
                           t1=1.0, rtol=1e-12).states.p[-1].sum()) for s in (1 + 1e-5, 1 - 1e-5)
     ]  # fmt: skip
     assert slope == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4)
+
+
+@pytest.mark.slow
+def test_many_starts_at_once():
+    """jax.vmap over starts gives what each run alone gives, for every kind of normalised flow."""
+    import jax
+
+    x, x_aug, _ = modes(3)
+    flows = [
+        (ld.ModeWeightFlow(HP, x, x_aug, loss="cosine-exact"), [modes(3, seed)[2] for seed in range(2)]),
+        (
+            ld.WeightFlow(HP, moments(), loss="cosine", normalise="batchnorm"),
+            [ld.WeightState.random(2, 6, seed=k) for k in range(2)],
+        ),
+        (ld.DeepFlow(HP, moments(), loss="cosine"), [deep_state(n2=3, seed=k) for k in range(2)]),
+    ]
+    for flow, starts in flows:
+        many = jax.tree.map(lambda *blocks: np.stack(blocks), *starts)
+        with jax.enable_x64(True):
+            ends = jax.vmap(lambda y, flow=flow: ld.simulate(flow, y, t1=0.3, rtol=1e-8, engine="diffrax").final)(many)
+        for k, y in enumerate(starts):
+            alone = ld.simulate(flow, y, t1=0.3, rtol=1e-11, engine="scipy").final
+            for name, block in alone.blocks().items():
+                np.testing.assert_allclose(ends.blocks()[name][k], block, rtol=1e-6, atol=1e-7)
+
+
+def drives_by_trapezoid(m, a, x, x_aug, step=0.25):
+    """The drives of `cosine.mode_drives` by other means: du dv as dlog u dlog v on a lattice."""
+    c = x + x_aug
+    size, other = np.sqrt(np.sum(c * m * m)), np.sqrt(np.sum(c * a * a))
+    lattice = np.exp(np.arange(-30, 11, step))
+    U2, V2 = ((lattice / scale) ** 2 for scale in (size, other))
+    online, target = 1 + 2 * c * np.outer(U2, m * m), 1 + 2 * c * np.outer(V2, a * a)  # nodes x modes
+    D = online[:, None] * target[None] - 4 * x * x * np.outer(U2, m * m)[:, None] * np.outer(V2, a * a)[None]
+    A = x / D
+    B = (c + 2 * np.outer(V2, a * a)[None] * (c * c - x * x)) / D
+    M = np.sum(m * a * A, axis=-1, keepdims=True)
+    weight = 4 / np.pi * step**2 * np.sqrt(U2)[:, None] * np.sqrt(V2)[None] / np.sqrt(np.prod(D, axis=-1))
+    inside = a * A - 2 * U2[:, None, None] * m * B * (M + 2 * m * a * A)
+    return np.sum(weight[..., None] * inside, axis=(0, 1))
+
+
+@pytest.mark.slow
+def test_exact_paths_against_another_quadrature_and_solver():
+    from scipy.integrate import solve_ivp
+
+    x, x_aug, y = modes(4)
+    flow = ld.ModeWeightFlow(HP, x, x_aug, loss="cosine-exact")
+
+    def rates(t, state):
+        p, w, a = state.reshape(3, -1)
+        g = drives_by_trapezoid(p * w, a, x, x_aug)
+        return np.concatenate([1.7 * w * g, p * g, 0.3 * (w - a)])
+
+    start = np.concatenate([y.p, y.w, y.a])
+    ours = flow(0.0, y)
+    np.testing.assert_allclose(np.concatenate([ours.p, ours.w, ours.a]), rates(0.0, start), rtol=1e-11, atol=1e-12)
+    other = solve_ivp(rates, (0, 2.0), start, method="DOP853", rtol=1e-11, atol=1e-13).y[:, -1]
+    end = ld.simulate(flow, y, t1=2.0, rtol=1e-11, engine="scipy").final
+    np.testing.assert_allclose(np.concatenate([end.p, end.w, end.a]), other, atol=1e-8)

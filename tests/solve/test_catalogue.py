@@ -12,7 +12,6 @@ from mpmath import mp
 
 import lindyn as ld
 from tests.catalogue import CATALOGUE, FRACTIONS
-from tests.helpers import WITH_MATRICES, WITH_MODES
 from tests.references import make
 
 STORED = json.loads(make.FILE.read_text())["systems"]
@@ -42,10 +41,8 @@ def runs():
     seen = set()
     for name, make_system in CATALOGUE.items():
         system = make_system()
-        group = WITH_MODES if system.kind in ("modes", "mode_weights", "parabola") else WITH_MATRICES
         for engine in system.engines:
-            marks = [group] if engine == "diffrax" else []
-            marks += [pytest.mark.slow] if engine == "diffrax" and system.kind in seen else []
+            marks = [pytest.mark.slow] if engine == "diffrax" and system.kind in seen else []
             seen |= {system.kind} if engine == "diffrax" else set()
             yield pytest.param(name, engine, marks=marks)
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.linalg import expm
 
 import lindyn as ld
-from tests.helpers import WITH_MATRICES, WITH_MODES, block_difference, engines, moments, psd, relative, weights
+from tests.helpers import ENGINES, block_difference, moments, psd, relative, weights
 
 TS = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
 
@@ -88,7 +88,6 @@ def test_three_routes(system):
     assert relative(extrapolated[on_grid], exact) < 1e-6
 
 
-@WITH_MATRICES
 def test_closed_form_by_diffrax():
     flow, y0, _, block = frozen_no_predictor(0.0)
     exact = np.array([frozen_no_predictor(t)[2] for t in TS])
@@ -127,7 +126,7 @@ def test_no_decay_on_the_parabola():
     np.testing.assert_allclose(t, run.ts, rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MATRICES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_start_and_composition(engine):
     """The first state is the one given, and 0 -> t1 -> t2 is 0 -> t2."""
     flow, y0 = ld.WeightFlow(ld.Hyperparameters(1.7, 0.3, 0.01), moments(6, n1=3)), weights(6, n2=2, n1=3)
@@ -141,7 +140,7 @@ def test_start_and_composition(engine):
     assert block_difference(printed[0], y0) == 0.0
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_long_times_reach_the_fixed_point(engine):
     """Three modes above p_- go to p_+ with tau = 1 and s = p^2 / alpha_p; one below goes to 0."""
     alpha_p, eta, x, x_aug = 1.5, 0.05, np.array([1.0, 1.4, 0.8, 1.0]), np.array([0.25, 0.1, 0.4, 0.25])

@@ -5,7 +5,7 @@ import pytest
 
 import lindyn as ld
 from lindyn import observables
-from tests.helpers import WITH_MATRICES, engines, moments, orthogonal, psd, rng, start, weights
+from tests.helpers import ENGINES, moments, orthogonal, psd, rng, start, weights
 
 TS = np.linspace(0.0, 30.0, 31)
 TARGETS = ("ema", "online", "frozen")
@@ -39,7 +39,6 @@ def test_theorem_1_along_the_whole_path(target, data, rtol):
         np.testing.assert_allclose(observables.balance_residual(run), found, rtol=1e-6, atol=1e-15)
 
 
-@WITH_MATRICES
 @pytest.mark.parametrize("target", TARGETS)
 def test_theorem_1_in_diffrax(target):
     hp = ld.Hyperparameters(2.0, 0.4, 0.03)
@@ -86,7 +85,7 @@ def test_gram_flow_keeps_the_balance_too():
     assert np.max(observables.balance_residual(run)) <= 10 * 1e-10
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MATRICES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_symmetrised_flows_stay_symmetric_and_F_positive(engine):
     """W_p, F exactly symmetric up to 1e-14; no eigenvalue of F below -1e-13 of the largest it had."""
     hp = ld.Hyperparameters(1.5, 0.4, 0.05)
@@ -116,7 +115,7 @@ def test_gram_states_stay_gram_matrices(target):
     assert np.min(np.linalg.eigvalsh(whole)[:, 0]) > -1e-8 * np.max(np.abs(whole))
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MATRICES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_collapse_keeps_its_relative_accuracy(engine):
     """Without stop-gradient F falls by many orders: its asymmetry falls with it (round-off would outlive it)."""
     flow = ld.CorrelationFlow(ld.Hyperparameters(0.5, 0.4, 0.01), target="online", stop_gradient=False)

@@ -7,7 +7,7 @@ import pytest
 
 import lindyn as ld
 from tests.catalogue import CATALOGUE, FRACTIONS
-from tests.helpers import WITH_MATRICES, WITH_MODES, engines, moments, relative, start
+from tests.helpers import ENGINES, moments, relative, start
 from tests.references import make
 
 STEPS = (0.004, 0.002, 0.001, 0.0005)
@@ -74,8 +74,8 @@ def worst_error(name, **how):
 @pytest.mark.parametrize(
     ("name", "engine"),
     [
-        pytest.param("full_ema", "diffrax", marks=WITH_MATRICES),
-        pytest.param("modes_of_many_eigenvalues", "diffrax", marks=WITH_MODES),
+        ("full_ema", "diffrax"),
+        ("modes_of_many_eigenvalues", "diffrax"),
         ("full_ema", "scipy"),
         ("modes_of_many_eigenvalues", "scipy"),
     ],
@@ -90,8 +90,8 @@ def test_error_follows_the_tolerance(name, engine):
 @pytest.mark.parametrize(
     ("engine", "solver"),
     [
-        pytest.param("diffrax", "tsit5", marks=WITH_MODES),
-        pytest.param("diffrax", "dopri8", marks=WITH_MODES),
+        ("diffrax", "tsit5"),
+        ("diffrax", "dopri8"),
         ("scipy", "tsit5"),
         ("scipy", "stiff"),
     ],
@@ -103,7 +103,7 @@ def test_named_solvers_follow_the_tolerance(engine, solver):
     assert np.all(errors[1:] <= 0.1 * errors[:-1]), errors
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_absolute_tolerance_is_used(engine):
     """A large atol lets a decaying system take longer steps, and shows in the error."""
     flow, y0 = ld.ModeFlow(ld.Hyperparameters(1.0, 0.4, 0.5)), ld.ModeState([0.5, 0.4, 0.3], 0.3, 0.9)
@@ -114,7 +114,6 @@ def test_absolute_tolerance_is_used(engine):
     assert 1e-12 < off < 1e-3
 
 
-@WITH_MATRICES
 def test_block_starting_at_zero():
     """W_a(0) = 0 (Fig. 7), in both engines and with every scipy solver."""
     flow = ld.WeightFlow(ld.Hyperparameters(1.7, 0.3, 0.01), moments(3, n1=3))

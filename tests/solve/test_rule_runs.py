@@ -8,7 +8,7 @@ import lindyn as ld
 from lindyn.flows import rules
 from lindyn.predictors import RULES
 from lindyn.theory import fixed_points
-from tests.helpers import WITH_MATRICES, block_difference, moments, orthogonal, relative, rng, weights
+from tests.helpers import block_difference, moments, orthogonal, relative, rng, weights
 
 HP = ld.Hyperparameters(alpha_p=1.0, beta=0.6, eta=0.03)
 NAMES = sorted(RULES)
@@ -50,7 +50,6 @@ def test_modes_run_as_the_weights_of_commuting_data_do(name):
     assert relative(squares.states.p, few.states.p) < 1e-8
 
 
-@WITH_MATRICES
 def test_engines_agree_and_store_the_true_predictor():
     flow, y = ld.WeightFlow(HP, moments(6, 5), predictor="direct_pred"), weights(6, 3, 5)
     ts = [0.0, 1.0, 10.0]
@@ -63,7 +62,6 @@ def test_engines_agree_and_store_the_true_predictor():
         assert between.W_p.shape == (2, 3, 3) and relative(between.W_p[1], run(3.3).W_p) < 1e-12
 
 
-@WITH_MATRICES
 def test_runs_under_jit_and_grad():
     flow, y = ld.WeightFlow(HP, moments(7, 4), predictor="direct_copy"), weights(7, 2, 4)
     with jax.enable_x64(True):

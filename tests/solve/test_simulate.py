@@ -8,14 +8,14 @@ import pytest
 import lindyn as ld
 from lindyn.solve import ode
 from lindyn.solve.trajectory import SolverSettings
-from tests.helpers import WITH_MODES, engines, moments, relative, weights
+from tests.helpers import ENGINES, moments, relative, weights
 
 HP = ld.Hyperparameters(1.2, 0.4, 0.05)
 MODES = ld.ModeFlow(HP, x_aug=0.3)
 START = ld.ModeState([0.4, 0.9], [0.3, 0.1], 0.8)
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_times_asked_for_are_hit_exactly(engine):
     ts = np.array([0.25, 0.26, 1.0, np.pi, 17.0])
     run = ld.simulate(MODES, START, ts, engine=engine)
@@ -33,7 +33,7 @@ def test_default_times():
     assert ld.simulate(MODES, START, t1=3.0, engine="scipy").ts[-1] == 3.0
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_dense_output_is_accurate_between_the_times(engine):
     """One path through two saved times and through 30 of them: the interpolant agrees with the steps."""
     ts = np.linspace(0.0, 20.0, 31)
@@ -49,7 +49,7 @@ def test_dense_output_is_accurate_between_the_times(engine):
         saved(1.0)
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_steady_state_stops_at_the_fixed_point(engine):
     run = ld.simulate(MODES, START, np.array([0.0, 10.0, 1e5]), steady_state=True, engine=engine)
     assert run.outcome_name == "steady" and run.succeeded
@@ -62,7 +62,7 @@ def test_steady_state_stops_at_the_fixed_point(engine):
     assert loose.ts[-1] < run.ts[-1]
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_collapse_counts_as_steady(engine):
     flow = ld.ModeFlow(ld.Hyperparameters(1.0, 0.4, 0.3))
     run = ld.simulate(flow, START, np.array([0.0, 10.0, 1e4]), steady_state=True, engine=engine)
@@ -70,7 +70,7 @@ def test_collapse_counts_as_steady(engine):
     np.testing.assert_allclose(run.final.tau, 4.0, rtol=1e-6)  # beta / (beta - eta): w falls at the rate eta
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_step_limit_keeps_what_was_computed(engine):
     ts = np.array([0.0, 0.01, 50.0, 100.0])
     run = ld.simulate(MODES, START, ts, max_steps=20, throw=False, engine=engine)
@@ -84,7 +84,7 @@ def test_step_limit_keeps_what_was_computed(engine):
     assert len(caught.value.trajectory) == len(run)
 
 
-@pytest.mark.parametrize("engine", engines(WITH_MODES))
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_singularity_is_reported_with_the_states_before_it(engine):
     """No flow of the library has one: p = p^2 does, at t = 1 / p_0."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from tests.helpers import WITH_MATRICES, WITH_MODES, moments, relative, weights
+from tests.helpers import moments, relative, weights
 
 TS = np.array([0.0, 1.0, 4.0])
 RATES = np.array([1.3, 0.5, 0.07, 0.03])  # alpha_p, beta, eta_p, eta_s
@@ -35,7 +35,6 @@ def central(f, at, h=1e-3):
     return out
 
 
-@WITH_MODES
 def test_gradients_of_modes_in_rates_and_start(x64):
     def end(rates, p, **how):
         flow = ld.ModeFlow(hyperparameters(rates), x=np.array([1.0, 0.6]), x_aug=0.3)
@@ -49,7 +48,6 @@ def test_gradients_of_modes_in_rates_and_start(x64):
 
 
 @pytest.mark.slow
-@WITH_MATRICES
 def test_gradients_of_weights_in_rates_start_and_data(x64):
     """From W_a = 0 too: the error norm of a block of zeros must not put NaN into the gradient."""
     data, y0 = moments(1, n1=3), weights(1, n2=2, n1=3)
@@ -67,7 +65,6 @@ def test_gradients_of_weights_in_rates_start_and_data(x64):
         assert relative(gradient, central(moved, arguments[k])) < 1e-6
 
 
-@WITH_MODES
 def test_vmap_over_starts_is_a_loop(x64):
     p, s = np.array([[0.2, 0.9], [0.5, 0.1], [1.5, 0.4]]), np.array([[0.3, 0.3], [1e-6, 0.9], [0.1, 0.0]])
     flow = ld.ModeFlow(ld.Hyperparameters(1.2, 0.4, 0.05), x_aug=0.3)
@@ -82,7 +79,6 @@ def test_vmap_over_starts_is_a_loop(x64):
             np.testing.assert_allclose(getattr(together, name)[k], getattr(alone, name), rtol=1e-12)
 
 
-@WITH_MATRICES
 def test_vmap_over_weights_and_rates(x64):
     data, states = moments(3, n1=3), [weights(k, 2, 3) for k in (1, 2)]
     stacked = jax.tree.map(lambda *blocks: jnp.stack(blocks), *states)
@@ -97,7 +93,6 @@ def test_vmap_over_weights_and_rates(x64):
             assert relative(getattr(together, name)[k], getattr(alone, name)) < 1e-8
 
 
-@WITH_MODES
 def test_jit_returns_a_trajectory(x64):
     flow, y0 = ld.ModeFlow(ld.Hyperparameters(1.2, 0.4, 0.05), x_aug=0.3), ld.ModeState([0.4, 0.9], 0.5)
     run = jax.jit(lambda y: ld.simulate(flow, y, TS, **HOW))(y0)
@@ -107,7 +102,6 @@ def test_jit_returns_a_trajectory(x64):
     assert run.status == plain.status == "reached the end, t = 4"
 
 
-@WITH_MODES
 def test_a_lane_that_ends_early_repeats_its_last_state(x64):
     """Steady states under vmap: every lane has as many states as times, and its last time says when it stopped."""
     flow, ts = ld.ModeFlow(ld.Hyperparameters(1.0, 0.4, 0.05), tau="constant"), np.array([0.0, 200.0, 400.0, 1e4])
@@ -134,7 +128,6 @@ def test_float32_inside_a_transformation_is_refused_clearly():
         jax.grad(lambda p: ld.simulate(flow, ld.ModeState(p, 0.5), TS).states.s[-1])(0.3)
 
 
-@WITH_MODES
 def test_plain_calls_need_no_setting_and_return_numpy():
     flow, y0 = ld.ModeFlow(ld.Hyperparameters(1.2, 0.4, 0.05), x_aug=0.3), ld.ModeState([0.4, 0.9], 0.5)
     assert not jax.config.jax_enable_x64

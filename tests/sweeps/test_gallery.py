@@ -6,7 +6,7 @@ from lindyn.papers import figure_scripts
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
 def test_the_figure_keeps_its_claims(number, tmp_path):
     result = figure_scripts.run_figure(figure_scripts.find("gallery")[number], tmp_path)
     assert result.error == ""
@@ -14,5 +14,5 @@ def test_the_figure_keeps_its_claims(number, tmp_path):
     assert (tmp_path / f"gallery_fig{number:02}.png").stat().st_size > 20_000
 
 
-def test_there_are_five():
-    assert sorted(figure_scripts.find("gallery")) == [1, 2, 3, 4, 5]
+def test_there_are_six():
+    assert sorted(figure_scripts.find("gallery")) == [1, 2, 3, 4, 5, 6]

@@ -5,7 +5,7 @@ import pytest
 
 import lindyn as ld
 from lindyn import theory
-from lindyn.plotting import sweep_map
+from lindyn.plotting import outcome_map
 from lindyn.sweeps.outcome import BOX, CRITICAL, EDGE, edge_of_start
 
 
@@ -43,7 +43,7 @@ def test_on_the_parabola_at_held_tau_the_edge_is_p_minus():
 
 
 def drawn(**given):
-    figure = sweep_map.draw(ld.sweep(t1=30.0, **given))
+    figure = outcome_map.draw(ld.sweep(t1=30.0, **given))
     keys = [text.get_text() for legend in (*figure.legends, *(a.get_legend() for a in figure.axes)) if legend
             for text in legend.get_texts()]  # fmt: skip
     title, *_, note = (text.get_text() for text in figure.texts)

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import lindyn as ld
-from lindyn.plotting import sweep_map
+from lindyn.plotting import outcome_map
 from lindyn.sweeps import outcome
 from lindyn.sweeps.modes_sweep import sweep
 from lindyn.sweeps.outcome import OUTCOMES
@@ -23,7 +23,7 @@ def small():
 def test_codes_are_drawn_in_words(small):
     """xarray's own plot with `categories`: a colour and a word for each code, none between."""
     for name in ("outcome", "event", "status"):
-        how = sweep_map.categories(small[name])
+        how = outcome_map.categories(small[name])
         mesh = small[name].plot(ax=Figure().subplots(), **how)
         words = small[name].attrs["flag_meanings"].split()
         assert list(mesh.norm.boundaries) == [k - 0.5 for k in range(len(words) + 1)] and len(words) == mesh.cmap.N

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lindyn import _checks
 from lindyn._options import did_you_mean
-from lindyn.bridge.checkpoints import backbones, heads, layer_rules, other_methods, unsaid
+from lindyn.bridge.checkpoints import backbones, heads, layer_rules, optimiser_step, other_methods, unsaid
 from lindyn.bridge.checkpoints.backbones import TORCHVISION, Form
 from lindyn.bridge.checkpoints.content import Content
 from lindyn.bridge.checkpoints.single_layers import NotBuiltError
@@ -95,6 +95,7 @@ def assemble(
         content.path, layout, title, **parts, F=second_moment(content.under(names.predictor)),
         step=content.number("global_step", "step"), epoch=content.number("epoch", "ep"),
         settings=known, notes=tuple(said_of), assumptions=(*content.assumptions, *of_networks),
+        last_step=optimiser_step.of_content(content, names.projector, (names.target_backbone, names.target_projector)),
     )  # fmt: skip
     return layer_rules.from_correlation(content, pieces)
 
@@ -229,6 +230,9 @@ def named(content: Content, pieces: Pieces, names: Mapping[str, str]) -> Pieces:
         built |= {} if F is None else {"F": F}
         known, rule_notes = layer_rules.read(found, known, content.said)
         pieces = with_notes(pieces, *rule_notes)
+    if "projector" in names:
+        target = [names.get(piece, "") for piece in ("target_backbone", "target_projector")]
+        built["last_step"] = optimiser_step.of_content(content, names["projector"], target)
     assumed = (*unsaid.of_heads(built, said), *unsaid.of_backbone(built.get("backbone"), said))
     told = ", ".join(f"{piece} {prefix}" for piece, prefix in names.items())
     pieces = replace(pieces, **built, settings=known, assumptions=_once((*pieces.assumptions, *assumed)))

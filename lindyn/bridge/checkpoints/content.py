@@ -156,7 +156,7 @@ def group_settings(groups: Sequence[dict[str, Any]], has_predictor: bool = True)
     main = max(online, key=lambda group: _number(group, "weight_decay") or 0.0)
     rate, decay = peak(main), _number(main, "weight_decay")
     found = {
-        "optim.name": _kind(main),
+        "optim.name": kind_of(main),
         "optim.lr": rate,
         "optim.momentum": _number(main, "momentum"),
         "optim.weight_decay": decay,
@@ -170,8 +170,12 @@ def group_settings(groups: Sequence[dict[str, Any]], has_predictor: bool = True)
     return found
 
 
-def _kind(group: dict[str, Any]) -> str | None:
-    """Return what optimiser a group belongs to, by what it keeps."""
+def kind_of(group: Mapping[str, Any]) -> str | None:
+    """Return what optimiser a group belongs to, by what it keeps.
+
+    Args:
+        group: one of its parameter groups.
+    """
     if "betas" in group:
         return "adam"
     if "trust_coefficient" in group or "trust_coeff" in group or ("eta" in group and "momentum" in group):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lindyn.bridge import hub_files
 from lindyn.bridge.checkpoints import shards
 from lindyn.bridge.checkpoints.layouts import known_layouts
 from lindyn.bridge.given_paths import TRACE, checkpoint_path, no_checkpoint
@@ -32,6 +33,7 @@ class Inputs(Brief):
         run: the run.toml beside them, or None.
         title: what was given, as a path to be shown.
         notes: one sentence each on what was left out.
+        prediction: of `lindyn predict`, for this run; None: there is none.
     """
 
     files: tuple[Path, ...]
@@ -39,6 +41,7 @@ class Inputs(Brief):
     run: Path | None
     title: Path
     notes: tuple[str, ...] = ()
+    prediction: Path | None = None
 
 
 def unfinished(pieces: Pieces, run: Path | None) -> Pieces:
@@ -84,13 +87,14 @@ def find(given: str | os.PathLike | Iterable[str | os.PathLike], most: int = MOS
 
 
 def paths_of(given: Any) -> list[Path]:
-    """Return one path or several as a list.
+    """Return one path or several as a list; names of the Hugging Face hub are fetched.
 
     Raises:
-        ValueError: something else, as a module or a state_dict.
+        ValueError: something else, as a module or a state_dict, or a model of the hub that cannot be fetched.
+        ImportError: a name of the hub without huggingface_hub.
     """
     if isinstance(given, str | os.PathLike):
-        return [Path(given)]
+        return [_local(given)]
     many = isinstance(given, Iterable) and not isinstance(given, Mapping | bytes)
     found: list[Any] = list(given) if many else [None]
     if not all(isinstance(path, str | os.PathLike) for path in found):
@@ -98,7 +102,11 @@ def paths_of(given: Any) -> list[Path]:
             f"checkpoints must be paths; got {type(given).__name__}. Save a network's state_dict with torch.save and "
             "give the file."
         )
-    return [Path(path) for path in found]
+    return [_local(path) for path in found]
+
+
+def _local(path: str | os.PathLike) -> Path:
+    return hub_files.fetched(path) if isinstance(path, str) and hub_files.is_named(path) else Path(path)
 
 
 def _of_folder(folder: Path) -> tuple[list[Path], Path | None]:

@@ -1,6 +1,7 @@
 """Features that a checkpoint's own backbone and projector make of images, two augmented views of each."""
 
 import copy
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,17 @@ class ImageFeatures(Brief):
                 None if self.target is None else self._out(self.target, v1, at),
             )
             yield batch
+
+    @torch.no_grad()
+    def pairs(self, images: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield batches of two views as the network takes them, on the CPU.
+
+        Args:
+            images: at most so many, but one batch at least.
+        """
+        dtype = next(self.online.parameters()).dtype
+        for v1, v2 in itertools.islice(self._pairs(dtype), max(1, images // self.batch)):
+            yield v1.cpu(), v2.cpu()
 
     @property
     def has_batchnorm(self) -> bool:

@@ -4,6 +4,7 @@
     eigenspaces         W_p and F share their eigenvectors: in the leading modes, in the whole matrix
     predictor_shape     W_p alone: symmetric, no negative eigenvalues, projection, rotation, growth of rank and trace
     balance             Theorem 1 between two layers; slope 1/2 and constant alpha_p of p against s
+    directions          of losses that compare directions: rest, slopes by depth, angle per step, norm
     target_and_data     Assumptions 1 and 2: target, target_weights, isotropy, isotropy_views
     stability           Eq. 17 alone and in pairs, the collapse boundary
     collapse            spread, effective rank, RankMe
@@ -15,7 +16,15 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 from lindyn._extensions import Extension, collected
-from lindyn.bridge.laws import balance, collapse, eigenspaces, predictor_shape, stability, target_and_data
+from lindyn.bridge.laws import (
+    balance,
+    collapse,
+    directions,
+    eigenspaces,
+    predictor_shape,
+    stability,
+    target_and_data,
+)
 from lindyn.bridge.laws.law_definition import (
     MODES_OF_PREDICTOR,
     Judgement,
@@ -38,7 +47,7 @@ __all__ = [
     "findings", "judged", "known_laws", "law", "predictor_map", "untestable",
 ]  # fmt: skip
 
-FAMILIES = (eigenspaces, predictor_shape, balance, target_and_data, stability, collapse)
+FAMILIES = (eigenspaces, predictor_shape, balance, directions, target_and_data, stability, collapse)
 GROUPS = ("theory", "assumption", "richemond", "collapse")
 """In the order in which they are told; others follow."""
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import statistics
+from lindyn.bridge.along_run import SQUARED
 from lindyn.bridge.laws.law_definition import (
     MODES_OF_PREDICTOR,
     NOTHING,
@@ -31,13 +32,13 @@ from lindyn.bridge.laws.law_definition import (
 )
 from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.predictor_maps import EXACT
-from lindyn.bridge.measure.sampled import Interval, fixed
+from lindyn.bridge.measure.sampled import Interval, Sampled, fixed
+from lindyn.bridge.readings import SlopeFit
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
 from lindyn.bridge.settings import Rates
 from lindyn.bridge.watch.diagnosis import fit_slope
 
 HALF, NEAR, WIDE = 0.5, 0.1, 0.25
-WITHIN = (HALF - NEAR, HALF + NEAR)
 FACTOR = 1.5
 BALANCED = 0.2
 
@@ -48,38 +49,70 @@ BALANCED = 0.2
     good="near", needs=MODES_OF_PREDICTOR,
     why="the interval must meet 0.5 +- 0.1 and be no wider than 0.25 to either side, half the way to 0 (p knows "
     "nothing of s) and to 1 (p = s)",
-    statements=("tian.integral_of_motion",),
+    statements=("tian.integral_of_motion",), theory=SQUARED,
 )  # fmt: skip
 def slope(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
+    return judged_slope(measured, HALF, NEAR, WIDE)
+
+
+def judged_slope(measured: MeasuredNetwork, target: float, near: float, wide: float) -> Judgement:
+    """Return the slope of log p on log s judged by a number.
+
+    Args:
+        measured: the network.
+        target: what a theory has.
+        near: half of the band around it that the interval must meet.
+        wide: widest side of an interval that still says something.
+    """
     k = measured.window
     p, s = measured.readings["p"].full[:k], measured.readings["s"].full[:k]
     fit = fit_slope(p, s)
     details: dict[str, Any] = {
         "modes": fit.modes, "s_low": fit.s_low, "s_high": fit.s_high, "p": p, "s": s,
-        "by_map": {name: numbers["slope"] for name, numbers in measured.by_map.items()}, "within": WITHIN,
+        "by_map": {name: numbers["slope"] for name, numbers in measured.by_map.items()},
+        "within": (target - near, target + near), "limit": target,
     }  # fmt: skip
     negative = int(np.sum(p <= 0))
     if fit.verdict != "fitted":
         if negative > 0.1 * k:
-            reason = f"{negative} of {k} modes have p <= 0, where the law has p_j ~ sqrt(s_j) > 0; no line is fitted."
+            reason = f"{negative} of {k} modes have p <= 0, where the law has p_j > 0; no line is fitted."
             details["slope_of_positive"] = measured.readings["slope"].interval().value
             return judged(NOTHING, FAILS, reason, **details)
         return untestable(f"The slope is {fit.verdict}.", **details)
-    drawn = measured.readings["slope"].interval()
-    lower, upper = np.fmin(fit.low, drawn.low), np.fmax(fit.high, drawn.high)  # scatter of modes, scatter of samples
-    interval = Interval(drawn.value, float(lower), float(upper), fit.slope)
-    return judged(interval, *_near_half(interval, fit.modes), **details)
+    interval = with_scatter(measured.readings["slope"], fit)
+    return judged(interval, *near_a_number(interval, target, near, wide, fit.modes), **details)
 
 
-def _near_half(interval: Interval, modes: int) -> tuple[str, str]:
-    outside = interval.low > HALF + NEAR or interval.high < HALF - NEAR
-    wide = max(interval.high - interval.value, interval.value - interval.low) > WIDE
+def with_scatter(slope: Sampled, fit: SlopeFit) -> Interval:
+    """Return the interval of a slope that holds both the scatter of modes and that of samples.
+
+    Args:
+        slope: with its draws.
+        fit: with the interval of least squares.
+    """
+    drawn = slope.interval()
+    lower, upper = np.fmin(fit.low, drawn.low), np.fmax(fit.high, drawn.high)
+    return Interval(drawn.value, float(lower), float(upper), fit.slope)
+
+
+def near_a_number(interval: Interval, target: float, near: float, wide: float, modes: int) -> tuple[str, str]:
+    """Return verdict and reason of an interval that must meet a band around a number.
+
+    Args:
+        interval: of a slope.
+        target: the number.
+        near: half of the band.
+        wide: widest side of an interval that still says something.
+        modes: that the slope is fitted to.
+    """
+    outside = interval.low > target + near or interval.high < target - near
+    too_wide = max(interval.high - interval.value, interval.value - interval.low) > wide
     fitted = f"fitted to {modes} modes with s_j >= 0.01 max s"
     if outside:
-        return FAILS, f"The interval misses 0.5 +- {NEAR:g}, {fitted}."
-    if wide:
-        return NOT_TESTABLE, f"The interval is wider than {WIDE:g} to one side, {fitted}."
-    return HOLDS, f"The interval meets 0.5 +- {NEAR:g}, {fitted}."
+        return FAILS, f"The interval misses {target:.3g} +- {near:.2g}, {fitted}."
+    if too_wide:
+        return NOT_TESTABLE, f"The interval is wider than {wide:.2g} to one side, {fitted}."
+    return HOLDS, f"The interval meets {target:.3g} +- {near:.2g}, {fitted}."
 
 
 def linear_predictor(measured: MeasuredNetwork, run: KnownRun) -> str:

@@ -22,8 +22,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from lindyn._extensions import at_fault
+from lindyn.bridge.along_run import NORMALISED, SQUARED, TheoryBeside
 from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval
+from lindyn.bridge.readings import StepTaken
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding
 from lindyn.bridge.run.description import RunDescription
 from lindyn.bridge.settings import Rates
@@ -34,7 +36,11 @@ TIAN = "Tian, Chen, Ganguli 2021"
 RICHEMOND = "Richemond et al. 2023"
 FEWEST_MODES = 3
 """Fewer leading modes than this say nothing on a law of modes."""
-ROLES = ("law", "prediction", "foundation", "alarm")
+COUNTED = ("law", "foundation")
+ROLES = (*COUNTED, "prediction", "alarm")
+BESIDE = "beside"
+"""Role of a finding whose law speaks of another loss than the run's."""
+OF_LOSS = {SQUARED: "squared loss", NORMALISED: "loss of directions"}
 NO_LIMIT = "No paper sets a limit; compare it along a run or between runs."
 NOTHING = Interval(math.nan, math.nan, math.nan, math.nan)
 
@@ -50,6 +56,10 @@ class KnownRun(Brief):
         rule: the closed-form rule that sets W_p, "" where the predictor is trained or not known.
         first: the first checkpoint of a run, None for a single one.
         first_at: its place in words.
+        theory: which theory speaks of its loss, "squared" or "normalised", "" where the loss is not known.
+        beside: the normalised theory along the run, None where it could not be run.
+        last_step: of the optimiser, None where no checkpoint holds its momentum.
+        last_step_at: place of that checkpoint in words.
     """
 
     rates: Rates
@@ -58,11 +68,15 @@ class KnownRun(Brief):
     rule: str = ""
     first: MeasuredNetwork | None = None
     first_at: str = ""
+    theory: str = ""
+    beside: TheoryBeside | None = None
+    last_step: StepTaken | None = None
+    last_step_at: str = ""
 
     @classmethod
-    def of(cls, run: RunDescription, measured: MeasuredNetwork, **first: Any) -> Self:
-        """Return what is known of the run of a measured network; `first` and `first_at` where it has several."""
-        return cls(run.rates, *run.rates_under(measured.F), run.predictor.rule, **first)
+    def of(cls, run: RunDescription, measured: MeasuredNetwork, **along: Any) -> Self:
+        """Return what is known of the run of a measured network, and of its course where it has several checkpoints."""
+        return cls(run.rates, *run.rates_under(measured.F), run.predictor.rule, theory=run.loss.theory, **along)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -148,6 +162,8 @@ class Law(Brief):
         statements: of `lindyn.proofs` that it tests on a network.
         role: "law"; "prediction" (holding or failing says nothing on the theory); "foundation" (without it modes have
             no meaning); "alarm" (says what the collapse alarm says).
+        theory: whose law it is, "squared" (of the squared loss alone) or "normalised" (of losses of directions alone);
+            "" speaks of any loss. In a run of the other kind it is shown and not counted.
     """
 
     name: str
@@ -166,6 +182,7 @@ class Law(Brief):
     only_if_trained: bool = False
     role: str = "law"
     statements: tuple[str, ...] = ()
+    theory: str = ""
 
     def __post_init__(self) -> None:
         for name in ("title", "statistic", "source"):
@@ -173,6 +190,8 @@ class Law(Brief):
                 raise ValueError(f"{name} of the law {self.name} must be words; got {getattr(self, name)!r}.")
         if self.role not in ROLES:
             raise ValueError(f"role of the law {self.name} must be one of {', '.join(ROLES)}; got {self.role!r}.")
+        if self.theory not in ("", *OF_LOSS):
+            raise ValueError(f"theory of the law {self.name} must be squared, normalised or ''; got {self.theory!r}.")
         if self.limit is not None and self.good not in ("below", "above", "near"):
             raise ValueError(f"good of the law {self.name} must be 'below', 'above' or 'near'; got {self.good!r}.")
 
@@ -184,7 +203,7 @@ class Law(Brief):
     @property
     def words(self) -> str:
         """The law in words, with its scope."""
-        return f"{self.title}: {self.where}" if self.scope else self.title
+        return _with_scope(self.title, self.where)
 
     @property
     def package(self) -> str:
@@ -194,6 +213,10 @@ class Law(Brief):
     def __call__(self, measured: MeasuredNetwork, run: KnownRun) -> Judgement:
         """Return what its function says, whatever the law needs."""
         return self.judge(measured, run)
+
+
+def _with_scope(title: str, scope: str) -> str:
+    return f"{title}: {scope}" if scope else title
 
 
 def law(*, title: str, statistic: str, source: str, **known: Any) -> Callable[[Callable[..., Judgement]], Law]:
@@ -231,10 +254,14 @@ def finding(law: Law, measured: MeasuredNetwork, run: KnownRun) -> Finding:
     if found.limit is not None:
         details["limit"] = found.limit
     main = measured.main.kind if measured.main is not None and predictor_map in law.needs else ""
+    scope, role = law.where, law.role
+    if run.theory and law.theory not in ("", run.theory):
+        scope = ", ".join(filter(None, (scope, f"{OF_LOSS[law.theory]}, not counted")))
+        role = BESIDE if role in COUNTED else role
     return Finding(
-        law.name, law.words, law.statistic, interval.value, interval.low, interval.high, found.verdict, found.reason,
-        law.source, law.group, main, {"raw": interval.raw, **details}, law.short,
-        law.where, law.role,
+        law.name, _with_scope(law.title, scope), law.statistic, interval.value, interval.low, interval.high,
+        found.verdict, found.reason, law.source, law.group, main, {"raw": interval.raw, **details}, law.short, scope,
+        role,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lindyn.bridge.along_run import SQUARED
 from lindyn.bridge.laws.law_definition import MODES_OF_PREDICTOR, TIAN, Judgement, KnownRun, by_limit, judged, law
 from lindyn.bridge.measure.measuring import MeasuredNetwork
 from lindyn.bridge.measure.sampled import Interval, Sampled
@@ -63,7 +64,7 @@ NEEDS = (*MODES_OF_PREDICTOR, known_rates, known_x_and_tau)
     statistic="smallest K_j = alpha_p (x + x') s_j / 2 - p_j (x tau - (x + x') p_j) + eta_s + eta_p / 2",
     source=f"{TIAN}, Eq. 17", limit=0.0, good="above", needs=NEEDS, scaled_by_loss=True, only_if_trained=True,
     why="K_j > 0 for all modes is sufficient for alignment to be stable",
-    statements=("tian.eq_17",),
+    statements=("tian.eq_17",), theory=SQUARED,
 )  # fmt: skip
 def eq17(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     known = _modes(measured, run.rates)
@@ -76,7 +77,7 @@ def eq17(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     statistic="smallest K_i + K_j over pairs of leading modes", source=f"{TIAN}, Eqs. 8-10, 17", limit=0.0,
     good="above", needs=NEEDS, scaled_by_loss=True, only_if_trained=True,
     why="a tilt of modes i and j changes at the rate -(K_i + K_j): positive is necessary and sufficient",
-    statements=("tian.eq_17_pairs",),
+    statements=("tian.eq_17_pairs",), theory=SQUARED,
 )  # fmt: skip
 def eq17_pairs(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     known = _modes(measured, run.rates)
@@ -92,7 +93,7 @@ def eq17_pairs(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     statistic="number of leading modes with p_j < p_-(eta, tau)", source=f"{TIAN}, Eq. 16, Fig. 4", limit=0.0,
     good="below", needs=NEEDS, scaled_by_loss=True,
     why="a mode below p_-, or any mode above the critical decay, goes to 0",
-    statements=("tian.fixed_points", "tian.stability", "tian.critical_decay"),
+    statements=("tian.fixed_points", "tian.stability", "tian.critical_decay"), theory=SQUARED,
 )  # fmt: skip
 def boundary(measured: MeasuredNetwork, run: KnownRun) -> Judgement:
     """Count the modes below p_-; above the critical decay there is none, and every mode is below."""

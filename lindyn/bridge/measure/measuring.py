@@ -18,6 +18,7 @@ from lindyn.bridge.measure.gathering import MODES, Tell, first_pass, second_pass
 from lindyn.bridge.measure.sampled import Sampled
 from lindyn.bridge.readings import Collapse, Diagnosis
 from lindyn.bridge.records import ABOVE_NOISE, FeatureBatch, FeatureSource, PredictorMap
+from lindyn.bridge.run import linear_layers
 from lindyn.bridge.watch.collapse_words import could_live
 from lindyn.bridge.watch.diagnosis import LEADING, WINDOW, collapse_of, diagnose
 from lindyn.display.brief import Brief
@@ -53,6 +54,8 @@ class MeasuredNetwork(Brief):
         shape: numbers of the main map's matrix alone (`lindyn.statistics.shape_of`); {} for an estimated one.
         collapse: the word on collapse; "" without F.
         head: the first samples as they came, None without features.
+        norm: of the linear layers that end the projector, all together; NaN where it ends in none.
+        depth: how many they are.
     """
 
     samples: int
@@ -76,6 +79,8 @@ class MeasuredNetwork(Brief):
     shape: dict[str, float] = field(default_factory=dict)
     collapse: Collapse = Collapse("")
     head: FeatureBatch | None = None
+    norm: float = math.nan
+    depth: int = 0
 
     def lightened(self) -> "MeasuredNetwork":
         """Return what curves need, without draws, moments and layers."""
@@ -122,7 +127,8 @@ def measure(
     check_widths(dim, predictor, projector, target_projector)
     first, width = stacks.first_weight(predictor), stacks.rank_limit(projector)
     given = {"last": last, "last_target": last_target, "first": first}
-    weights = {name: None if weight is None else to_numpy(weight) for name, weight in given.items()}
+    weights: dict[str, Any] = {name: None if weight is None else to_numpy(weight) for name, weight in given.items()}
+    weights["norm"], weights["depth"] = linear_layers.norm_and_depth(projector)
     if source is None:
         found = predictor_maps.predictor_maps(predictor, None)
         return _without_samples(dim, F, found, weights, width)
@@ -237,12 +243,12 @@ def _without_samples(
     dim: int,
     F: Tensor | None,
     found: tuple[PredictorMap, ...],
-    weights: dict[str, np.ndarray | None],
+    weights: dict[str, Any],
     width: int | None,
 ) -> MeasuredNetwork:
     """Return what weights, and an F of unknown samples, say; no draws, so no intervals."""
     if F is None:
-        return MeasuredNetwork(0, dim, maps=found, shape=_shape(found), **weights)  # type: ignore[arg-type]
+        return MeasuredNetwork(0, dim, maps=found, shape=_shape(found), **weights)
     s, U = _eigen(F, lambda *_: None)
     known = _known(s, 0)
     means = {"zz": to_numpy(F)[None], "size": np.array([float(F.trace())])}
@@ -252,7 +258,7 @@ def _without_samples(
         0, dim, F=to_numpy(F), s=s, U=U[:, :MODES], maps=found, readings=read, leading=known[0], window=known[1],
         shape_modes=known[2],
         diagnosis=diagnose(F, found[0].W_p, width=width) if found else None, shape=_shape(found),
-        collapse=collapse_of(F, width=width), **weights,  # type: ignore[arg-type]
+        collapse=collapse_of(F, width=width), **weights,
     )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from lindyn.bridge.along_run import NORMALISED, NextSteps
 from lindyn.bridge.assumptions import EVERYTHING, LAWS_ONLY, Assumption
 from lindyn.bridge.readings import PARTIAL, Collapse, Diagnosis
-from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Curves, Finding, ModeReading, PredictorMap
+from lindyn.bridge.records import FAILS, NOT_TESTABLE, Advice, Curves, Finding, ModeReading, PredictorMap, TheoryBeside
 from lindyn.bridge.report.sureness import (
     DESCRIBED,
     WEAK,
@@ -34,6 +35,7 @@ from lindyn.bridge.report.wording import (
 )
 from lindyn.bridge.run import counterfactuals
 from lindyn.bridge.run.counterfactuals import Counterfactual
+from lindyn.bridge.run.description import TrainingLoss
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.training.networks import rule_words
 
@@ -57,6 +59,8 @@ def advise(
     over: Curves | None = None,
     assumptions: Sequence[Assumption] = (),
     collapse: Collapse | None = None,
+    predictions: Sequence[TheoryBeside] = (),
+    ahead: NextSteps | None = None,
 ) -> tuple[Advice, ...]:
     """Return what the theory says of a run and would change in it, in order of weight.
 
@@ -71,28 +75,41 @@ def advise(
         over: curves with the simulator beside them.
         assumptions: what was taken and not read, with what second readings gave.
         collapse: the word on collapse; None takes that of the diagnosis.
+        predictions: the theories beside the run.
+        ahead: what comes next by the normalised theory, of a single checkpoint.
 
     Returns:
         The advice, on collapse and on the laws first; never empty.
     """
-    kind = maps[0].kind if maps else ""
+    kind, theory = maps[0].kind if maps else "", theory_of(settings)
+    by = "squared theory" if theory == NORMALISED else "theory"
     notes = start.notes if start is not None else ()
     weak = weak_points(findings, rates, diagnosis, maps, settings or Settings(), samples, notes, assumptions)
     found = [
         _collapse(findings, diagnosis, samples, assumptions, collapse),
-        _description(findings, kind, maps, over, assumptions),
-        *_fate(findings, kind, weak),
+        _description(findings, kind, maps, over, assumptions, predictions, theory),
+        *([] if ahead is None else [_next(ahead, diagnosis)]),
+        *_fate(findings, kind, weak, by),
     ]
     if start is None or len(start) == 0:
         found.append(_no_modes())
     elif rule := counterfactuals.rule_of(settings or Settings()):
-        found += [*_critical(start, rates, weak), _no_trained_predictor(rule)]
+        found += [*_critical(start, rates, weak, by), _no_trained_predictor(rule)]
     elif absent := counterfactuals.missing(rates):
         found.append(_no_rates(absent, rates))
     else:
         outcomes = counterfactuals.simulate_changes(start, rates)
-        found += [*_critical(start, rates, weak), *_alternatives(outcomes, start, weak)]
+        found += [*_critical(start, rates, weak, by), *_alternatives(outcomes, start, weak, by)]
     return tuple(_without_repeats(found))
+
+
+def theory_of(settings: Settings | None) -> str:
+    """Return which theory speaks of a run's loss, "" where the loss is not known.
+
+    Args:
+        settings: what is known of the training.
+    """
+    return TrainingLoss(str((settings or Settings()).get("method.loss", ""))).theory
 
 
 def _without_repeats(found: Sequence[Advice]) -> Iterator[Advice]:
@@ -140,11 +157,13 @@ def _description(
     maps: Sequence[PredictorMap],
     over: Curves | None,
     assumptions: Sequence[Assumption],
+    predictions: Sequence[TheoryBeside],
+    theory: str,
 ) -> Advice:
     state, held, failed = theory_state(findings, kind)
     if state == "cannot be tested":
         return Advice("No law of the theory could be tested on this input.", UNCLAIMED, _reasons(findings))
-    words = told(state, held, failed, over)
+    words = told(state, held, failed, over, predictions, theory)
     text = f"{words[0].upper()}{words[1:]}."
     if failed:
         text += " It fails in: " + ", ".join(listed(failed)) + "."
@@ -166,13 +185,29 @@ def _description(
     return Advice(text, how_sure(weak), because(basis, weak) if weak else f"{basis}.")
 
 
-def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[WeakPoint]) -> list[Advice]:
+def _fate(findings: Sequence[Finding], kind: str, weak: Sequence[WeakPoint], by: str) -> list[Advice]:
     """Return what the collapse boundary predicts, where a mode is below it."""
     found = [f for f in findings if f.role == PREDICTION and f.map_kind in ("", kind) and f.verdict == FAILS]
+    expects = {True: "By the normalised theory what was lost stays lost", False: f"The {by} expects modes to collapse"}
     return [
-        Advice(f"The theory expects modes to collapse: {_lower(f.reason)}", how_sure(weak), because(f.source, weak))
+        Advice(f"{expects['trapped' in f.details]}: {_lower(f.reason)}", how_sure(weak), because(f.source, weak))
         for f in found
     ]
+
+
+def _next(ahead: NextSteps, diagnosis: Diagnosis | None) -> Advice:
+    """Return what comes next from a single checkpoint by the normalised theory, and whether it is at rest."""
+    turn = "stay at" if abs(ahead.rank_then - ahead.rank_now) < 0.05 else (
+        f"{'rise' if ahead.rank_then > ahead.rank_now else 'fall'} from {ahead.rank_now:.1f} to")  # fmt: skip
+    rests = "its state is one of rest" if ahead.at_rest else "it is not at rest"
+    text = (
+        f"By the normalised theory {rests}: in the next {ahead.steps} steps at the peak learning rate the effective "
+        f"rank would {turn} {ahead.rank_then:.1f}, and the spectrum's shape move by {100 * ahead.change:.2g} %."
+    )
+    basis = f"The projector's linear layers have effective rank {ahead.rank_now:.1f} now"
+    basis += "" if diagnosis is None else f", the network's outputs {diagnosis.effective_rank:.1f}"
+    weak = [WeakPoint(f"left out: {note}") for note in ahead.notes]
+    return Advice(text, how_sure(weak), because(basis, weak))
 
 
 def _reasons(findings: Sequence[Finding]) -> str:
@@ -203,7 +238,7 @@ def _no_trained_predictor(rule: str) -> Advice:
     )  # fmt: skip
 
 
-def _critical(start: ModeReading, rates: Rates, weak: Sequence[WeakPoint]) -> list[Advice]:
+def _critical(start: ModeReading, rates: Rates, weak: Sequence[WeakPoint], by: str) -> list[Advice]:
     """Return the statement on the decay past which only collapse remains, where the run is past it or near."""
     from lindyn.theory import critical_decay
 
@@ -217,12 +252,14 @@ def _critical(start: ModeReading, rates: Rates, weak: Sequence[WeakPoint]) -> li
     numbers = f"(theirs: {edge[over].max():.3g} or less, the run has eta_s = {rates.eta_s:.3g})"
     text = (
         f"In {past} of the {len(start)} modes of {start.words} the decay is past the critical one, x^2/(4(x + x')): by "
-        f"the theory they can only fade {numbers}. Less decay keeps more of them."
+        f"the {by} they can only fade {numbers}. Less decay keeps more of them."
     )
     return [Advice(text, how_sure(weak), because("Fixed points of Eqs. 11-12", weak))]
 
 
-def _alternatives(outcomes: Sequence[Counterfactual], start: ModeReading, weak: Sequence[WeakPoint]) -> list[Advice]:
+def _alternatives(
+    outcomes: Sequence[Counterfactual], start: ModeReading, weak: Sequence[WeakPoint], by: str
+) -> list[Advice]:
     """Return what the simulated changes say: which of them would have kept more modes alive."""
     if not outcomes:
         return []
@@ -232,9 +269,7 @@ def _alternatives(outcomes: Sequence[Counterfactual], start: ModeReading, weak: 
     if base.alive == len(start):
         every = f"all {len(start)} modes that stand" if len(start) > 1 else "the one mode that stands"
         live = "live" if len(start) > 1 else "lives"
-        text = (
-            f"By the theory no rate needs to change: {every} out of noise in {start.words} {live} under the run's own."
-        )
+        text = f"By the {by} no rate needs to change: {every} out of noise in {start.words} {live} under the run's own."
         behind = int(np.sum(np.asarray(start.p) <= 0))
         text += f" {behind} of them start with p <= 0, but W_p grows there before s has faded." if behind else ""
         harm = [o for o in others if o.alive < base.alive]
@@ -248,7 +283,7 @@ def _alternatives(outcomes: Sequence[Counterfactual], start: ModeReading, weak: 
             helps = max(o.alive for o in chosen) > base.alive
             rates = "; ".join(f"{o.name}: {o.words}" for o in chosen)
             rests = because(f"{basis}; {rates}", weak)
-            found.append((helps, Advice(_compared(words, helps, chosen, base, start), sure, rests)))
+            found.append((helps, Advice(_compared(_said_by(by, words), helps, chosen, base, start), sure, rests)))
     return [advice for _, advice in sorted(found, key=lambda pair: not pair[0])]
 
 
@@ -257,6 +292,11 @@ KINDS = (
     ("A faster predictor", ("alpha_p x 2", "alpha_p x 5", "alpha_p x 5, eta_p kept")),
     ("Another EMA", ("a slower EMA", "a faster EMA")),
 )
+
+
+def _said_by(by: str, words: str) -> str:
+    """Return a change in words, with the theory that speaks where it is not the run's own."""
+    return words if by == "theory" else f"By the {by} {words[0].lower()}{words[1:]}"
 
 
 def _compared(

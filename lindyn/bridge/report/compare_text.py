@@ -1,6 +1,5 @@
 """A comparison of two runs as a terminal text, a page and JSON."""
 
-import io
 import math
 import textwrap
 from dataclasses import replace
@@ -108,13 +107,12 @@ def pictures(found: Compared) -> tuple[Picture, ...]:
         return ()
     with style.settings():
         figure = law_rows.draw_laws([_law_row(row) for row in rows], "Every law measured in both runs, over its limit")
-        file = io.BytesIO()
-        style.write(figure, file, "png")
+        content = style.rendered(figure)
     caption = (
         "Every law measured in both runs: value and interval in A (above) and B (below), over what the law is held "
         "against; laws without a limit in numbers alone."
     )
-    return (Picture("comparison", caption, file.getvalue()),)
+    return (Picture("comparison", caption, content),)
 
 
 def _law_row(row: ComparedRow) -> law_rows.LawRow:
@@ -166,7 +164,7 @@ def _differences(found: Compared) -> Markup:
     if not changed:
         return tag("p", "No known setting differs.")
     rows = [[tag("code", key), _value(a), _value(b)] for key, (a, b) in changed.items()]
-    return tag("div", table(["setting or rate", "A", "B"], rows), class_="scroll")
+    return page.scrolled("settings", table(["setting or rate", "A", "B"], rows))
 
 
 def _theory(found: Compared) -> Markup:
@@ -184,7 +182,7 @@ def _laws(found: Compared) -> Markup:
         ]
         for row in found.rows
     ]
-    return tag("div", table(["law", "A", "B", "difference"], rows), class_="scroll")
+    return page.scrolled("laws", table(["law", "A", "B", "difference"], rows))
 
 
 def files(found: Compared, command: str = "") -> dict[str, str | bytes]:

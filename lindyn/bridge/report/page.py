@@ -4,11 +4,13 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lindyn.bridge.records import FAILS, HOLDS, Advice, Finding, Validation
-from lindyn.bridge.report import schema, wording
+from lindyn.bridge.along_run import PREDICTED
+from lindyn.bridge.records import FAILS, HOLDS, Advice, Finding, TheoryBeside, Validation
+from lindyn.bridge.report import schema, theories_told, wording
 from lindyn.bridge.report.pictures import Picture, draw
 from lindyn.bridge.settings import USED, Settings
 from lindyn.display.markup import STYLE, Markup, document, table, tag
+from lindyn.display.mathml import formula
 
 CLASSES = {HOLDS: "holds", FAILS: "fails"}
 
@@ -34,6 +36,13 @@ TERMS = {
     "p_-, p_+": "Fixed points of a mode (Eq. 16): below p_- it collapses to 0, above it grows to p_+. Above the "
     "critical decay tau^2 x^2 / (4 (x + x')) neither exists and the mode collapses.",
     "balance": "Theorem 1: W W^T - W_p^T W_p / alpha_p = exp(-2 eta t) C for equal decays.",
+    "squared theory, normalised theory": "Two theories of the same training, both started from the run's first "
+    "checkpoint by the run's own rates, nothing fitted. Squared: the last linear layer under the squared distance, "
+    "without BatchNorm (Tian et al. 2021). Normalised: all linear layers of the projector under the run's own loss, "
+    "which compares directions, with BatchNorm at the end, by the run's own steps (docs/normalised.md).",
+    "error of the spectrum's shape": "|s - s'| over the larger of both, the eigenvalues of F in the network and in the "
+    "theory scaled to one sum, averaged over the readings: 0 where the features share their variance among directions "
+    "as the theory says; up to 0.1 the theory follows the run, to 0.25 describes it, to 0.5 in part.",
     "effective rank, RankMe": "exp of the entropy of F's eigenvalues (Roy and Vetterli 2007), and of the features' "
     "singular values (Garrido et al. 2023); shares are of min(N - 1, d).",
     "spread": "sqrt(d) x the mean standard deviation of l2-normalised features: 1 if isotropic, 0 if all are one "
@@ -42,6 +51,25 @@ TERMS = {
     "against the value that the theory has, or why the input does not permit a test.",
     "sure, likely, a guess": "How far advice can be trusted: without a weak point, with one (an assumed rate, another "
     "loss than the theory's, a linear map that explains little, few samples, a law that fails), with more.",
+}
+
+
+FORMULAS = {
+    "F, s_j, u_j": r"F = \mathbb{E}\,[z z^{\top}], \qquad F u_j = s_j u_j",
+    "W_p, p_j": r"p_j = u_j^{\top} W_p\, u_j",
+    "slope of p against s": r"p_j \propto s_j^{1/2}",
+    "p_-, p_+": r"p_{\pm} = \frac{\tau x \pm \sqrt{\tau^2 x^2 - 4 \eta (x + x')}}{2 (x + x')}",
+    "balance": r"W W^{\top} - \frac{1}{\alpha_p} W_p^{\top} W_p = e^{-2 \eta t}\, C",
+    "effective rank, RankMe": r"\exp\Bigl(-\sum_j q_j \ln q_j\Bigr), \qquad q_j = \frac{s_j}{\sum_k s_k}",
+}
+"""The formula of a term, where it has one."""
+PLAIN = {
+    "healthy": "This network has not.",
+    "near": "This network has not, but it is not far from it.",
+    "partial": "This network has, in part.",
+    "at risk": "This network is at risk of it.",
+    "collapsed": "This network has.",
+    "unknown": "Whether this network has cannot be told from what was given.",
 }
 
 
@@ -59,15 +87,38 @@ def page(answer: Validation, pictures: Sequence[Picture] = ()) -> str:
     return document(
         title, STYLE,
         tag("h1", title),
+        plainly(answer),
         tag("p", answer.headline, class_="headline"),
         section("What to make of it", advice(answer)),
         section("What was read", read(answer)),
         section("Laws, one by one", findings(answer.findings)),
+        section("Two theories beside the run", _theories(answer)) if answer.over_training else None,
         section("Over training", _over_training(answer)) if answer.over_training else None,
         section("Pictures", [figure(picture) for picture in pictures]) if pictures else None,
         section("What the words mean", glossary(answer.findings)),
         footer(schema.versions()),
     )  # fmt: skip
+
+
+def plainly(answer: Validation) -> Markup:
+    """Return what the page is about for a reader who is not of the field, and its first answer."""
+    alarm = wording.alarm_of(answer.findings, answer.diagnosis, answer.collapse)[0]
+    held = sum(found.verdict == HOLDS for found in answer.findings)
+    tested = sum(found.verdict in (HOLDS, FAILS) for found in answer.findings)
+    about = (
+        "The network learned by guessing what it would say of another view of the same image. It could get away with "
+        "saying the same of every image, or with using few of its outputs: it would have collapsed, and be of no use. "
+    )
+    theory = (
+        f" A theory of such networks makes statements that can be tested on it; {held} of {tested} that could be "
+        "tested came out as it says. Below: what to make of it, what was read, each statement with its number."
+    )
+    return tag("p", about, tag("strong", PLAIN.get(alarm, PLAIN["unknown"])), theory, class_="plain")
+
+
+def scrolled(name: str, content: Any) -> Markup:
+    """Return something wide that is scrolled by itself, with the keyboard too."""
+    return tag("div", content, class_="scroll", tabindex="0", role="region", aria_label=name)
 
 
 def section(title: str, *content: Any) -> Markup:
@@ -93,7 +144,7 @@ def read(answer: Validation) -> Markup:
     if answer.rates.missing:
         entries["Would be known with"] = ", ".join(answer.rates.missing)
     listed = tag("dl", [[tag("dt", name), tag("dd", text)] for name, text in entries.items()])
-    assumed = [f"{each.words[:1].upper()}{each.words[1:]}." for each in pieces.assumptions]
+    assumed = [each.sentence for each in pieces.assumptions]
     return Markup(
         listed + _settings(answer) + _sentences("Assumed, not read", assumed) + _sentences("Notes", pieces.notes)
     )
@@ -123,7 +174,7 @@ def _settings(answer: Validation) -> Markup:
 
 def _keys(values: Mapping[str, Any], known: Settings) -> Markup:
     rows = [[tag("code", key), tag("code", value), known.sources.get(key, "")] for key, value in values.items()]
-    return tag("div", table(["key of lindyn train", "value", "read from"], rows), class_="scroll")
+    return scrolled("settings", table(["key of lindyn train", "value", "read from"], rows))
 
 
 def _sentences(title: str, sentences: Sequence[str]) -> Markup:
@@ -160,7 +211,8 @@ def findings(found: Sequence[Finding]) -> Markup:
             for f in rows
         ]
         head = ["law", "value [interval]", "verdict", "against what, or why not"]
-        parts += [tag("h3", wording.GROUPS.get(group, group)), tag("div", table(head, cells), class_="scroll")]
+        title = wording.GROUPS.get(group, group)
+        parts += [tag("h3", title), scrolled(title, table(head, cells))]
     return Markup("".join(parts)) if parts else tag("p", "No law could be tested.")
 
 
@@ -176,6 +228,43 @@ def _other_maps(found: Finding) -> list[Markup]:
     return [tag("div", f"{kind}: {wording.number(float(value))}", class_="small") for kind, value in others.items()]
 
 
+def _theories(answer: Validation) -> Markup:
+    """Return both theories in a table, what each leaves out, and why one is missing."""
+    rows = []
+    for beside in answer.predictions:
+        measured, told = (_end(values) for values in (beside.rank_measured, beside.rank_predicted))
+        words = [_collapsed(word) for word in (beside.collapsed_measured, beside.collapsed_predicted)]
+        rows.append([_told_by(beside), wording.number(beside.error), f"{beside.readings:,}", f"{told} ({measured})",
+                     f"{words[1]} ({words[0]})"])  # fmt: skip
+    head = ["theory", theories_told.ERROR, "readings", "effective rank at the end (measured)", "collapsed (measured)"]
+    which = theories_told.which(answer.predictions)
+    notes = [f"{_named(beside)} against {beside.source}; approximate or left out: {'; '.join(beside.notes)}."
+             for beside in answer.predictions if beside.notes]  # fmt: skip
+    return Markup(
+        (tag("p", f"{which[0].upper()}{which[1:]}.") if which else Markup(""))
+        + (scrolled("two theories", table(head, rows)) if rows else Markup(""))
+        + _sentences("What they leave out", notes)
+        + _sentences("Not beside it", [f"The {name} theory: {why}" for name, why in answer.not_predicted.items()])
+    )
+
+
+def _told_by(beside: TheoryBeside) -> str:
+    return "predicted, before the training" if beside.theory == PREDICTED else beside.theory
+
+
+def _named(beside: TheoryBeside) -> str:
+    name = theories_told.name_of(beside.theory)
+    return f"{name[0].upper()}{name[1:]}"
+
+
+def _end(values: Any) -> str:
+    return wording.number(float(values[-1])) if len(values) else "-"
+
+
+def _collapsed(word: bool) -> str:
+    return "yes" if word else "no"
+
+
 def _over_training(answer: Validation) -> Markup:
     over = answer.over_training
     assert over is not None
@@ -188,7 +277,7 @@ def _over_training(answer: Validation) -> Markup:
         rows = [rows[k] for k in keep]
     head = [over.unit, "error in s", "error in p", *(name.replace("_", " ") for name in SHOWN)]
     about = f"{over.source}; {wording.theory_error(answer)}."
-    return Markup(tag("p", about[0].upper() + about[1:]) + tag("div", table(head, rows), class_="scroll"))
+    return Markup(tag("p", about[0].upper() + about[1:]) + scrolled("over training", table(head, rows)))
 
 
 def _at(measured: Mapping[str, Any], name: str, place: int) -> str:
@@ -208,7 +297,12 @@ def figure(picture: Picture) -> Markup:
 def glossary(found: Sequence[Finding]) -> Markup:
     """Return what every statistic of the findings is, and the terms they use."""
     entries = {f.title: f"{f.statistic}. Source: {f.source}." for f in found} | TERMS
-    return tag("dl", [[tag("dt", name), tag("dd", text)] for name, text in entries.items()], class_="words")
+    told = [[tag("dt", name), tag("dd", text, _formula(name))] for name, text in entries.items()]
+    return tag("dl", told, class_="words")
+
+
+def _formula(name: str) -> Markup:
+    return formula(FORMULAS[name]) if name in FORMULAS else Markup("")
 
 
 def footer(versions: Mapping[str, str]) -> Markup:
@@ -233,5 +327,7 @@ def written(
 ) -> dict[str, str | bytes]:
     """Return content by file name of a page with its JSON and pictures."""
     report = {**report, "command": command} if command else report
-    drawn: dict[str, str | bytes] = {f"figures/{picture.name}.png": picture.png for picture in shown}
+    drawn: dict[str, str | bytes] = {
+        f"figures/{picture.name}.{ending}": content for picture in shown for ending, content in picture.content.items()
+    }
     return {"report.html": html, "report.json": schema.text(dict(report)), **drawn}

@@ -1,22 +1,23 @@
 """The figures of an answer, as PNG bytes with name and caption; a picture without data is left out."""
 
-import io
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from lindyn.bridge.along_run import NORMALISED
 from lindyn.bridge.laws import known_laws
 from lindyn.bridge.readings import SlopeFit
 from lindyn.bridge.records import NOT_TESTABLE, Finding, Validation
-from lindyn.bridge.report import wording
+from lindyn.bridge.report import theories_told, wording
 from lindyn.display.brief import Brief
 from lindyn.plotting import law_rows, style
 from lindyn.plotting import network_pictures as plots
+from lindyn.plotting.theories_picture import draw_theories
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,12 +27,17 @@ class Picture(Brief):
     Args:
         name: of the file, without ending.
         caption: one or two sentences.
-        png: its bytes.
+        content: its bytes by format, "png" among them.
     """
 
     name: str
     caption: str
-    png: bytes
+    content: Mapping[str, bytes]
+
+    @property
+    def png(self) -> bytes:
+        """Its bytes as PNG."""
+        return self.content["png"]
 
 
 def draw(answer: Validation) -> tuple[Picture, ...]:
@@ -57,6 +63,8 @@ def _pictures(answer: Validation) -> Iterator[Picture]:
         yield _picture("boundary", _BOUNDARY, _boundary, boundary)
     if answer.over_training is not None:
         yield _picture("over_training", _OVER_TRAINING, _over_training, answer.over_training)
+    if any(beside.path for beside in answer.predictions):
+        yield _picture("theories", _THEORIES, _theories, answer)
     if answer.findings:
         yield _picture("findings", _FINDINGS, _laws, answer)
 
@@ -77,6 +85,11 @@ _OVER_TRAINING = (
     "Marks: the network along the run. Lines: the theory started from the first reading with the run's own rates, at "
     "the simulator's own times, nothing fitted; largest modes, darkest first. Last: its relative error at each reading."
 )
+_THEORIES = (
+    "Marks: the network along the run. Lines: each theory from the run's start by the run's own rates, at its own "
+    "times, nothing fitted. Effective rank counts the directions that share the features' variance; below 2 counts as "
+    "collapsed. The norm is that of the projector's linear layers, which the squared theory does not have."
+)
 _FINDINGS = (
     "Every law that was tested: its value and interval over what it is held against, its verdict, and both numbers. "
     "Laws with the same value may differ in verdict, as their limits differ; the blue side is where a law holds."
@@ -86,9 +99,7 @@ _FINDINGS = (
 def _picture(name: str, caption: str, make: Callable[..., Figure], *data: Any) -> Picture:
     with style.settings():
         figure = make(*data)
-    file = io.BytesIO()
-    style.write(figure, file, "png")
-    return Picture(name, caption, file.getvalue())
+    return Picture(name, caption, style.rendered(figure))
 
 
 def _spectra(reading: Any, known: int | None) -> Figure:
@@ -141,14 +152,35 @@ def _over_training(over: Any) -> Figure:
     return figure
 
 
+def _theories(answer: Validation) -> Figure:
+    from lindyn.bridge.run.normalised_theory import COLLAPSED_RANK  # loads JAX, which other answers have no use for
+
+    shown = [beside for beside in answer.predictions if beside.path]
+    *first, last = [theories_told.name_of(beside.theory) for beside in shown]
+    names = f"{', '.join(first)} and {last}" if first else last
+    parts = [theories_told.which(shown), f"measured: {shown[0].source}"]
+    left_out = "; ".join(note for each in shown if each.theory == NORMALISED for note in each.notes)
+    parts += [f"the normalised theory leaves out {left_out}"] * bool(left_out)
+    note = "\n".join(textwrap.wrap("; ".join(filter(None, parts)), 170))
+    return draw_theories(shown, COLLAPSED_RANK, f"The run beside {names}", note)
+
+
 def _laws(answer: Validation) -> Figure:
     main = answer.maps[0].kind if answer.maps else ""
     shown = [found for found in answer.findings if found.map_kind in ("", main)]
     numbered = [found for found in shown if math.isfinite(found.value) or found.verdict != NOT_TESTABLE]
     silent = [found.short or found.law for found in shown if found not in numbered]
     note = f"not testable, and without a number: {', '.join(silent)}" if silent else ""
-    rows = [_law_row(found) for group in wording.grouped(numbered).values() for found in group]
+    rows = law_rows_of(answer)
     return law_rows.draw_laws(rows, "Every law that was tested, over its limit", note)
+
+
+def law_rows_of(answer: Validation) -> list[law_rows.LawRow]:
+    """Return the laws of an answer that have a number or a verdict, group by group, as rows of a picture."""
+    main = answer.maps[0].kind if answer.maps else ""
+    shown = [found for found in answer.findings if found.map_kind in ("", main)]
+    numbered = [found for found in shown if math.isfinite(found.value) or found.verdict != NOT_TESTABLE]
+    return [_law_row(found) for group in wording.grouped(numbered).values() for found in group]
 
 
 def _law_row(found: Finding) -> law_rows.LawRow:

@@ -19,6 +19,8 @@ from lindyn.bridge.assumptions import Assumption
 from lindyn.bridge.laws import LAWS
 from lindyn.bridge.readings import Collapse, Diagnosis, SlopeFit
 from lindyn.bridge.records import Advice, Curves, Finding, ModeReading, Pieces, PredictorMap, Validation
+from lindyn.bridge.report import prediction_json
+from lindyn.bridge.report.json_values import back, number, plain
 from lindyn.bridge.settings import Rates, Settings
 from lindyn.bridge.watch.trace import balance_of_schema_1
 from lindyn.stored import limits
@@ -26,6 +28,8 @@ from lindyn.stored import limits
 SCHEMA = 2
 """2: a balance residual is that of `lindyn.statistics`; numbers of schema 1 are brought to it when they are read."""
 KEY = "lindyn_validation"
+DRAWN = 12
+"""Modes of the theory that are kept between the readings."""
 ASSUMED = ("about", "taken", "choose", "changed", "outcome", "told", "reach")
 PARTS = ("backbone", "projector", "predictor", "target_backbone", "target_projector", "F")
 
@@ -55,10 +59,17 @@ def as_json(answer: Validation) -> dict[str, Any]:
         "collapse": plain(dataclasses.asdict(answer.collapse)),
         "diagnosis": None if answer.diagnosis is None else plain(dataclasses.asdict(answer.diagnosis)),
         "findings": [plain({**_fields(found), "details": dict(found.details)}) for found in answer.findings],
-        "over_training": None if over is None else plain(_fields(over)),
+        "over_training": None if over is None else plain({**_fields(over), "path": _leading(over.path)}),
+        "predictions": [prediction_json.as_json(beside) for beside in answer.predictions],
+        "not_predicted": dict(answer.not_predicted),
         "modes": None if answer.modes is None else plain(_fields(answer.modes)),
         "advice": [plain(dataclasses.asdict(advice)) for advice in answer.advice],
     }
+
+
+def _leading(path: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the largest modes of the theory at its own times."""
+    return {name: part if part.ndim == 1 else part[:, :DRAWN] for name, part in path.items()}
 
 
 def versions() -> dict[str, str]:
@@ -90,27 +101,6 @@ def _read(pieces: Pieces) -> dict[str, Any]:
             {field: getattr(each, field) for field in ASSUMED} | {"words": each.words} for each in pieces.assumptions
         ],
     }
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON knows it; NaN and infinity become None."""
-    if value is None or isinstance(value, str | bool):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return plain(_fields(value))
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
 
 
 def text(report: Mapping[str, Any]) -> str:
@@ -155,13 +145,13 @@ def _of_today(found: Mapping[str, Any]) -> dict[str, Any]:
     told = dict(found)
     if told["diagnosis"] is not None:
         reading = dict(told["diagnosis"])
-        old = (_number(reading.pop("balance_residual")), _number(reading["balance_c"]))
+        old = (number(reading.pop("balance_residual")), number(reading["balance_c"]))
         residual, c = balance_of_schema_1(*old)
         told["diagnosis"] = {**reading, "balance_residual_fitted": plain(residual), "balance_c": plain(c)}
     if told["over_training"] is not None:
         measured = dict(told["over_training"]["measured"])
         if "balance_residual" in measured:
-            residual, _ = balance_of_schema_1(_back(measured.pop("balance_residual")), 1.0)
+            residual, _ = balance_of_schema_1(back(measured.pop("balance_residual")), 1.0)
             measured["balance_residual_fitted"] = plain(residual)
         told["over_training"] = {**told["over_training"], "measured": measured}
     told["findings"] = [_fitted_balance(entry) if entry["law"] == "balance" else entry for entry in told["findings"]]
@@ -199,7 +189,7 @@ def _answer(found: Mapping[str, Any]) -> Validation:
         rates=Rates(**rates),
         features=found["features"]["description"],
         samples=found["features"]["samples"],
-        maps=tuple(PredictorMap(np.empty((0, 0)), m["kind"], _number(m["explained"])) for m in found["maps"]),
+        maps=tuple(PredictorMap(np.empty((0, 0)), m["kind"], number(m["explained"])) for m in found["maps"]),
         diagnosis=None if reading is None else _diagnosis(reading),
         findings=tuple(_finding(entry) for entry in found["findings"]),
         over_training=None if over is None else _over_training(over),
@@ -207,12 +197,14 @@ def _answer(found: Mapping[str, Any]) -> Validation:
         headline=found["headline"],
         modes=None if found["modes"] is None else _modes(found["modes"]),
         collapse=_collapse(found.get("collapse")),
+        predictions=tuple(prediction_json.read(entry) for entry in found.get("predictions", ())),
+        not_predicted=dict(found.get("not_predicted", {})),
     )
 
 
 def _collapse(entry: Mapping[str, Any] | None) -> Collapse:
     """Return the word on collapse; "" of a report that was written before there was one."""
-    return Collapse("") if entry is None else Collapse(**{name: _back(value) for name, value in entry.items()})
+    return Collapse("") if entry is None else Collapse(**{name: back(value) for name, value in entry.items()})
 
 
 def _assumption(entry: Mapping[str, Any]) -> Assumption:
@@ -220,50 +212,24 @@ def _assumption(entry: Mapping[str, Any]) -> Assumption:
 
 
 def _modes(entry: Mapping[str, Any]) -> ModeReading:
-    return ModeReading(**{**{k: _back(v) for k, v in entry.items()}, "notes": tuple(entry["notes"])})
+    return ModeReading(**{**{k: back(v) for k, v in entry.items()}, "notes": tuple(entry["notes"])})
 
 
 def _finding(entry: Mapping[str, Any]) -> Finding:
     law = LAWS.get(entry["law"])  # of a report that was written before findings said these themselves
     told = {} if law is None else {"short": law.short, "role": law.role}
     entry = {**told, **entry}
-    numbers = {name: _number(entry[name]) for name in ("value", "low", "high")}
-    return Finding(**{**entry, **numbers, "details": {k: _back(v) for k, v in entry["details"].items()}})
+    numbers = {name: number(entry[name]) for name in ("value", "low", "high")}
+    return Finding(**{**entry, **numbers, "details": {k: back(v) for k, v in entry["details"].items()}})
 
 
 def _diagnosis(entry: Mapping[str, Any]) -> Diagnosis:
-    values = {name: _back(value) for name, value in entry.items()}
+    values = {name: back(value) for name, value in entry.items()}
     word = _collapse(entry.get("collapse"))
     return Diagnosis(**{**values, "slope": SlopeFit(**values["slope"]), "collapse": word})
 
 
 def _over_training(entry: Mapping[str, Any]) -> Curves:
     told = [name for name in ("measured", "theory", "error", "path") if name in entry]  # reports before had no path
-    tables = {name: {k: _back(v) for k, v in entry[name].items()} for name in told}
+    tables = {name: {k: back(v) for k, v in entry[name].items()} for name in told}
     return Curves(**{**entry, **tables, "steps": np.asarray(entry["steps"])})
-
-
-def _number(value: Any) -> float:
-    return math.nan if value is None else float(value)
-
-
-def _back(value: Any) -> Any:
-    """Return lists of numbers (null: NaN) as arrays, null as NaN, everything else as it is."""
-    if value is None:
-        return math.nan
-    if isinstance(value, dict):
-        return {key: _back(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        try:
-            return np.array(_with_nan(value), dtype=float)
-        except (TypeError, ValueError):
-            return value
-    return value
-
-
-def _with_nan(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_with_nan(entry) for entry in value]
-    if isinstance(value, str | bool):
-        raise TypeError("words")
-    return math.nan if value is None else value

@@ -4,7 +4,7 @@ import math
 import textwrap
 
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Finding, Validation
-from lindyn.bridge.report import wording
+from lindyn.bridge.report import theories_told, wording
 
 LINES, COLUMNS = 40, 100
 LABEL = 10  # columns of the words on the left
@@ -35,6 +35,8 @@ def summary(answer: Validation, written: str = "") -> str:
     over = answer.over_training
     if over is not None:
         top += _row("Training", f"{over.source}; {wording.theory_error(answer)}", 2)
+    if beside := theories_told.at_the_end(answer):
+        top += _row("Theories", beside, 2)
     bottom = _advice(answer)
     bottom += _row("Report", written, 2) if written else []
     laws = _laws(answer, LINES - len(top) - len(bottom))
@@ -82,7 +84,7 @@ def _laws(answer: Validation, room: int) -> list[str]:
     for group, rows in wording.grouped(shown).items():
         lines.append(f"{wording.GROUPS.get(group, wording.clean(group))}")
         lines += [_law(found) for found in rows if found.verdict != NOT_TESTABLE]
-        quiet = [found for found in rows if found.verdict == NOT_TESTABLE]
+        quiet = [found for found in rows if found.verdict == NOT_TESTABLE and not _of_another_loss(found)]
         if quiet:
             lines += _row("", f"not testable: {', '.join(dict.fromkeys(_quiet(found) for found in quiet))}", 2)
     if len(lines) > room:
@@ -90,6 +92,11 @@ def _laws(answer: Validation, room: int) -> list[str]:
         told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
         lines = [*lines[: max(0, room - 1)], f"  ... all {len(shown)} findings ({told}) are in the report"]
     return lines
+
+
+def _of_another_loss(found: Finding) -> bool:
+    """Return whether a law speaks of another loss than the run's and has no number: the report alone lists it."""
+    return found.role == wording.BESIDE and math.isnan(found.value)
 
 
 def _quiet(found: Finding) -> str:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from lindyn.bridge.along_run import NORMALISED
 from lindyn.bridge.assumptions import NOT_TRIED, OTHER, SAME, Assumption
 from lindyn.bridge.readings import PARTIAL, Collapse, Diagnosis
-from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Curves, Finding, Validation
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE, Advice, Curves, Finding, TheoryBeside, Validation
+from lindyn.bridge.report import theories_told
 from lindyn.bridge.settings import Rates
 from lindyn.bridge.watch import collapse_words as alarms
 
@@ -28,6 +30,7 @@ FEWEST_LAWS = 3
 """Fewer laws than this that could be tested do not say whether the theory describes a run."""
 HARDLY = "can hardly be tested"
 PREDICTION, FOUNDATION = "prediction", "foundation"
+BESIDE = "beside"  # role of a law that speaks of another loss than the run's
 FOLLOWS = 0.1
 """Relative error of s and of p up to which the simulator is said to follow a run."""
 ALARM = "alarm"  # role of the finding
@@ -163,7 +166,8 @@ def theory_state(findings: Sequence[Finding], kind: str = "") -> tuple[str, list
         findings: all laws.
         kind: the predictor map whose findings count; laws without a predictor count always.
     """
-    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind) and f.role != PREDICTION]
+    laws = [f for f in findings if f.group == "theory" and f.map_kind in ("", kind)]
+    laws = [f for f in laws if f.role not in (PREDICTION, BESIDE)]
     laws = [f for f in laws if f.verdict != NOT_TESTABLE]
     held, failed = ([f for f in laws if f.verdict == verdict] for verdict in (HOLDS, FAILS))
     if not laws:
@@ -182,8 +186,10 @@ def headline(
     over: Curves | None = None,
     collapse: Collapse | None = None,
     sure: tuple[str, str] = (SURE, SURE),
+    predictions: Sequence[TheoryBeside] = (),
+    theory: str = "",
 ) -> str:
-    """Return one sentence: is it collapsing, does the theory describe it, each with how sure where it is not sure.
+    """Return one sentence: is it collapsing, which theory describes it, each with how sure where it is not sure.
 
     Args:
         findings: all laws.
@@ -192,6 +198,8 @@ def headline(
         over: curves with the simulator beside them; where it follows the run to its end, that is said.
         collapse: the word; None takes that of the diagnosis.
         sure: of the word on collapse, and of what is said of the theory.
+        predictions: the theories beside the run.
+        theory: which of them speaks of the run's loss, "" where it is not known.
     """
     word = collapse if collapse is not None and collapse.word else diagnosis.collapse if diagnosis else Collapse("")
     alarm = alarm_of(findings, diagnosis, collapse)[0]
@@ -199,10 +207,12 @@ def headline(
     if alarm in _HEADLINE:
         first += _beside(word.told, "" if sure[0] == SURE else sure[0])
     state, held, failed = theory_state(findings, kind)
+    beside = theories_told.which(predictions)
     if state == "cannot be tested":
-        return f"{first}; no law of the theory could be tested."
+        return f"{first}; {beside + '; ' if beside else ''}no law of the theory could be tested."
     missed = f"not: {', '.join(listed(failed, short=True))}" if failed else ""
-    return f"{first}; {told(state, held, failed, over)}{_beside(missed, '' if sure[1] == SURE else sure[1])}."
+    words = told(state, held, failed, over, predictions, theory)
+    return f"{first}; {words}{_beside(missed, '' if sure[1] == SURE else sure[1])}."
 
 
 def _beside(*parts: str) -> str:
@@ -210,13 +220,31 @@ def _beside(*parts: str) -> str:
     return f" ({words})" if words else ""
 
 
-def told(state: str, held: Sequence[Finding], failed: Sequence[Finding], over: Curves | None) -> str:
-    """Return what the laws and the simulator say together: laws of a trained end fail in a run that is on its way."""
+def told(
+    state: str, held: Sequence[Finding], failed: Sequence[Finding], over: Curves | None,
+    predictions: Sequence[TheoryBeside] = (), theory: str = "",
+) -> str:  # fmt: skip
+    """Return what the laws and the theories beside the run say together.
+
+    Laws of a trained end fail in a run that is on its way, which a theory that follows it to its end says.
+
+    Args:
+        state: of `theory_state`.
+        held: laws that hold.
+        failed: laws that fail.
+        over: curves with the simulator beside them.
+        predictions: the theories beside the run.
+        theory: which of them speaks of the run's loss, "" where it is not known.
+    """
     share = f"{len(held)} of {len(held) + len(failed)}"
     close = _closeness(over)
+    laws = "laws that apply to its loss" if theory == NORMALISED else "testable laws"
+    if beside := theories_told.which(predictions):
+        end = f"of the {laws} {share} hold, all of a trained end" if close and failed else f"{share} {laws} hold"
+        return f"{beside}; {end}"
     if close and failed:
         return f"the simulator follows the run ({close}), of the laws that training ends in {share} hold"
-    return f"the linear theory {state}: {share} testable laws hold"
+    return f"the {NORMALISED if theory == NORMALISED else 'linear'} theory {state}: {share} {laws} hold"
 
 
 def _closeness(over: Curves | None) -> str:

@@ -6,6 +6,8 @@ clock.clock, FlowClock       flow time and EMA rate of readings under any schedu
 start                        where the theory starts: a run's weights, an untrained network's features, projections
 flow                         the one flow: Lemma 1 on matrices, the decoupled modes beside
 from_checkpoints, from_trace curves of a run with the theory beside
+known_training               start and steps of the normalised theory, of a folder or of checkpoints
+theory_beside                both theories held against the readings, with their errors
 beside, prediction           the theory of a run of `lindyn train`: along its checkpoints, and before training
 train                        `training.train`, and the theory's picture where the run asks for it
 counterfactuals              what would become of the modes under other rates

@@ -28,10 +28,8 @@ STEPS = "optimiser steps"
 FEW = 4
 """Fewer checkpoints than this give no curve where there is a trace."""
 R = TypeVar("R")
-DRAWN = 12
-"""Modes of which the theory is kept between the readings."""
 Theory = tuple[dict[str, np.ndarray], dict[str, np.ndarray], str]
-"""(s, p, tau and s_modes, p_modes, tau_modes at every reading; steps, s, p, tau of the largest modes between; what it
+"""(s, p, tau and s_modes, p_modes, tau_modes at every reading; steps, s, p, tau between; what it
 is and what is only approximate)."""
 
 
@@ -93,7 +91,7 @@ def from_checkpoints(readings: Sequence[tuple[Pieces, Reading]], run: RunDescrip
     try:
         if unit != STEPS:
             raise NotPossible("the checkpoints do not say at which optimiser step they were written")
-        theory, path, reason = _from_reading(*readings[0], run, steps, _per_epoch(readings))
+        theory, path, reason = _from_reading(*readings[0], run, steps, per_epoch_of(readings))
     except NotPossible as why:
         return Curves(steps, unit, curves, {}, {}, f"not possible: {why}", source)
     error = relative_errors(curves, theory)
@@ -172,15 +170,15 @@ def with_own_theory(over: Curves, folder: Path) -> Curves:
     told = {name: part[kept] for name, part in told.items()}
     reason = "Lemma 1 on the weights from the first checkpoint with the run's own X and X', nothing fitted, and the "
     reason += f"network's modes by the same X + X'{'; ' if found.note else ''}{found.note}"
-    error, path = relative_errors(measured, told), _drawn(found.clock, between)
+    error, path = relative_errors(measured, told), _path(found.clock, between)
     return replace(
         over, measured=measured, theory=told, error=error, reason=reason + off_at_the_start(error), path=path
     )
 
 
-def _drawn(clock: FlowClock, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the largest modes at every time of the clock, and its steps."""
-    return {"steps": np.asarray(clock.steps)} | {name: parts[name][:, :DRAWN] for name in PER_MODE}
+def _path(clock: FlowClock, parts: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the modes at every time of the clock, and its steps."""
+    return {"steps": np.asarray(clock.steps)} | {name: parts[name] for name in PER_MODE}
 
 
 def _from_reading(
@@ -200,7 +198,7 @@ def _from_reading(
 
 def _at_readings(clock: FlowClock, found: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the theory at the readings, and its path between them."""
-    return {name: part[clock.readings] for name, part in found.items()}, _drawn(clock, found)
+    return {name: part[clock.readings] for name, part in found.items()}, _path(clock, found)
 
 
 def _simulated(begin: Projections, motion: Motion) -> tuple[dict[str, np.ndarray], str]:
@@ -300,8 +298,12 @@ def _sorted(readings: Sequence[tuple[Pieces, Reading]]) -> tuple[list[tuple[Piec
     return found, np.arange(len(found)), "checkpoints"
 
 
-def _per_epoch(readings: list[tuple[Pieces, Reading]]) -> float | None:
-    """Return the optimiser steps of an epoch, from two checkpoints that say both."""
+def per_epoch_of(readings: Sequence[tuple[Pieces, R]]) -> float | None:
+    """Return the optimiser steps of an epoch, from two checkpoints that say both.
+
+    Args:
+        readings: in the order of training.
+    """
     (a, _), (b, _) = readings[0], readings[-1]
     if None in (a.epoch, b.epoch, a.step, b.step) or a.epoch == b.epoch:
         return None

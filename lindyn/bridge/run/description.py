@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lindyn.bridge.along_run import NORMALISED, SQUARED
 from lindyn.bridge.layers.stacks import LastLayer, last_layer
 from lindyn.bridge.records import Pieces
 from lindyn.bridge.run.rates import rates_of
@@ -42,6 +43,13 @@ class TrainingLoss(Brief):
     def compares_directions(self) -> bool:
         """Whether only directions count; so it is taken where the loss is not known."""
         return self.name not in method.COMPARES_SIZES
+
+    @property
+    def theory(self) -> str:
+        """Which theory speaks of it: "normalised" of a loss of directions, "squared", "" where it is not known."""
+        if not self.name:
+            return ""
+        return NORMALISED if self.compares_directions else SQUARED
 
     def gain(self, F: np.ndarray) -> float:
         """Return the gradient over that of c J: 1 for the squared distance, else 1/tr F; NaN where F = 0.

@@ -18,6 +18,8 @@ NEEDS = {
     "eta_p": (*LOSS, "optim.predictor_weight_decay"),
 }
 """What each rate is made from, beside alpha_p."""
+OF_STEPS = ("optim.lr", "optim.momentum", "optim.weight_decay", "optim.batch", *LOSS, "method.target")
+"""What the steps of a run are made from, as they are taken one by one."""
 OF_A_TRAINED_ONE = ("optim.alpha_p", "optim.predictor_weight_decay")
 """Keys that a predictor which is set by a rule has no use for."""
 FLOWING = "sgd"
@@ -46,7 +48,7 @@ def rates_of(settings: Settings) -> Rates:
     if kind.name == NO_PREDICTOR:
         words = ("there is no predictor, so that the theory has no rates for it",)
         return Rates(None, None, None, None, None, str(settings.get("method.target", "")), (), words)
-    known, assumed = _completed(settings)
+    known, assumed = completed(settings)
     target = str(known.get("method.target", ""))
     if kind.rule:
         return _of_rule(known, target, [words for words in assumed if "predictor" not in words])
@@ -78,6 +80,17 @@ def _of_rule(known: dict[str, Any], target: str, assumed: list[str]) -> Rates:
     unknown = tuple(key for key in _missing(known, target) if key not in OF_A_TRAINED_ONE)
     beta = {"ema": found.get("beta"), "frozen": 0.0 if flows else None}.get(target)
     return Rates(None, beta, found.get("eta_s"), None, found.get("step_time"), target, unknown, words)
+
+
+def missing_of_steps(settings: Settings) -> tuple[str, ...]:
+    """Return the keys without which the steps of a run cannot be taken.
+
+    Args:
+        settings: what is known.
+    """
+    known, _ = completed(settings)
+    needed = [*OF_STEPS, *(["method.ema"] if known.get("method.target") == "ema" else [])]
+    return tuple(key for key in needed if key not in known)
 
 
 def hyperparameters(config: TrainConfig, over_J: float = 1.0, share: float = 1.0) -> Hyperparameters:
@@ -112,8 +125,12 @@ def step_time(config: TrainConfig, over_J: float = 1.0, share: float = 1.0) -> f
     return flow_step(share * config.learning_rate * c * o.projector_multiplier, o.momentum)
 
 
-def _completed(settings: Settings) -> tuple[dict[str, Any], list[str]]:
-    """Return what is known, with the values that nearly every run leaves at their defaults, and these in words."""
+def completed(settings: Settings) -> tuple[dict[str, Any], list[str]]:
+    """Return what is known, with the values that nearly every run leaves at their defaults, and these in words.
+
+    Args:
+        settings: keys that were read or given.
+    """
     known, assumed = dict(settings.values), []
     trained = "optim.lr" in known or "optim.weight_decay" in known
     if trained and "optim.name" not in known:

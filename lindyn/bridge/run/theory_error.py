@@ -30,6 +30,33 @@ def _relative(here: np.ndarray, there: np.ndarray, counted: np.ndarray) -> np.nd
     return np.where(both.any(axis=1), error, np.nan)
 
 
+def shape_error(measured: np.ndarray, predicted: np.ndarray, size: np.ndarray | None = None) -> np.ndarray:
+    """Return |s - s'| / max(|s|, |s'|) per reading, scaled to equal tr F: how far the spectra's shapes are apart.
+
+    Modes above `WINDOW` of the largest in either count, as far as both are known.
+
+    Args:
+        measured: eigenvalues of F, largest first, K x d; or the leading ones.
+        predicted: the same of the theory, at the same steps, all of them.
+        size: tr F of what was measured, K; default the sum of `measured`.
+    """
+    total = np.sum(measured, axis=1) if size is None else np.asarray(size, float)
+    return absolute_error(_over(measured, total), _over(predicted, np.sum(predicted, axis=1)))
+
+
+def absolute_error(measured: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return `shape_error` without the scaling: of size and shape."""
+    width = min(np.shape(measured)[1], np.shape(predicted)[1])
+    s, other = (np.maximum(np.asarray(each, float)[:, :width], 0.0) for each in (measured, predicted))
+    larger = np.maximum(s, other)
+    return _relative(s, other, larger >= WINDOW * larger.max(axis=1, keepdims=True))
+
+
+def _over(s: np.ndarray, total: np.ndarray) -> np.ndarray:
+    s, total = np.asarray(s, float), total[:, None]
+    return np.asarray(np.divide(s, total, out=np.zeros_like(s), where=total > 0))
+
+
 def off_at_the_start(error: Mapping[str, np.ndarray]) -> str:
     """Return in words how far the theory's start is from the first reading, or nothing where it fits."""
     p = error.get("p", np.zeros(1))

@@ -7,6 +7,8 @@
     [[row]]       claim (of the ledger), name, printed, spread, set = {key = value}, small = {...}, drop = [keys]
     [[line]]      a printed line of rows: along = key, values, names, printed (lists of one length)
     [[pattern]]   what the printed numbers say, in an order any run can show (`lindyn.papers.study_files`)
+    curves        over training, which the study in papers_repro keeps
+    predict       true: the normalised theory predicts every run before it is trained
 
 The printed numbers are the papers' and are never mixed with measured ones.
 """
@@ -27,7 +29,20 @@ SCALES = ("paper", "small", "smoke")
 SHARED = "small.toml"  # in papers_repro/: one small protocol for all papers, so that runs of one are runs of another
 _ENTRY = {"claim", "name", "text", "printed", "spread", "top5", "set", "small", "drop", "only", "kind"}
 _LINE = _ENTRY - {"name", "spread", "top5"} | {"along", "values", "small_values", "names"}
-_TABLE = {"title", "source", "measure", "chosen", "base", "small", "kind", "row", "line", "pattern"}
+_TABLE = {
+    "title",
+    "source",
+    "measure",
+    "chosen",
+    "base",
+    "small",
+    "kind",
+    "row",
+    "line",
+    "pattern",
+    "curves",
+    "predict",
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,6 +60,7 @@ class StudyRow(Brief):
         top5: the paper's Top-5 %.
         only: "paper" if the row has no counterpart at small scale.
         keys: what it sets, by scale.
+        predict: whether its runs are predicted before they are trained.
     """
 
     paper: str
@@ -57,6 +73,7 @@ class StudyRow(Brief):
     top5: float | None
     only: str
     keys: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    predict: bool = False
 
     @property
     def id(self) -> str:
@@ -95,6 +112,7 @@ class Table(Brief):
         chosen: keys that the paper does not print and we chose.
         rows: its rows.
         patterns: what the printed numbers say.
+        curves: over training, which the committed study keeps.
     """
 
     paper: str
@@ -105,6 +123,7 @@ class Table(Brief):
     chosen: tuple[str, ...]
     rows: tuple[StudyRow, ...]
     patterns: tuple[dict[str, Any], ...]
+    curves: tuple[str, ...] = ()
 
     def at(self, scale: str) -> tuple[StudyRow, ...]:
         """Return the rows that exist at a scale."""
@@ -132,8 +151,8 @@ def table(paper: str, name: str) -> Table:
     """Return a table with its rows.
 
     Args:
-        paper: "tian2021", "grill2020" or "richemond2023".
-        name: "table3", "fig2", or just "3", "5a", "100" for a table.
+        paper: "tian2021", "grill2020", "richemond2023" or "draganov2025".
+        name: "table3", "fig2", "cut", or just "3", "5a", "100" for a table.
 
     Returns:
         The table.
@@ -194,6 +213,7 @@ def _read(paper: str, name: str) -> Table:
     return Table(
         paper, name, found["title"], found["source"], found.get("measure", protocol["measure"]), chosen,
         tuple(sorted(rows, key=lambda one: places[one.id])), tuple(found.get("pattern", ())),
+        tuple(found.get("curves", ())),
     )  # fmt: skip
 
 
@@ -250,7 +270,7 @@ def _row(paper: str, name: str, path: Path, entry: dict[str, Any], parts: tuple[
             _known_key(path, key)
     return StudyRow(
         paper, name, entry["claim"], entry["name"], entry.get("text", entry["name"]), entry.get("printed"),
-        entry.get("spread"), entry.get("top5"), entry.get("only", ""), keys,
+        entry.get("spread"), entry.get("top5"), entry.get("only", ""), keys, bool(found.get("predict")),
     )  # fmt: skip
 
 

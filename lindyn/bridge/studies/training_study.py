@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
@@ -11,23 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import lindyn
 from lindyn import _files
 from lindyn.bridge import sections
 from lindyn.bridge.run import training_theory
+from lindyn.bridge.studies import run_prediction
+from lindyn.bridge.studies.run_measures import measures_of
 from lindyn.bridge.studies.table_presets import StudyRow, Table
 from lindyn.bridge.training.callbacks import LossError
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
 from lindyn.bridge.training.run_folder import CHECKPOINTS, Run, newest_sound
-from lindyn.bridge.watch.trace import read_trace
 from lindyn.display.brief import Brief
 from lindyn.papers import study_files
 from lindyn.stored import limits, sums
 
-FIGURE_2 = ("s", "spectrum_W_p", "alignment")  # per mode, kept over training
 RUNS, MEASURED, THEORY = "runs", "measured.json", "theory.json"
 MOST_SEEDS = 8  # seeds that are looked for among finished runs, whatever is asked now
 
@@ -97,7 +94,8 @@ class Study(Brief):
         old = {row["id"]: {**file["protocol"], **row["config"]} for row in file["rows"] if row["runs"]}
         for row in self.rows:
             mine = _plain(deciding(row.config(self.scale, run__seed=0, **self.changes)))
-            theirs = old.get(row.id, mine)
+            younger = {k: value for k, value in _plain(sections.TABLE.defaults).items() if k in mine}
+            theirs = {**younger, **old.get(row.id, mine)}  # a key that is younger than the file had its default then
             found = {k: (theirs.get(k), mine.get(k)) for k in {*mine, *theirs} if mine.get(k) != theirs.get(k)}
             if found:
                 shown = "; ".join(f"{k}: {there!r} in the file, {here!r} now" for k, (there, here) in found.items())
@@ -123,6 +121,7 @@ class Study(Brief):
             "chosen": list(table.chosen),
             "measures": study_files.MEASURES,
             "patterns": list(table.patterns),
+            "curves": list(table.curves),
             "protocol": protocol,
             "rows": [{**row, "config": config} for row, config in zip(rows, own, strict=True)],
         }
@@ -251,11 +250,18 @@ def execute(out: Path, job: Job) -> dict[str, Any]:
     config = job.config.changed({"run.folder": str(folder)})
     found = _read(folder / MEASURED)
     if found is None:
-        found = _trained(config, folder)
+        found = _predicted_and_trained(config, folder) if job.row.predict else _trained(config, folder)
         _files.write_json(folder / MEASURED, found, summed=True)
     predicted = {"method": training_theory.METHOD, **_theory_of(Run(folder, config))}
     _files.write_json(folder / THEORY, predicted, summed=True)
     return {**found, "theory": predicted}
+
+
+def _predicted_and_trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
+    """Predict, then train; what came of the prediction stands with what was measured."""
+    digest = run_prediction.predict_first(config, folder)
+    found = _trained(config, folder)
+    return found if "error" in found else {**found, "prediction": run_prediction.outcome(Run(folder, config), digest)}
 
 
 def _trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
@@ -271,38 +277,6 @@ def _trained(config: TrainConfig, folder: Path) -> dict[str, Any]:
         return {"error": str(error).split(";")[0], "linear": None, "knn": None}
 
 
-def measures_of(run: Run) -> dict[str, Any]:
-    """Return accuracies, collapse measures and the curves of Fig. 2 of a finished run."""
-    result = run.result
-    found: dict[str, Any] = {
-        name: _number(result.get(name)) for name in ("linear", "knn", "linear_top1", "linear_top5")
-    }
-    found = {name: value for name, value in found.items() if value is not None}
-    found["linear"] = found.pop("linear_top1", found.get("linear"))
-    found["untrained"] = {name: _number(value) for name, value in result.get("untrained", {}).items()}
-    found |= {"chance": result.get("chance"), "steps": result["steps"], "seconds": round(result["seconds"], 1)}
-    found["loss"] = [_number(row["loss"]) for row in run.metrics]
-    if run.trace is not None:
-        found |= _of_trace(read_trace(run.trace))
-    return found
-
-
-def _of_trace(trace: Any) -> dict[str, Any]:
-    """Return the last reading's numbers, what changed since the first, and the curves over training."""
-    last, first = trace.isel(step=-1), trace.isel(step=0)
-    found: dict[str, Any] = {
-        name: _number(last[name]) for name in ("effective_rank", "spread", "concentration", "asymmetry")
-    }
-    found["alignment"] = _number(last["alignment_top"])
-    found["alarm"] = str(last["alarm"].values)
-    found["alignment_growth"] = _number(last["alignment_top"] - first["alignment_top"])
-    found["symmetry_growth"] = _number(first["asymmetry"] - last["asymmetry"])
-    curves = {"step": trace["step"].values.tolist()}
-    for name in ("alignment_top", "asymmetry", "effective_rank", *FIGURE_2):
-        curves[name] = _digits(trace[name].values)
-    return {**found, "curves": curves}
-
-
 def _theory_of(run: Run) -> dict[str, str | float]:
     """Return the linear theory's verdict from the untrained network (`training_theory.prediction`)."""
     module, source = run.module(0), open_source(run.config)
@@ -310,15 +284,3 @@ def _theory_of(run: Run) -> dict[str, str | float]:
         return training_theory.prediction(run.config, module, source)
     except (ValueError, ArithmeticError) as error:
         return {"verdict": "none", "reason": str(error)}
-
-
-def _number(value: Any) -> float | None:
-    if value is None or not math.isfinite(float(value)):
-        return None
-    return float(f"{float(value):.6g}")
-
-
-def _digits(values: np.ndarray) -> Any:
-    if values.ndim > 1:
-        return [_digits(row) for row in values]
-    return [None if not math.isfinite(v) else float(f"{v:.4g}") for v in values]

@@ -134,8 +134,19 @@ class TrainConfig(Brief):
 def _check_together(config: TrainConfig) -> None:
     """Raise ValueError for values that cannot stand together."""
     d, o = config.data, config.optim
+    if config.model.cut == 0:
+        raise ValueError(
+            "model.cut must be above 0; got 0. It divides every weight at the start: 1 leaves them as drawn."
+        )
     if o.momentum >= 1:
         raise ValueError(f"optim.momentum must be below 1; got {o.momentum:g}.")
+    m = config.model
+    if m.projector in ("linear", "none") and (m.projector_layers or m.projector_norm != "named"):
+        raise ValueError(
+            "model.projector_layers and model.projector_norm change a projector of layers (byol, simsiam); got "
+            f"model.projector={m.projector!r}. One linear layer with a bias is model.projector=byol "
+            "model.projector_layers=1."
+        )
     photos = d.name in ("cifar10", "stl10", "imagefolder")
     if photos != (d.augmentation in ("byol", "simsiam")):
         fit = "byol or simsiam" if photos else "batched, noise or none"

@@ -1,6 +1,5 @@
 """BYOL and SimSiam with any predictor, as a LightningModule."""
 
-from contextlib import nullcontext
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +11,7 @@ from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
 from lindyn.bridge.training.image_order import Order
 from lindyn.bridge.training.networks import predictor
+from lindyn.bridge.training.two_view_step import TwoViewStep
 
 
 class Probe(nn.Module):
@@ -36,7 +36,7 @@ class Probe(nn.Module):
         return loss, logs["train_online_cls_top1"]
 
 
-class SelfSupervised(pl.LightningModule):
+class SelfSupervised(TwoViewStep, pl.LightningModule):
     """Online network, predictor, target; one step of the method. Parts are named as lightly's benchmarks name them.
 
     Args:
@@ -52,6 +52,7 @@ class SelfSupervised(pl.LightningModule):
         self.backbone, self.projection_head = self._online()
         self.dim = self.width
         self.prediction_head = predictor(config, self.dim)
+        networks.cut(self.prediction_head, config.model.cut)
         self.teacher_backbone = self.teacher_projection_head = None
         if config.method.target != "online":
             how, fresh = config.method.target_start, {}  # type: ignore[var-annotated]
@@ -64,7 +65,6 @@ class SelfSupervised(pl.LightningModule):
             self.teacher_backbone = method.start_target(self.backbone, lambda: again(0), how)
             self.teacher_projection_head = method.start_target(self.projection_head, lambda: again(1), how)
         self.probe = self._probe()
-        self.loss = method.LOSSES[config.method.loss]
         self.alarm = ""
         self._extra: dict[str, Any] = {}
         self.bad_step: Tensor
@@ -73,6 +73,8 @@ class SelfSupervised(pl.LightningModule):
     def _online(self) -> tuple[Any, nn.Module]:
         backbone = networks.backbone(self.config, self.source.shape)
         projector, self.width = networks.projector(self.config, backbone.features)
+        for part in (backbone, projector):
+            networks.cut(part, self.config.model.cut)
         return backbone, projector
 
     def _probe(self) -> Any:
@@ -81,10 +83,6 @@ class SelfSupervised(pl.LightningModule):
         from lightly.utils.benchmarking import OnlineLinearClassifier
 
         return Probe(self.backbone.features, self.source.classes, OnlineLinearClassifier)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the backbone's features."""
-        return self.backbone(images).flatten(1)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of one batch; the probe's own loss is added, its gradient stops at the features."""
@@ -99,35 +97,6 @@ class SelfSupervised(pl.LightningModule):
             loss = loss + probe_loss
         return loss
 
-    def compare(self, v1: Tensor, v2: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the method's loss of two views, and what diagnostics look at: features, z, z_target."""
-        sides = self.config.method.sides
-        two = sides != "one-sided"
-        features = self.forward(v1)
-        z = [self.projection_head(features)]
-        shared = self.config.method.target == "online"
-        if two:
-            z.append(self.projection_head(self.forward(v2)))
-        aims = [z[1], z[0]] if shared and two else [self._aim(v2), *([self._aim(v1)] if two else [])]
-        if self.config.method.stop_gradient:
-            aims = [aim.detach() for aim in aims]
-        q = [self._predict(z[k], aims[k]) for k in range(len(z))]
-        loss = method.both_sides(self.loss, sides, q, aims)
-        return loss, {"features": features, "z": z[0].detach(), "z_target": aims[0].detach()}
-
-    def _aim(self, view: Tensor) -> Tensor:
-        """Return the target's output for a view."""
-        quiet = self.config.method.stop_gradient or self.config.method.target != "online"
-        with torch.no_grad() if quiet else nullcontext():
-            if self.teacher_backbone is None:
-                return self.projection_head(self.forward(view))
-            return self.teacher_projection_head(self.teacher_backbone(view).flatten(1))  # type: ignore[misc]
-
-    def _predict(self, z: Tensor, aim: Tensor) -> Tensor:
-        if getattr(self.prediction_head, "cross_from", None) == "target":
-            return self.prediction_head(z, aim.detach())
-        return self.prediction_head(z)
-
     def _look(self, loss: Tensor) -> None:
         """Remember the first step whose loss was NaN or infinite; nothing waits for the device."""
         now = torch.where(torch.isfinite(loss), -1, self.global_step)
@@ -136,13 +105,7 @@ class SelfSupervised(pl.LightningModule):
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Step, then what follows the weights: the closed-form predictor and the target (Grill et al. 2020, App. J)."""
         super().optimizer_step(*args, **kwargs)
-        update = getattr(self.prediction_head, "update", None)
-        if update is not None and self.prediction_head.recipe.update == "step":  # type: ignore[union-attr]
-            update()
-        if self.config.method.target == "ema":
-            rate = method.ema_rate(self.config, self.global_step, self.steps)
-            method.follow(self.backbone, self.teacher_backbone, rate)  # type: ignore[arg-type]
-            method.follow(self.projection_head, self.teacher_projection_head, rate)  # type: ignore[arg-type]
+        self.follow(self.global_step)
 
     def train_dataloader(self) -> Any:
         """Return the loader of this process's share of the batches, which goes on from the step count."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lindyn import _checks
@@ -98,17 +99,41 @@ def backbone(config: TrainConfig, shape: tuple[int, ...]) -> Any:
     return net
 
 
+PROJECTOR_ENDS = {"byol": (2, False), "simsiam": (3, True)}
+"""Linear layers of a projector, and whether a BatchNorm without scale and shift ends it."""
+
+
 def projector(config: TrainConfig, features: int) -> tuple[nn.Module, int]:
     """Return the projector and its output width."""
-    from lightly.models.modules.heads import BYOLProjectionHead, SimSiamProjectionHead
+    from lightly.models.modules.heads import ProjectionHead
 
     model = config.model
     if model.projector == "none":
         return nn.Identity(), features
     if model.projector == "linear":
         return nn.Linear(features, model.dim, bias=False), model.dim
-    head = BYOLProjectionHead if model.projector == "byol" else SimSiamProjectionHead
-    return with_activation(head(features, model.hidden, model.dim), model.activation), model.dim
+    layers, normed = PROJECTOR_ENDS[model.projector]
+    layers = model.projector_layers or layers
+    normed = normed if model.projector_norm == "named" else model.projector_norm == "batch"
+    widths = [features, *[model.hidden] * (layers - 1), model.dim]
+    blocks: list[Any] = [(a, b, nn.BatchNorm1d(b), nn.ReLU()) for a, b in pairwise(widths[:-1])]
+    blocks.append((*widths[-2:], nn.BatchNorm1d(model.dim, affine=False) if normed else None, None))
+    return with_activation(ProjectionHead(blocks), model.activation), model.dim
+
+
+@torch.no_grad()
+def cut(module: nn.Module, by: float) -> None:
+    """Divide every parameter by one number at the start of training: cut initialisation (Draganov et al. 2025).
+
+    A loss of degree 0 in the weights has gradients of degree -1: of W = U / c, U moves as with c^2 times the learning
+    rate and a decay divided by c^2 (`rest.rate_after_cut`).
+
+    Args:
+        module: network or predictor.
+        by: c > 0; 1 leaves every bit as it is.
+    """
+    for parameter in module.parameters():
+        parameter.div_(by)
 
 
 def has_batchnorm(*modules: nn.Module) -> bool:

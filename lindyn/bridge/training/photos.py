@@ -1,5 +1,6 @@
 """CIFAR-10, STL-10 and ImageNet folders through torchvision, with lightly's transforms, one image at a time."""
 
+import multiprocessing
 import random
 import struct
 import sys
@@ -121,8 +122,16 @@ def read_rgb(path: str | Path) -> Any:
 
 
 def start_method(workers: int) -> str | None:
-    """Return how worker processes start: torch's own way, but no fork of a process in which JAX has threads."""
-    return "spawn" if workers and "jax" in sys.modules else None
+    """Return how worker processes start: torch's own way, but no fork of a process in which JAX has threads.
+
+    They are then forked from a server that has loaded the transforms; else every worker of every loader would.
+    """
+    if not workers or "jax" not in sys.modules:
+        return None
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return "spawn"
+    multiprocessing.set_forkserver_preload([__name__, "lightly.transforms"])
+    return "forkserver"
 
 
 class ResumableLoader(DataLoader):

@@ -18,14 +18,12 @@ from lindyn import _files
 from lindyn.bridge.given_paths import check_run_folder
 from lindyn.bridge.sections import TABLE
 from lindyn.bridge.torch_defaults import under_plain_defaults
-from lindyn.bridge.training import callbacks, evaluation, networks, run_folder, threads
+from lindyn.bridge.training import callbacks, evaluation, networks, run_folder, run_loggers, threads
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.bridge.training.run_folder import CHECKPOINTS, METRICS, RESULT, SUMMARY, TRACE, Run
 from lindyn.stored.sums import SUMS
-
-TENSORBOARD = "tensorboard"
 
 
 @under_plain_defaults
@@ -112,11 +110,6 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
     beside += [callbacks.TrainingBar()] if bar else [callbacks.Lines(config)] if run.progress else []
     beside += [callbacks.Outlook()] if run.progress else []
     beside += [callbacks.Ends(config, where), keep, callbacks.Interrupts(config, where)]
-    logger = False
-    if run.tensorboard:
-        from pytorch_lightning.loggers import TensorBoardLogger
-
-        logger = TensorBoardLogger(folder, name=TENSORBOARD, version="")  # type: ignore[assignment]
     settings: dict[str, Any] = {
         "accelerator": accelerator,
         "devices": devices,
@@ -128,7 +121,7 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
         "gradient_clip_val": optim.clip or None,
         "sync_batchnorm": synchronised,
         "callbacks": beside,
-        "logger": logger,
+        "logger": run_loggers.of_run(config, folder) or False,
         "plugins": [run_folder.SafeFiles()],
         "default_root_dir": folder,
         "enable_model_summary": False,
@@ -218,7 +211,8 @@ def _clear(folder: Path) -> None:
     (folder / CHECKPOINTS / SUMS).unlink(missing_ok=True)
     for name in (METRICS, TRACE, RESULT, SUMS, "training.png", "theory.png", SUMMARY):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / TENSORBOARD, ignore_errors=True)
+    for name in (run_loggers.TENSORBOARD, run_loggers.CSV):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _check_batchnorm(config: TrainConfig, module: SelfSupervised, world: int) -> None:

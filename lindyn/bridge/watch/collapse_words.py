@@ -17,16 +17,13 @@ from typing import Any
 import numpy as np
 
 from lindyn.bridge.readings import COMPLETE, NONE, PARTIAL, Collapse
+from lindyn.theory.living_directions import DEAD, ROUND_OFF, SCALE_COLLAPSED, cliff, living
 
-DEAD = 0.01
-"""What the directions that do not live may hold together; an equal share of it is where a direction stops living."""
-CLIFF = 10.0
-"""c_j over c_(j+1) at a cliff; in a power law j^-a the ratio is (1 + 1/j)^a, in a fall of a factor e per mode e."""
 ONE_POINT = 0.25
 """A share of the samples at one point that is a collapse of these samples."""
 CONCENTRATION_AT_RISK, CONCENTRATION_COLLAPSED = 0.9, 1 - DEAD
 SPREAD_AT_RISK, SPREAD_COLLAPSED = math.sqrt(1 - 0.9), 0.1  # sqrt(1 - share of the constant part), as above
-SCALE_AT_RISK, SCALE_COLLAPSED = 1e-3, 1e-6
+SCALE_AT_RISK = 1e-3
 ERRORS = 2.58
 """Standard errors of an interval of 99 %; that of an eigenvalue is sqrt(2 / N) of it (Gaussian features)."""
 
@@ -47,12 +44,6 @@ def could_live(d: int, samples: float | None = None, width: int | None = None) -
     limits += [(width, f"the {width} units before the last linear layer")] if width else []
     limits += [(int(samples) - 1, f"{int(samples)} samples")] if samples and samples > 1 else []
     return min(limits, key=lambda limit: limit[0])
-
-
-def living(spectrum: Any, total: Any, D: int, share: float = 1.0) -> np.ndarray:
-    """Return how many eigenvalues (..., n) are at least `share` of a hundredth of an equal share of `total` (...)."""
-    edge = share * DEAD * np.asarray(total, dtype=float)[..., None] / D
-    return np.asarray(np.sum((np.asarray(spectrum) >= edge) & (np.asarray(spectrum) > 0), axis=-1))
 
 
 def count_above(s: np.ndarray, v: np.ndarray, edge: np.ndarray) -> np.ndarray:
@@ -88,7 +79,7 @@ def read_collapse(
     width: int | None = None,
     spread: float = math.nan,
     scale: float = math.nan,
-    round_off: float = 1e-10,
+    round_off: float = ROUND_OFF,
 ) -> Collapse:
     """Return the word for a spectrum, with its numbers.
 
@@ -126,15 +117,6 @@ def read_collapse(
         why = f"{live} of {D} directions live, the others hold less than {100 * DEAD:g} % of the variance."
         return Collapse(PARTIAL, alarm=WORDS[1], reason=why, **numbers)
     return Collapse(NONE, alarm=alarm, reason=reason, **numbers)
-
-
-def cliff(c: np.ndarray, live: int, D: int, floor: float = 0.0) -> bool:
-    """Return whether a spectrum, largest first, falls off at the last living direction or behind it, by the middle."""
-    held = np.maximum(c, max(floor, _TINY))
-    last = min((D + 1) // 2, len(c) - 1)
-    if live > last:
-        return False
-    return bool(np.any(held[live - 1 : last] > CLIFF * held[live : last + 1]))
 
 
 def _shape(s: np.ndarray, c: np.ndarray, share: float, own: float, spread: float, scale: float) -> str:

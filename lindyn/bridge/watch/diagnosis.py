@@ -26,7 +26,7 @@ NEGATIVE = 0.1
 """Where more than this share of the window has p_j <= 0, a fit of log p would be one of the survivors only."""
 
 
-def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None) -> SlopeFit:
+def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None, spread: float = SPREAD) -> SlopeFit:
     """Return the slope of log p_j against log s_j over the modes with s_j >= window max s.
 
     Args:
@@ -34,6 +34,7 @@ def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None) 
         s: eigenvalues of F beside them, in any order.
         window: share of the largest s below which a mode is left out, 0 < window < 1.
         limit: at most so many modes, the largest s first: min(N - 1, d) for F of N samples.
+        spread: factor over which s must reach.
 
     Returns:
         The fit with its window and interval.
@@ -52,7 +53,7 @@ def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None) 
     inside = (s > 0) & (s >= window * s[0])
     p, s = p[inside], s[inside]
     alive = p > 0
-    reason = _not_testable(s, alive)
+    reason = _not_testable(s, alive, spread)
     ends = (float(s[-1]), float(s[0])) if len(s) else (np.nan, np.nan)
     if reason:
         return SlopeFit(np.nan, np.nan, np.nan, int(alive.sum()), *ends, f"not testable: {reason}")
@@ -63,14 +64,14 @@ def fit_slope(p: Any, s: Any, window: float = WINDOW, limit: int | None = None) 
     return SlopeFit(slope, slope - half, slope + half, int(alive.sum()), *ends, "fitted")
 
 
-def _not_testable(s: np.ndarray, alive: np.ndarray) -> str:
+def _not_testable(s: np.ndarray, alive: np.ndarray, spread: float) -> str:
     """Return why no slope can be fitted, or nothing."""
     if len(s) - alive.sum() > NEGATIVE * len(s):
         return f"{len(s) - alive.sum()} of {len(s)} modes have p <= 0"
     if alive.sum() < FEWEST:
         return f"{alive.sum()} modes in the window, {FEWEST} needed"
-    if s[alive].max() < SPREAD * s[alive].min():
-        return f"s spreads by a factor {s[alive].max() / s[alive].min():.3g}, {SPREAD:g} needed"
+    if s[alive].max() < spread * s[alive].min():
+        return f"s spreads by a factor {s[alive].max() / s[alive].min():.3g}, {spread:.3g} needed"
     return ""
 
 

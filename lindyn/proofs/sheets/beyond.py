@@ -12,7 +12,7 @@ from lindyn.proofs.algebra import Along, WordRates
 from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, ScalarIdentity, ScalarSign, Step
-from lindyn.theory import jacobians, transit
+from lindyn.theory import jacobians, stationary_points, transit
 
 FUNCTIONS = SimpleNamespace(log=sympy.log, sqrt=sympy.sqrt, arctan=sympy.atan, pi=sympy.pi)
 c, v, decay = sympy.symbols("c v eta", positive=True)
@@ -67,7 +67,7 @@ def time_on_the_parabola(scale: int = 1, swap: Any = None, rate: int = 1) -> Ite
     low, gap = sympy.symbols("r h", positive=True)
     at = {
         "below": {decay: v * low * (low + gap), c: v * (2 * low + gap)},
-        "critical": {decay: c**2 / (4 * v)},
+        "critical": {decay: stationary_points.critical_of(c, v)},
         "above": {},
         "no_decay": {decay: 0},
         "no_drive": {decay: 0, c: 0},
@@ -95,7 +95,7 @@ def time_on_the_parabola(scale: int = 1, swap: Any = None, rate: int = 1) -> Ite
 def time_past_critical(swing: Any = 1, power: Any = HALF) -> Iterator[Step]:
     """The swing of the arctangent in T; its leading term."""
     excess = sympy.Symbol("delta", positive=True)
-    critical = c**2 / (4 * v)
+    critical = stationary_points.critical_of(c, v)
     time = swing * transit.bottleneck_time(critical + excess, 1, c, v - c, FUNCTIONS)
     T = transit.antiderivative("above", p, critical + excess, c, v, FUNCTIONS)
     far, near = 2 * c / v, c / (8 * v)  # any two points on both sides of the bottleneck
@@ -127,6 +127,7 @@ def basin_without_decay(rates: WordRates | None = None, mirror: int = 1, left: s
     yield ScalarIdentity("alpha_p s - p^2 = C is conserved", moved, 0)
     C, q, far, alive = (sympy.Symbol(name, positive=True) for name in ("C", "q", "d", "P"))
     on = sympy.sympify(mode_rates(0, 0, tau="constant")[p]).subs({x_aug: v - x}).subs(tau, mirror * v * alive / x)
+    yield from _shipped_basin(C, q, alive)
     field = on.subs(s, (p**2 - q**2) / alpha_p)
     yield ScalarIdentity(
         "on C = -q^2: dp/dt = v (p^2 - q^2)(P - p), P = x tau/(x+x')", field, v * (p**2 - q**2) * (alive - p)
@@ -150,6 +151,30 @@ def basin_without_decay(rates: WordRates | None = None, mirror: int = 1, left: s
     yield ScalarIdentity(
         "on C > 0, s >= C/alpha_p for all time and only P rests", positive, v * (p**2 + C) * (alive - p)
     )
+
+
+def _shipped_basin(C: Any, q: Any, alive: Any) -> Iterator[Step]:
+    """`stationary_points.ends_dead` on symbols, in every region of the (p, s) plane."""
+    h, zero = sympy.Symbol("h", positive=True), sympy.S.Zero
+
+    def at(p_: Any, u: Any, P: Any = alive) -> Any:
+        found = sympy.sympify(stationary_points.ends_dead(p_, u / alpha_p, alpha_p, v * P, v))
+        relations = found.atoms(sympy.core.relational.Relational)
+        return found.xreplace({one: one.func(sympy.expand(one.lhs - one.rhs), 0) for one in relations})
+
+    regions = (
+        ("s = 0", lambda: at(-h, zero), True),
+        ("p < 0 on C = -q^2", lambda: at(-h, h**2 - q**2), True),
+        ("p < 0 on C = 0", lambda: at(-h, h**2), True),
+        ("p > 0 on C = -q^2, q > P", lambda: at(h, h**2 - (alive + C) ** 2), True),
+        ("p > 0 on C = -q^2, q = P", lambda: at(h, h**2 - alive**2), True),
+        ("p > 0 on C = -q^2, q < P", lambda: at(h, h**2 - q**2, q + C), False),
+        ("p < 0 on C > 0", lambda: at(-q, q**2 + C), False),
+        ("p > 0 on C > 0", lambda: at(q, q**2 + C), False),
+        ("p = 0 < s", lambda: at(zero, C), False),
+    )
+    for name, decided, dead in regions:
+        yield lemmas.decided(f"{name}: {'collapses' if dead else 'lives'}, as the closed form says", decided, dead)
 
 
 def _characteristic(field: list[Any], names: list[Any], at: Any) -> list[Any]:
@@ -183,7 +208,9 @@ def jacobian_eigenvalues(resting: Any = None, ratio: Any = eta_p / eta_s, exchan
     live = {s: ratio * p**2 / alpha_p}
     for name, (field, names, rate) in pairs.items():
         drive = eta_s / p + (x + x_aug) * p  # x tau at p_+-
-        zero = {p: 0, s: 0} | ({} if rate is None else {tau: beta / (beta - eta_s) if resting is None else resting})
+        zero = {p: 0, s: 0} | (
+            {} if rate is None else {tau: jacobians.tau_at_collapse(eta_s, beta) if resting is None else resting}
+        )
         yield from _same(
             f"p = s = 0, tau {name}",
             field,
@@ -201,6 +228,12 @@ def jacobian_eigenvalues(resting: Any = None, ratio: Any = eta_p / eta_s, exchan
             yield from _same("p_+-, tau moving", field, names, J_at, alive, back)
         if rate is not None:
             yield ScalarIdentity("dtau/dt = 0 at p = s = 0", sympy.sympify(moving[tau]).subs(zero), 0)
+    for point in ("zero", "alive"):
+        for name, rate in (("held", None), ("moving", beta)):
+            polynomial = sympy.Poly(jacobians.characteristic(point, p, eta, eta, x, x_aug, beta=rate), sympy.Dummy())
+            back = {x_aug: (x * p - eta) / p**2 - x} if rate is not None else {}
+            value = polynomial.eval(-2 * eta).subs(back)
+            yield ScalarIdentity(f"-2 eta is an eigenvalue for equal decays: {point}, tau {name}", value, 0)
     free, both = mode_rates(0, 0, tau="constant"), mode_rates(0, 0)
     on_dead = jacobians.characteristic("dead_branch", p, 0, 0, x, x_aug, tau)
     yield from _same("eta = 0, s = 0, tau held", [free[p], free[s]], [p, s], {s: 0}, on_dead)
@@ -229,4 +262,53 @@ def _same(
             yield ScalarIdentity(f"{text}: coefficient {k}", left, right)
 
 
-STATEMENTS = (symmetrised_balance, time_on_the_parabola, time_past_critical, basin_without_decay, jacobian_eigenvalues)
+@statement(
+    "beyond.no_oscillations",
+    "No Hopf point: with a moving target a pair of eigenvalues never lies on the imaginary axis at p_+ or p_-, for any "
+    "alpha_p, beta, eta_p, eta_s > 0; p_+ attracts, p_- has one positive eigenvalue, and at p = s = 0 and on the "
+    "branches of eta = 0 all are real. Complex pairs occur for eta_p != eta_s, and decay.",
+    "from Tian 2021, Eqs. 11-13",
+    ("target ema", "alpha_p, beta, eta_p, eta_s > 0"),
+    {
+        "a_1 a_2 < a_0": {"sign": "negative"},
+        "the constant term of the other sign": {"turn": -1},
+        "tau held at p_-: attracting": {"held": "positive"},
+    },
+    beyond=True,
+    no_equation="the closed forms of theory/jacobians, which beyond.jacobians derives from the flow",
+)
+def no_oscillations(sign: str = "positive", turn: int = 1, held: str = "negative") -> Iterator[Step]:
+    """Hurwitz's determinant of the closed form's cubic, with y = (x+x') p^2/eta_s: above 1 at p_+, below at p_-."""
+    B, dp_, ds_, y, q, more = sympy.symbols("beta eta_p eta_s y p e", positive=True)
+    total = y * ds_ / q**2
+    at = lambda rate: jacobians.characteristic("alive", q, dp_, ds_, ds_ * (1 + y) / q, total - ds_ * (1 + y) / q,  # noqa: E731
+                                               beta=rate)  # fmt: skip
+    _, a2, a1, a0 = (sympy.expand(sympy.sympify(each)) for each in at(B))
+    a0 = turn * a0
+    yield ScalarSign("a_2 > 0", B + (1 + y) * (dp_ + ds_), a2, "positive")
+    yield ScalarSign("a_1 > 0", dp_ * ((1 + y) * B + 4 * ds_ * y), a1, "positive")
+    yield ScalarIdentity("a_0 = 2 beta eta_p eta_s (y - 1)", a0, 2 * B * dp_ * ds_ * (y - 1))
+    spare = B + (1 + y) * (dp_ + ds_)
+    shown = dp_ * ((1 + y) * B * spare + 4 * ds_ * y * (1 + y) * (dp_ + ds_) + 2 * B * ds_ * (1 + y))
+    yield ScalarSign("a_1 a_2 - a_0 > 0 for every y > 0: no pair on the axis", shown, a1 * a2 - a0, sign)
+    yield ScalarSign("at p_+, y = 1 + e: a_0 > 0, so that all three decay", 2 * B * dp_ * ds_ * more,
+                     sympy.expand(a0.subs(y, 1 + more)), "positive")  # fmt: skip
+    below = {y: 1 / (1 + more)}
+    yield ScalarSign("at p_-, y = 1/(1 + e): a_0 < 0, one positive eigenvalue", -2 * B * dp_ * ds_ * more / (1 + more),
+                     a0.subs(below), "negative")  # fmt: skip
+    _, b1, b0 = at(None)
+    yield ScalarSign("tau held: the trace is negative, no pair either", dp_ * (1 + y), sympy.expand(b1), "positive")
+    yield ScalarSign("and at p_- the determinant is negative: a saddle", -2 * dp_ * ds_ * more / (1 + more),
+                     sympy.simplify(sympy.expand(b0).subs(below)), held)  # fmt: skip
+    lam = sympy.Symbol("lambda")
+    for point in ("zero", "dead_branch"):
+        polynomial = sympy.Poly(jacobians.characteristic(point, p, eta_p, eta_s, x, x_aug, tau, beta=beta), lam)
+        factors = sympy.factor_list(polynomial.as_expr())[1]
+        degree = sum(sympy.degree(factor, lam) * power for factor, power in factors if sympy.degree(factor, lam) == 1)
+        yield ScalarIdentity(f"{point}: the cubic is three real linear factors", degree, 3)
+
+
+STATEMENTS = (
+    symmetrised_balance, time_on_the_parabola, time_past_critical, basin_without_decay, jacobian_eigenvalues,
+    no_oscillations,
+)  # fmt: skip

@@ -16,7 +16,8 @@ kappa, pace, c, lam = sympy.symbols("kappa pace c lambda", positive=True)
 MODES = 2  # modes of the statements that are proved at a fixed number
 
 
-def _modes(letter: str) -> tuple[sympy.Symbol, ...]:
+def mode_letters(letter: str) -> tuple[sympy.Symbol, ...]:
+    """Return a positive symbol for every mode."""
     return sympy.symbols(f"{letter}_1:{MODES + 1}", positive=True)
 
 
@@ -26,7 +27,7 @@ def _means(m: Any, a: Any, x: Any, x_aug: Any) -> tuple[Any, Any, Any]:
     return Q, T, sum(u * v * x for u, v, x in zip(m, a, x, strict=True))
 
 
-def _drives(m: Any, a: Any, x: Any, x_aug: Any, branch: bool = False) -> list[Any]:
+def closure_drives(m: Any, a: Any, x: Any, x_aug: Any, branch: bool = False) -> list[Any]:
     """Return the closure's drive of every mode, or the target branch's."""
     Q, T, M = _means(m, a, x, x_aug)
     each = zip(*((a, m) if branch else (m, a)), x, x_aug, strict=True)
@@ -71,7 +72,7 @@ def norms(share: int = 1, second: int = 1) -> Iterator[Step]:
     A = W_p * W
     moment = cosine.closure_moment(A, W_a, X, second * X_aug, kappa, pace)
     rates = WordRates({"W": weights.dW(W, W_p, moment, eta)})
-    Q, M = cosine.mean_square(A, X, X_aug, sympy.Trace), cosine.overlap(A, W_a, X, sympy.Trace)
+    Q, M = cosine.mean_square(A, X, X_aug, inner), cosine.overlap(A, W_a, X, inner)
     square = sympy.Trace(W * W.T)
     rest_of_it = -2 * eta * square + 2 * pace * (M - kappa * Q)
     yield Identity("d|W|^2/dt", Along(square, rates), rest_of_it, MOMENTS_SYMMETRIC)
@@ -93,10 +94,10 @@ def norms(share: int = 1, second: int = 1) -> Iterator[Step]:
 )
 def closure_is_a_gradient(share: int = 1, plain: bool = False) -> Iterator[Step]:
     """Derivatives with respect to m_k and a_k of a network of modes."""
-    m, a, x, x_aug = (_modes(letter) for letter in ("m", "a", "x", "y"))
+    m, a, x, x_aug = (mode_letters(letter) for letter in ("m", "a", "x", "y"))
     Q, T, M = _means(m, a, x, x_aug)
     J = -M / sympy.sqrt(Q * T)
-    online, target = _drives(m, a, x, x_aug), _drives(m, a, x, x_aug, branch=True)
+    online, target = closure_drives(m, a, x, x_aug), closure_drives(m, a, x, x_aug, branch=True)
     if share != 1:
         online = [cosine.closure_drive(m[0], a[0], x[0], x_aug[0], share * M / Q, cosine.clock(Q, T, HALF))]
     if plain:
@@ -122,13 +123,13 @@ def closure_is_a_gradient(share: int = 1, plain: bool = False) -> Iterator[Step]
 )
 def theorem_2_falls(branches: int = 2, squared: bool = False) -> Iterator[Step]:
     """The sum of w dw over modes, with W_a = W."""
-    P, w_, x, x_aug = (_modes(letter) for letter in ("p", "w", "x", "y"))
+    P, w_, x, x_aug = (mode_letters(letter) for letter in ("p", "w", "x", "y"))
     m = [u * v for u, v in zip(P, w_, strict=True)]
     if squared:
         drives = [modes.residual(*each) for each in zip(P, w_, w_, x, x_aug, strict=True)]
         back = [v * modes.target_branch(u, x, y) for u, v, x, y in zip(P, w_, x, x_aug, strict=True)]
     else:
-        drives, back = _drives(m, w_, x, x_aug), _drives(m, w_, x, x_aug, branch=True)
+        drives, back = closure_drives(m, w_, x, x_aug), closure_drives(m, w_, x, x_aug, branch=True)
     change = sum(v * (modes.dw(u, v, g, 0) + b) for u, v, g, b in zip(P, w_, drives, back, strict=True))
     rest_of_it = 0 if branches == 2 else branches * sum(v * v for v in w_)
     yield ScalarIdentity("sum of w dw/dt", change, rest_of_it)
@@ -137,20 +138,24 @@ def theorem_2_falls(branches: int = 2, squared: bool = False) -> Iterator[Step]:
 @statement(
     "normalised.decay_is_a_clock",
     "Equal decays only change the clock: with W = e^(-eta t) W0 the rates are those without decay, e^(2 eta t) "
-    "times faster; the target's rate beta becomes beta e^(-2 eta t) in that clock. There is no critical decay.",
+    "times faster; the target, which does not decay, is e^(-eta t) beta/(beta - eta) times one that follows at "
+    "(beta - eta) e^(-2 eta t) in that clock. There is no critical decay.",
     "degree -1 of the drive",
     ("eta_p = eta_s", "the closure", f"{MODES} modes"),
     {
-        "the target's rate as it was": {"slower": False},
+        "a target that decays too": {"own": 0},
         "decay of the predictor alone": {"decay_p": 0},
     },
     beyond=True,
 )
-def decay_is_a_clock(slower: bool = True, decay_p: Any = eta) -> Iterator[Step]:
-    """With lambda = e^(-eta t): all of p, w, a scaled by it."""
-    P, w_, a, x, x_aug = (_modes(letter) for letter in ("p", "w", "a", "x", "y"))
-    free = _drives([u * v for u, v in zip(P, w_, strict=True)], a, x, x_aug)[0]
-    small = _drives([lam**2 * u * v for u, v in zip(P, w_, strict=True)], [lam * u for u in a], x, x_aug)[0]
+def decay_is_a_clock(own: Any = eta, decay_p: Any = eta) -> Iterator[Step]:
+    """With lambda = e^(-eta t): p and w scaled by it, a by lambda beta/(beta - eta)."""
+    P, w_, a, x, x_aug = (mode_letters(letter) for letter in ("p", "w", "a", "x", "y"))
+    larger, rate = sympy.symbols("k b", positive=True)  # beta/(beta - eta), and beta - eta = b
+    free = closure_drives([u * v for u, v in zip(P, w_, strict=True)], a, x, x_aug)[0]
+    small = closure_drives(
+        [lam**2 * u * v for u, v in zip(P, w_, strict=True)], [larger * lam * u for u in a], x, x_aug
+    )[0]
     dw = modes.dw(lam * P[0], lam * w_[0], small, eta)
     dp = modes.dp_weights(lam * P[0], lam * w_[0], small, alpha_p, decay_p)
     grown = lam**-2
@@ -158,9 +163,10 @@ def decay_is_a_clock(slower: bool = True, decay_p: Any = eta) -> Iterator[Step]:
     yield ScalarIdentity("dp/dt", dp, lam * (grown * modes.dp_weights(P[0], w_[0], free, alpha_p, 0) - eta * P[0]))
     clock = rest.decay_clock(sympy.exp(2 * eta * t), eta)
     yield ScalarIdentity("d(clock)/dt = e^(2 eta t)", sympy.diff(clock, t), sympy.exp(2 * eta * t))
-    target = rest.rate_after_decay(beta, sympy.exp(2 * eta * t)) if slower else beta
-    per_clock = target * sympy.diff(clock, t)
-    yield ScalarIdentity("beta per time is beta e^(-2 eta t) per clock", per_clock, beta)
+    given, size = rate + eta, (rate + eta) / rate  # beta and beta/(beta - eta)
+    followed = modes.da(w_[0], a[0], rest.rate_after_decay(given, grown, own))
+    da = modes.da(lam * w_[0], size * lam * a[0], given)
+    yield ScalarIdentity("da/dt", da, size * lam * (grown * followed - eta * a[0]))
 
 
 @statement(
@@ -174,6 +180,7 @@ def decay_is_a_clock(slower: bool = True, decay_p: Any = eta) -> Iterator[Step]:
         "the correction without S": {"identity": True},
     },
     beyond=True,
+    sizes="one row of 2 entries",
 )
 def batchnorm_rows(through: int = 1, identity: bool = False) -> Iterator[Step]:
     """One row of two entries, explicit."""
@@ -269,6 +276,7 @@ def depth(layers: Any = None, root: Any = None) -> Iterator[Step]:
         "W_p in place of its transpose": {"transpose": False},
     },
     beyond=True,
+    sizes="2 outputs",
 )
 def transverse(damping: int = 1, transpose: bool = True) -> Iterator[Step]:
     """Column j of W under the closure, explicit for two outputs."""

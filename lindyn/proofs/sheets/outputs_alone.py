@@ -20,15 +20,17 @@ def symbols_of(letter: str) -> tuple[sympy.Symbol, ...]:
 @statement(
     "halvagal.eigenvalues",
     "Halvagal's equations of the eigenvalues are the mode flow with p tied to the outputs, tau = 1: with "
-    "stop-gradient, without it, without predictor; IsoLoss is the flow whose rate has no p in front, cosine too.",
+    "stop-gradient, without it, with it on the wrong side, without predictor; IsoLoss is that flow without p in front "
+    "of the rate, cosine too.",
     "Halvagal 2023, Euclidean and cosine losses",
     ("W_a = W", "no decay", f"{OUTPUTS} outputs"),
     {
         "IsoLoss with p left in": {"iso": True},
         "without stop-gradient, one branch": {"branch": 0},
+        "the wrong side is the predictor's own": {"side": 0},
     },
 )
-def eigenvalues(iso: bool = False, branch: int = 1) -> Iterator[Step]:
+def eigenvalues(iso: bool = False, branch: int = 1, side: int = 1) -> Iterator[Step]:
     """With lambda = s, x = 1, x' = v."""
     v = sympy.Symbol("v", nonnegative=True)
     D = modes.drive(p, 1, 1, v)
@@ -36,6 +38,8 @@ def eigenvalues(iso: bool = False, branch: int = 1) -> Iterator[Step]:
     yield ScalarIdentity("Euclidean", modes.ds(s, grown), halvagal.population_euclidean(s, p, v))
     open_rate = modes.ds(s, grown + branch * modes.target_branch(p, 1, v))
     yield ScalarIdentity("no stop-gradient", open_rate, halvagal.population_no_stop_gradient(s, p, v))
+    other = side * modes.target_branch(p, 1, v) + (1 - side) * grown
+    yield ScalarIdentity("wrong side", modes.ds(s, other), halvagal.population_wrong_side(s, p, v))
     one = modes.growth(1, modes.drive(1, 1, 1, v), 0)
     yield ScalarIdentity("no predictor", modes.ds(s, one), halvagal.population_no_predictor(s, v))
     taken_out = 1 if iso else p

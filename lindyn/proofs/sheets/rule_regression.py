@@ -11,6 +11,7 @@ from lindyn.proofs.algebra import Algebra, Along, WordRates
 from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import Identity, Positivity, ScalarIdentity, ScalarSign, Step
+from lindyn.theory import regression_equilibria
 
 m = sympy.Symbol("m", integer=True, positive=True)
 S = sympy.MatrixSymbol("S", n1, n1)
@@ -127,13 +128,13 @@ SMALL = SMALL + Algebra(symmetric=(P, M), rules=((P * M, sympy.Identity(m)), (M 
     "derived",
     ("W_a = W", "eta = 0", "W_p invertible"),
     {
-        "B^-1 left out": {"turned": Ci * Ci.T * C.T * C * L},
+        "B left out": {"B": (I2, I2)},
         "the order of Lambda_I and Lambda_J": {"sign": -1},
         "V_J^T S V_J": {"metric": VJ.T * S * VJ},
     },
     beyond=True,
 )
-def linear(turned: Any = Ci * Ci.T * L * C.T * C, sign: int = 1, metric: Any = VJ.T * S * S * VJ) -> Iterator[Step]:
+def linear(B: Any = (Ci * Ci.T, C.T * C), sign: int = 1, metric: Any = VJ.T * S * S * VJ) -> Iterator[Step]:
     """W_p does not move to first order; the library's lines on the departure; the quadratic form."""
     rows, change = C * V.T, C * Z.T * VJ.T
     F_1 = change * S * rows.T + rows * S * change.T
@@ -143,13 +144,11 @@ def linear(turned: Any = Ci * Ci.T * L * C.T * C, sign: int = 1, metric: Any = V
     value = C * L * Ci
     G = weights.residual_moment(change, value, change, X, X_aug)
     rate = weights.dW(change, value, G, 0)
-    departure = sign * (Z.T * LJ - L * Z.T)
+    departure = sign * regression_equilibria.departure_rate(Z.T, B[0], B[1], L, LJ, metric)
     yield Identity("W S V_J = C Z^T", (rows + change) * S * VJ, C * Z.T, DIRECTIONS, numeric=False)
-    yield Identity(
-        "C^-1 dW/dt S V_J", Ci * rate * S * VJ, turned * departure * metric, DIRECTIONS, numeric=False
-    )  # dC/dt is second order in Z
+    yield Identity("C^-1 dW/dt S V_J", Ci * rate * S * VJ, departure, DIRECTIONS, False)  # dC/dt: second order in Z
     # B and Lambda_I commute: B^-1 Lambda_I B = Lambda_I
-    rates = WordRates({"Z": (L * departure * P).T})
+    rates = WordRates({"Z": (sign * regression_equilibria.departure_rate(Z.T, I2, I2, L, LJ, P)).T})
     form = sympy.Trace(Li * Z.T * M * Z)
     yield Identity(
         "d/dt tr(Lambda_I^-1 Z^T P^-1 Z)",
@@ -250,6 +249,7 @@ KEPT = (sympy.Rational(3, 5), sympy.Rational(1, 5), sympy.Rational(9, 10))
         "the predictor is the identity": {"identity": True},
     },
     beyond=True,
+    sizes="n2 = 2, n1 = 3, one example",
 )  # fmt: skip
 def other_attractor(C: Any = SKEW, kept: Any = KEPT, identity: bool = False) -> Iterator[Step]:
     """The library's lines on exact numbers and a small third column."""

@@ -231,7 +231,9 @@ def theorem_3_sharp(lowest: str = "pair", dropped: bool = False, factor: int = 1
         2, 2, [*sympy.symbols("a b", real=True), sympy.Symbol("b", real=True), sympy.Symbol("d", real=True)]
     )
     L = sympy.Matrix([[0, 1], [-1, 0]])
-    yield ScalarIdentity("for n2 = 2, L K + K L = tr(K) L exactly", (L * K + K * L)[0, 1], factor * K.trace() * L[0, 1])
+    yield ScalarIdentity(
+        "for n2 = 2, L K + K L = tr(K) L exactly", (L * K + K * L)[0, 1], factor * K.trace() * L[0, 1], "2 x 2"
+    )
     yield lemmas.groenwall("u = ||L||^2 with u' <= -2 (k_1 + k_2) u", 2, 2)
 
 
@@ -262,8 +264,8 @@ def eq_17(share: Any = HALF, algebra: Algebra = COMMUTING, values: Any = None, d
 
 @statement(
     "tian.eq_17_pairs",
-    "Alignment of modes i and j is restored at the rate k_i + k_j: stability needs every pair "
-    "sum positive, and Eq. 17 for each mode is sufficient, not necessary.",
+    "A tilt between modes i and j moves at the instantaneous rate -(k_i + k_j): at rest, stability needs every pair "
+    "sum positive; along a run it is the integral of the pair sum that counts, and Eq. 17 for each mode is sufficient.",
     "Tian 2021, Eq. 17 (condition sharpened)",
     ("Assumptions 1 + 2 + 3", "linearised at an aligned state"),
     {
@@ -277,8 +279,9 @@ def eq_17_pairs(rate: Any = lambda ki, kj: ki + kj) -> Iterator[Step]:
     names = sympy.symbols("p_i p_j s_i s_j", real=True)
     pi, pj, si, sj = names
     yield ScalarIdentity(
-        "d/dt of the tilt L_ij", tilt_rate(pi, pj, si, sj), -rate(eigenvalue_of_K(pi, si), eigenvalue_of_K(pj, sj))
-    )
+        "d/dt of the tilt L_ij", tilt_rate(pi, pj, si, sj), -rate(eigenvalue_of_K(pi, si), eigenvalue_of_K(pj, sj)),
+        "2 x 2, one pair of modes",
+    )  # fmt: skip
 
 
 def eigenvalue_of_K(p_: Any = p, s_: Any = s, decay_p: Any = eta_p, decay_s: Any = eta_s) -> Any:

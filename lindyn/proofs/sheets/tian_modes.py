@@ -10,6 +10,7 @@ from lindyn.proofs.algebra import Algebra, WordRates
 from lindyn.proofs.letters import *
 from lindyn.proofs.statement import statement
 from lindyn.proofs.steps import CommutingValue, Identity, ScalarIdentity, ScalarSign, Step
+from lindyn.theory import stationary_points
 
 U, V = sympy.MatrixSymbol("U", n2, n2), sympy.MatrixSymbol("V", n1, n2)
 P_, w_, a_, x_, y_ = (sympy.MatrixSymbol(name, n2, n2) for name in ("diag_p", "diag_w", "diag_a", "diag_x", "diag_x'"))
@@ -193,11 +194,8 @@ scale = sympy.Symbol("v", positive=True)
 
 
 def p_branch(sign: int, decay: Any = eta_s, total: Any = v, drive: Any = x * tau) -> Any:
-    """Return p_+-, where a mode does not grow: [x tau +- sqrt(x^2 tau^2 - 4 eta_s v)] / (2 v), v = x + x'."""
-    q = sympy.Symbol("q")
-    roots = sympy.Poly(-modes.growth(q, modes.drive(q, 1, drive, total - drive), decay), q)
-    a2, a1, a0 = roots.all_coeffs()
-    return (-a1 + sign * sympy.sqrt(a1**2 - 4 * a2 * a0)) / (2 * a2)
+    """Return p_+-, where a mode does not grow, as `lindyn.theory` has them: p (drive - total p) = decay."""
+    return stationary_points.roots_of(decay, drive, total, sympy.sqrt)[sign > 0]
 
 
 def at_roots(expr: Any) -> Any:
@@ -229,7 +227,7 @@ def fixed_points(decay: Any = eta_s, ratio: Any = eta_p / eta_s, root_total: Any
     yield ScalarIdentity("with s = 0, dp/dt = -eta_p p: then p = 0", rates[p].subs(s, 0), -eta_p * p)
     yield ScalarIdentity(
         "with s = c p^2/alpha_p, p dp/dt = c p^2 (p D - eta_s) + (c "
-            "eta_s - eta_p) p^2", (rates[p] * p).subs(s, ratio * p**2 / alpha_p),
+            "eta_s - eta_p) p^2", (rates[p] * p).subs(s, stationary_points.size_of(p, ratio, alpha_p)),
         ratio * p**2 * (p * D - eta_s) + (ratio * eta_s - eta_p) * p**2,
     )  # fmt: skip
     yield ScalarIdentity("so p D = eta_s leaves c = eta_p/eta_s only", (ratio * eta_s - eta_p) * p**2, 0)
@@ -255,6 +253,11 @@ def fixed_points(decay: Any = eta_s, ratio: Any = eta_p / eta_s, root_total: Any
 def stability(signs: tuple[str, str, str] = ("negative", "positive", "negative"), slope: Any = None) -> Iterator[Step]:
     """dp/dt in its roots, and its slope at each of them."""
     line = at_roots(parabola_rates(tau="constant")[p])
+    plane = mode_rates(eta_p, eta_s, tau="constant")
+    J = sympy.Matrix([plane[p], plane[s]]).jacobian([p, s])
+    shipped = stationary_points.jacobian_of(p, s, eta_p, eta_s, x * tau, v, alpha_p)
+    for k, entry in enumerate(J):
+        yield ScalarIdentity(f"entry {k + 1} of the Jacobian in (p, s)", entry, shipped[k // 2][k % 2])
     yield ScalarIdentity("dp/dt = -v p (p - p_-)(p - p_+)", line, -scale * p * (p - low) * (p - low - gap))
     shown = (-scale * low * (low + gap), scale * low * gap, -scale * (low + gap) * gap)
     for at, sign, value, name in zip((0, low, low + gap), signs, shown, ("0", "p_-", "p_+"), strict=True):
@@ -314,6 +317,9 @@ def p_minus_monotone(signs: tuple[str, str] = ("positive", "negative"), branch: 
     root = p_branch(branch, eta, scale, sympy.Symbol("c", positive=True))
     c = sympy.Symbol("c", positive=True)  # x tau
     back = {eta: scale * low * (low + gap), c: scale * (2 * low + gap)}
+    yield ScalarIdentity(
+        "nothing grows there", modes.growth(root, modes.drive(root, 1, c, scale - c), eta), 0
+    )  # fmt: skip
     yield ScalarIdentity("the branch in the roots", sympy.simplify(root.subs(back)), low if branch < 0 else low + gap)
     by_eta, by_tau = (sympy.simplify(sympy.diff(root, q).subs(back)) for q in (eta, c))
     yield ScalarSign("d p_-/d eta = 1/(v (p_+ - p_-))", 1 / (scale * gap), by_eta, signs[0])

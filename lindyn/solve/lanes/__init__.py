@@ -9,6 +9,7 @@
     sign_change  lanes in which w changes sign and tau has a pole, in (p, w, a)
     compiled     numba flags, the equations as numba functions, the disk cache
     layout       rows of the work arrays
+    tape         a flow's step recorded as matrix operations; tape_operations runs them, tape_blocks many systems
 
 Neither numba nor jax is loaded before a sweep asks for it.
 """

@@ -45,6 +45,11 @@ def run(folder: Path, given=TINY, **more):
     return train(TrainConfig.of({**given, "run.folder": str(folder), **changes}), resume=resume)
 
 
+def in_words(given: dict) -> list[str]:
+    """Return keys as one types them after `lindyn train`."""
+    return [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in given.items()]
+
+
 def weights(done, checkpoint=-1):
     """Return the state dict of a checkpoint."""
     return torch.load(done.checkpoints[checkpoint], weights_only=True)["state_dict"]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lindyn.commands.train import training_keys
-from tests.bridge.training.helpers import TINY
+from tests.bridge.training.helpers import TINY, in_words
 
 ROOT = Path(__file__).parents[3]
-WORDS = [f"{name}={str(value).lower()}" for name, value in TINY.items()]
+WORDS = in_words(TINY)
 
 
 def test_help_and_keys_load_no_torch():

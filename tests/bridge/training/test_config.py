@@ -1,11 +1,12 @@
 """The configuration: reading, overriding, refusing, saving, comparing."""
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lindyn.bridge import sections
-from lindyn.bridge.training import TrainConfig
+from lindyn.bridge.training import TrainConfig, networks
 
 
 def test_defaults_are_valid_and_every_data_set_and_method_has_some():
@@ -58,6 +59,12 @@ def test_an_override_is_toml_or_a_bare_word(text, value):
         ({"optim.learningrate": 1}, r"Unknown key 'optim.learningrate'"),
         ({"optim.weight_decy": 1}, r"Did you mean 'optim.weight_decay'\?"),
         ({"lrr": 1}, r"Did you mean 'optim.lr'\?"),
+        ({"model.cut": 0}, r"model.cut must be above 0; got 0. It divides every weight at the start: 1 leaves them"),
+        ({"model.cut": -3}, r"model.cut must be finite and at least 0; got -3"),
+        (
+            {"model.projector": "none", "model.projector_layers": 2},
+            r"got model.projector='none'. One linear layer with",
+        ),
         ({"name": "mnist"}, r"several sections; say which: data.name, method.name, optim.name"),
         ({"data.name": "mnits"}, r"data.name must be one of .*got 'mnits'. Did you mean 'mnist'\?"),
         ({"optim.lr": "fast"}, r"optim.lr must be a number; got 'fast'"),
@@ -108,3 +115,31 @@ def test_rates_that_follow_from_others():
     assert config.learning_rate == pytest.approx(0.8)
     assert config.predictor_decay == config.optim.weight_decay
     assert config.changed({"optim.predictor_weight_decay": 0.0}).predictor_decay == 0.0
+
+
+@pytest.mark.parametrize("name", ["byol", "simsiam"])
+def test_a_projector_as_its_name_has_it_is_lightly_s(name):
+    from lightly.models.modules import heads
+
+    theirs = {"byol": heads.BYOLProjectionHead, "simsiam": heads.SimSiamProjectionHead}[name]
+    torch.manual_seed(0)
+    head = theirs(32, 16, 8)
+    torch.manual_seed(0)
+    mine, width = networks.projector(TrainConfig.of({"model.projector": name, "model.hidden": 16, "model.dim": 8}), 32)
+    assert width == 8 and str(mine.layers) == str(head.layers)
+    for ours, other in zip(mine.state_dict().items(), head.state_dict().items(), strict=True):
+        assert ours[0] == other[0] and torch.equal(ours[1], other[1])
+
+
+@pytest.mark.parametrize(("layers", "norm"), [(1, "batch"), (1, "none"), (2, "batch"), (3, "none"), (5, "batch")])
+def test_depth_and_last_norm_of_a_projector(layers, norm):
+    keys = {"model.projector_layers": layers, "model.projector_norm": norm, "model.hidden": 16, "model.dim": 8}
+    for name in ("byol", "simsiam"):
+        mine, _ = networks.projector(TrainConfig.of({"model.projector": name, **keys}), 32)
+        kinds = [type(layer).__name__ for layer in mine.layers]
+        assert kinds == [
+            *["Linear", "BatchNorm1d", "ReLU"] * (layers - 1),
+            "Linear",
+            *["BatchNorm1d"] * (norm == "batch"),
+        ]
+        assert mine(torch.ones(4, 32)).shape == (4, 8)

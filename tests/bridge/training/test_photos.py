@@ -77,10 +77,20 @@ def test_a_run_on_photos_probes_evaluates_and_repeats(folder, tmp_path):
     assert differing(weights(a), weights(b)) == []
 
 
-@pytest.mark.parametrize(("workers", "loaded", "method"), [(0, True, None), (2, False, None), (2, True, "spawn")])
-def test_no_process_with_jax_in_it_is_forked(monkeypatch, workers, loaded, method):
+@pytest.mark.parametrize(
+    ("workers", "loaded", "offered", "method"),
+    [
+        (0, True, ["fork", "forkserver"], None),
+        (2, False, ["fork", "forkserver"], None),
+        (2, True, ["fork", "spawn", "forkserver"], "forkserver"),
+        (2, True, ["spawn"], "spawn"),  # Windows
+    ],
+)
+def test_no_process_with_jax_in_it_is_forked(monkeypatch, workers, loaded, offered, method):
     """JAX warns that its threads may deadlock in a forked child."""
     from lindyn.bridge.training import photos
 
     monkeypatch.setattr(photos.sys, "modules", {"jax": None} if loaded else {})
+    monkeypatch.setattr(photos.multiprocessing, "get_all_start_methods", lambda: offered)
+    monkeypatch.setattr(photos.multiprocessing, "set_forkserver_preload", lambda names: None)
     assert photos.start_method(workers) == method

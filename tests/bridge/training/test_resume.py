@@ -13,8 +13,9 @@ import torch
 from lindyn.bridge import read_trace
 from lindyn.bridge.training import Run, TrainingStopped, run_folder
 from lindyn.stored import lines, sums
-from tests.bridge.training.helpers import TINY, differing, run, weights
+from tests.bridge.training.helpers import TINY, differing, in_words, run, weights
 from tests.bridge.training.test_train import interrupt_at, interruptible  # noqa: F401
+from tests.processes import Typed
 
 WATCHED = {"run__diagnostics_every": 4, "run__checkpoint_every": 1, "model__dim": 48}
 """48 dimensions want 384 samples, of the 240 of a batch (two views of each): a reading gathers over several steps."""
@@ -185,26 +186,24 @@ def test_what_a_killed_run_left_goes_when_it_goes_on(tmp_path, whole):
 @pytest.mark.slow
 def test_processes_killed_at_any_time_go_on_to_the_same_bytes(tmp_path, whole):
     """SIGKILL after random times, again and again, until the run is through."""
-    keys = {**TINY, **{name.replace("__", "."): value for name, value in WATCHED.items()}, "run.epochs": 60}
-    words = [f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in keys.items()]
-    command = [sys.executable, "-m", "lindyn.cli", "train", *words]
-    subprocess.run([*command, f"run.folder={tmp_path / 'whole'}"], check=True)
+    given = {**TINY, **{name.replace("__", "."): value for name, value in WATCHED.items()}, "run.epochs": 30}
+    words = ["train", *in_words(given), f"run.folder={tmp_path / 'cut'}"]
     chance, kills, more = random.Random(0), 0, []
+
+    def newest():
+        return max(map(run_folder.step_of, run_folder.every(tmp_path / "cut" / "checkpoints")), default=-1)
+
     while True:
-        process = subprocess.Popen(
-            [*command, f"run.folder={tmp_path / 'cut'}", *more], stderr=subprocess.PIPE, text=True
-        )
-        while kills < 4 and process.poll() is None and not run_folder.every(tmp_path / "cut" / "checkpoints"):
-            time.sleep(0.05)
+        seen = newest()
+        process = Typed(tmp_path, *words, *more)
         if kills < 4:
-            time.sleep(chance.uniform(0.0, 1.5) + 4.0 * bool(more))
-            process.send_signal(signal.SIGKILL)
+            process.wait_until(lambda seen=seen: newest() > seen)
+            time.sleep(chance.uniform(0.0, 0.3))
+            process.signal(signal.SIGKILL)
             kills += 1
-        said = process.communicate()[1]
-        if process.returncode == 0:
+        if process.wait() == 0:
             break
-        assert process.returncode == -signal.SIGKILL, said
+        assert process.wait() == -signal.SIGKILL, process.said
         more = ["--resume"]
-    done, undisturbed = Run.load(tmp_path / "cut"), Run.load(tmp_path / "whole")
-    as_the_undisturbed(done, undisturbed)
+    as_the_undisturbed(Run.load(tmp_path / "cut"), run(tmp_path / "whole", given))
     assert kills == 4 and not [path for path in (tmp_path / "cut").rglob(".*") if path.name.endswith(".draft")]

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -20,7 +18,8 @@ from lindyn.bridge.training import (
     run_folder,
     train,
 )
-from tests.bridge.training.helpers import TINY, differing, run, weights
+from tests.bridge.training.helpers import TINY, differing, in_words, run, weights
+from tests.processes import Typed
 
 
 def interrupt_at(monkeypatch, step, after_epoch=False, times=1):
@@ -38,6 +37,7 @@ def interrupt_at(monkeypatch, step, after_epoch=False, times=1):
     monkeypatch.setattr(callbacks.Guard, name, asks)
 
 
+@pytest.mark.rendered
 def test_a_run_leaves_everything_behind(tmp_path):
     done = run(tmp_path, run__epochs=3, run__evaluate_every=1, run__evaluation="features", run__diagnostics_every=2)
     assert [path.name for path in done.checkpoints] == ["step=00000000.ckpt", "step=00000015.ckpt"]
@@ -112,31 +112,31 @@ def test_a_second_signal_stops_at_once_and_says_from_where_to_go_on(tmp_path, mo
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+KILLED = {**TINY, "run.epochs": 40, "run.checkpoint_every": 1}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The run that is killed below, left alone."""
+    return run(tmp_path_factory.mktemp("undisturbed"), KILLED)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, number):
+def test_a_killed_process_goes_on_to_the_same_weights(tmp_path, undisturbed, number):
     """SIGKILL leaves no time for anything: the run goes on from its last checkpoint."""
-    words = [f"{name}={str(value).lower()}" for name, value in TINY.items()] + [
-        "run.epochs=400",
-        "run.checkpoint_every=1",
-    ]
-    command = [sys.executable, "-m", "lindyn.cli", "train", *words]
-
-    def start(folder, *more):
-        return subprocess.Popen([*command, f"run.folder={tmp_path / folder}", *more], stderr=subprocess.PIPE, text=True)
-
-    cut = start("cut")
-    while len(run_folder.every(tmp_path / "cut" / "checkpoints")) < 4:
-        assert cut.poll() is None, cut.stderr.read()
-    cut.send_signal(number)
-    words = cut.communicate()[1]
-    assert cut.returncode == (-number if number == signal.SIGKILL else 130), words
+    words = ["train", *in_words(KILLED), f"run.folder={tmp_path / 'cut'}"]
+    cut = Typed(tmp_path, *words)
+    cut.wait_until(lambda: len(run_folder.every(tmp_path / "cut" / "checkpoints")) >= 4)
+    cut.signal(number)
+    assert cut.wait() == (-number if number == signal.SIGKILL else 130), cut.said
     stopped = run_folder.step_of(run_folder.latest(tmp_path / "cut" / "checkpoints"))
-    assert 15 <= stopped < 2000
-    for process in (start("cut", "--resume"), start("whole")):
-        assert process.communicate()[1] == "" and process.returncode == 0
-    assert differing(weights(Run.load(tmp_path / "cut")), weights(Run.load(tmp_path / "whole"))) == []
-    assert Run.load(tmp_path / "cut").metrics == Run.load(tmp_path / "whole").metrics
+    assert 15 <= stopped < 200
+    again = Typed(tmp_path, *words, "--resume")
+    assert again.wait() == 0 and again.said == ""
+    done = Run.load(tmp_path / "cut")
+    assert differing(weights(done), weights(undisturbed)) == []
+    assert done.metrics == undisturbed.metrics
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):

@@ -105,30 +105,30 @@ def test_intervals_hold_the_truth_in_some_draws(case):
     assert min(held.values()) >= 0.9, held
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(exact(N), id="exact"),
-        pytest.param(fitted(N), id="fitted", marks=pytest.mark.slow),
-        pytest.param(exact(200), id="exact, few", marks=pytest.mark.slow),
-        pytest.param(fitted(200), id="fitted, few", marks=pytest.mark.slow),
-    ],
+DRAWS = pytest.mark.parametrize(
+    "draws", [pytest.param(60, marks=pytest.mark.slow), pytest.param(200, marks=pytest.mark.long)]
 )
-def test_intervals_hold_the_truth_in_95_of_100_draws(case):
-    held = shares(200, case)
+
+
+@DRAWS
+@pytest.mark.parametrize(
+    "case", [exact(N), fitted(N), exact(200), fitted(200)], ids=["exact", "fitted", "exact, few", "fitted, few"]
+)
+def test_intervals_hold_the_truth_in_95_of_100_draws(case, draws):
+    held = shares(draws, case)
     assert min(held.values()) >= 0.95, held
 
 
-@pytest.mark.slow
-def test_intervals_hold_the_truth_when_blocks_are_kept_in_a_basis(monkeypatch):
+@DRAWS
+def test_intervals_hold_the_truth_when_blocks_are_kept_in_a_basis(monkeypatch, draws):
     for module in (measuring, gathering):
         monkeypatch.setattr(module, "MODES", 8)
-    held = shares(200, in_a_basis(2000))
+    held = shares(draws, in_a_basis(2000))
     assert min(held.values()) >= 0.95, held
 
 
-@pytest.mark.slow
-def test_the_spread_of_normalised_features_is_covered():
+@DRAWS
+def test_the_spread_of_normalised_features_is_covered(draws):
     """std has no simple truth; a million draws of the same model stand for it."""
     model = Aligned.of(8, 0)
     truth = of(laws.findings(measure(model.draw(1_000_000, 10**6)), KnownRun(RATES)), "collapse").value
@@ -137,7 +137,7 @@ def test_the_spread_of_normalised_features_is_covered():
         finding = of(laws.findings(measure(model.draw(400, seed)), KnownRun(RATES)), "collapse")
         return {"collapse": holds(finding, truth)}
 
-    assert shares(200, one)["collapse"] >= 0.95
+    assert shares(draws, one)["collapse"] >= 0.95
 
 
 def test_intervals_are_no_wider_than_a_few_standard_errors():

@@ -331,3 +331,12 @@ def test_step_and_epoch(name, step, epoch):
 )
 def test_notes_on_what_a_layout_does_not_save(name, text):
     assert any(text in note for note in read(name).notes)
+
+
+def test_the_former_place_of_the_readers_warns_and_gives_them():
+    from lindyn.bridge.validation import layouts
+
+    with pytest.warns(DeprecationWarning, match="is now lindyn.bridge.checkpoints.read_checkpoint"):
+        assert layouts.read_checkpoint is read_checkpoint
+    with pytest.raises(AttributeError, match="no_such"):
+        layouts.no_such

@@ -16,6 +16,7 @@ from lindyn.bridge.settings import Settings
 from lindyn.display import markup
 from tests.bridge.validation import answers
 
+pytestmark = pytest.mark.rendered
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\x1b[31m'
 VOID = {"meta", "img", "br"}
 

@@ -325,3 +325,15 @@ def test_the_rule_of_implicit_var_reg_is_named_by_args_json():
     assert answer.pieces.settings.get("model.predictor") == "direct_set" and answer.rates.alpha_p is None
     reasons = {each.law: each.reason for each in answer.findings if each.law in ("balance", "constant", "eq17")}
     assert all("the rule direct_set, not trained" in reason for reason in reasons.values())
+
+
+def test_the_notes_say_what_was_assumed_and_the_answer_says_it_once(tmp_path):
+    torch.manual_seed(0)
+    path = saved(tmp_path, {"projection_head": lived(head(), 64, 12), "prediction_head": lived(head(inner=8), 64, 8)})
+    pieces = read_checkpoint(path)
+    assert pieces.assumptions
+    for each in pieces.assumptions:
+        assert pieces.notes.count(each.sentence) == 1 and each.taken in each.sentence
+    answer = validate(path, features=torch.randn(200, 8).numpy())
+    assert answer.pieces.assumptions
+    assert not [note for note in answer.pieces.notes if any(each.taken in note for each in answer.pieces.assumptions)]

@@ -13,7 +13,7 @@ GAUSSIAN = (
     " run.progress=false run.accelerator=cpu run.folder=o"
 )
 FIRST = "o/checkpoints/step=00000000.ckpt"
-COMMANDS = ("reproduce", "simulate", "sweep", "phase", "prove", "verify", "train", "validate")
+COMMANDS = ("reproduce", "simulate", "sweep", "phase", "explore", "prove", "verify", "predict", "train", "validate")
 
 
 def mistaken(here: Path) -> None:

@@ -89,6 +89,11 @@ SWEEP = (
     _case("sweep-one-axis", "sweep --x-aug 0:2:15 --target frozen --tau-mode constant --predictor identity --out s.nc"),
     _case("sweep-jax", "sweep --eta 0,0.1,0.3 --beta 0.1,1 --engine jax --t1 50 --out s.nc"),
 )  # fmt: skip
+DESCENT = (
+    _case("sweep-normalised", "sweep --model normalised --n1 6 --n2 4 --steps 30 --seeds 2"
+          " --learning-rate log:0.05:0.5:4 --depth 1,3 --out s.nc", "sweep --model normalised --batch 16 --n1 6 --n2 4"
+          " --steps 20 --seeds 2 --learning-rate 0.1 --eta 0.01,0.1 --out b.nc"),
+)  # fmt: skip
 PHASE = (
     _case("phase-portrait", "phase --eta 0.15 --tau 0.9 --out o"),
     _case("phase-portrait-past-the-fold", "phase --eta 0.3 --alpha-p 2 --out o"),
@@ -118,6 +123,7 @@ VERIFY = (
 CASES = (
     *(_like("simulate-weights", case) for case in SIMULATE),
     *(_like("sweep-eta-beta", case) for case in SWEEP),
+    *DESCENT,
     *PHASE,
     *PROVE,
     *(_like("verify-trajectory", case) for case in VERIFY),

@@ -69,7 +69,8 @@ def read_checkpoint(
         settings: keys of `lindyn validate` that say what tensors do not ({"model.activation": "gelu"}).
 
     Returns:
-        The pieces; a missing predictor is a note, no error. What had to be taken for granted is in `assumptions`.
+        The pieces; a missing predictor is a note, no error. What had to be taken for granted is in
+        `assumptions`, and a note each.
 
     Raises:
         ValueError: a file that cannot be read, an unknown layout (the message lists what is in the file), two layouts
@@ -104,7 +105,7 @@ def read_checkpoint(
         return read_checkpoint(path, unsafe=unsafe, names=names, layout=layout, settings=more)
 
     pieces = replace(pieces, assumptions=tuple(_with_other(each, again, pieces) for each in pieces.assumptions))
-    return assembling.with_notes(pieces, *content.notes, *notes)
+    return assembling.with_notes(pieces, *content.notes, *notes, *(each.sentence for each in pieces.assumptions))
 
 
 def _with_other(each: Assumption, again: Callable[[Mapping[str, Any]], Pieces], read: Pieces) -> Assumption:

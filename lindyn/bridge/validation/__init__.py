@@ -5,13 +5,14 @@ beside all, say what would have helped.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lindyn._extensions import FAULT
 from lindyn._progress import Stages
+from lindyn.bridge.along_run import NORMALISED, TheoriesTold
 from lindyn.bridge.checkpoints import inputs
 from lindyn.bridge.checkpoints.layouts import read_checkpoint
 from lindyn.bridge.features import checkpoint_features, feature_arrays
@@ -21,7 +22,7 @@ from lindyn.bridge.given_paths import AUTO
 from lindyn.bridge.laws import KnownRun, findings, known_laws
 from lindyn.bridge.layers import stacks
 from lindyn.bridge.measure.measuring import MeasuredNetwork, measure
-from lindyn.bridge.records import FEWEST, Curves, Finding, ModeReading, Pieces, Validation
+from lindyn.bridge.records import FEWEST, Curves, Finding, ModeReading, Pieces, TheoryBeside, Validation
 from lindyn.bridge.report import compare as comparing
 from lindyn.bridge.report import schema
 from lindyn.bridge.report.advice import advise
@@ -33,8 +34,10 @@ from lindyn.bridge.second_reading import FirstReading, all_assumptions
 from lindyn.bridge.sections import VALIDATED
 from lindyn.bridge.settings import Settings
 from lindyn.bridge.torch_defaults import under_plain_defaults
+from lindyn.bridge.validation import prediction_before, theories_asked
 from lindyn.bridge.watch.trace import last_reading
 
+NOTHING = TheoriesTold()
 OWN_F = "F = E[z z^T] as the checkpoint carries it, of how many samples is not known"
 
 
@@ -52,6 +55,7 @@ def validate(
     device: str | None = None,
     seed: int = 0,
     progress: bool = False,
+    prediction: str | os.PathLike | None = None,
 ) -> Validation:
     """Hold a trained network against the theory.
 
@@ -73,6 +77,8 @@ def validate(
         device: of torch, "cpu", "cuda", ...; None or "auto": a GPU if there is one.
         seed: of images, views and intervals.
         progress: show progress on a terminal.
+        prediction: what `lindyn predict` wrote of a run of `lindyn train`; None: one of the same configuration beside
+            its folder is taken.
 
     Returns:
         The answer.
@@ -86,6 +92,9 @@ def validate(
     device = None if device == AUTO else device
     request = Request(features, images, known, names, layout, unsafe, samples, device, seed)
     given = None if not paths and features is not None else inputs.find(paths)
+    asked = None if prediction is None else Path(prediction)
+    before = prediction_before.found(None if given is None else given.run, asked)
+    given = given and replace(given, prediction=before)
     stages = Stages(shown=progress)
     try:
         if given is None:
@@ -127,12 +136,14 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, stages: Stages) -> V
         stages.begin(f"{path.name} ({place + 1} of {count})" if count > 1 else path.name)
         pieces = read_checkpoint(path, unsafe=request.unsafe, names=request.names, layout=request.layout,
                                  settings=request.settings.values)  # fmt: skip
-        told = [*request.settings.in_place_of(pieces.settings)]
+        said = {each.sentence for each in pieces.assumptions}  # the answer has them as records
+        pieces = replace(pieces, notes=tuple(note for note in pieces.notes if note not in said))
+        replaced = [*request.settings.in_place_of(pieces.settings)]
         pieces = replace(pieces, settings=request.settings.over(pieces.settings))
         pieces, source, why = checkpoint_features.of_checkpoint(pieces, own, request)
         looked = None if source is None else looked_at(source)
         source = None if looked is None else looked.source
-        notes += [note for note in (*told, why) if note and note not in notes]
+        notes += [note for note in (*replaced, why) if note and note not in notes]
         words = source.description if source is not None else OWN_F if pieces.F is not None else ""
         checkpoint_features.check_something(pieces, source)
         last = stacks.last_stack(pieces.backbone, pieces.projector)
@@ -146,15 +157,17 @@ def _of_checkpoints(given: inputs.Inputs, request: Request, stages: Stages) -> V
     pieces, measured = readings[-1]
     run = describe(pieces.settings)
     over = curves.of_run(readings, run, given.trace, given.run.parent if given.run is not None else None, notes)
+    stages.begin("both theories")
+    told = theories_asked.told(over, readings, run, given, request)
     pieces = inputs.unfinished(pieces, given.run)
     pieces = replace(pieces, path=given.title, notes=(*pieces.notes, *notes))
-    found = _laws(pieces, measured, readings[0])
+    found = _laws(pieces, measured, **_course(readings, told.predictions))
     if measured is not last_measured:  # the last in the order of training is not the file that was read last
         looked = source = None
     first = FirstReading(pieces, measured, found, _laws, source)
     stages.begin("second readings")
     pieces = replace(pieces, assumptions=all_assumptions(first, looked, request.images))
-    return _answer(pieces, measured, words, found, over, modes_of_run(readings, run))
+    return _answer(pieces, measured, words, found, over, modes_of_run(readings, run), told)
 
 
 def _lightened(readings: list[tuple[Pieces, MeasuredNetwork]]) -> list[tuple[Pieces, MeasuredNetwork]]:
@@ -180,14 +193,25 @@ def _of_features(request: Request, stages: Stages) -> Validation:
     return _answer(pieces, measured, looked.source.description, found)
 
 
-def _laws(
-    pieces: Pieces, measured: MeasuredNetwork, first: tuple[Pieces, MeasuredNetwork] | None = None
-) -> tuple[Finding, ...]:
-    """Return the laws held against a network, the last of a run; those of growth against its first."""
-    known = KnownRun.of(describe(pieces.settings), measured)
-    if first is not None and first[1] is not measured:
-        known = replace(known, first=first[1], first_at=first[0].place)
-    return findings(measured, known)
+def _laws(pieces: Pieces, measured: MeasuredNetwork, **along: Any) -> tuple[Finding, ...]:
+    """Return the laws held against a network, the last of a run; `along` is what is known of its course."""
+    return findings(measured, KnownRun.of(describe(pieces.settings), measured, **along))
+
+
+def _course(readings: Sequence[tuple[Pieces, MeasuredNetwork]], beside: Sequence[TheoryBeside]) -> dict[str, Any]:
+    """Return what laws may know of a run's course: its first checkpoint, the last step of training, the theory beside.
+
+    The last step is that of the latest checkpoint whose learning rate is not run down yet, else of the last one.
+    """
+    along: dict[str, Any] = {"beside": next((each for each in beside if each.theory == NORMALISED), None)}
+    (first_pieces, first), (_, last) = readings[0], readings[-1]
+    if first is not last:
+        along |= {"first": first, "first_at": first_pieces.place}
+    steps = [(pieces.last_step, pieces.place) for pieces, _ in readings if pieces.last_step is not None]
+    if steps:
+        step, place = next(((step, place) for step, place in reversed(steps) if step.told), steps[-1])
+        along |= {"last_step": step, "last_step_at": place}
+    return along
 
 
 def _of_trace(given: inputs.Inputs, request: Request) -> Validation:
@@ -195,29 +219,31 @@ def _of_trace(given: inputs.Inputs, request: Request) -> Validation:
     assert given.trace is not None
     settings = request.settings.over(curves.settings_beside(given.run)) if given.run is not None else request.settings
     diagnosis, samples, step = last_reading(given.trace)
-    over = curves.from_trace(given.trace, describe(settings))
+    run = describe(settings)
+    over = curves.from_trace(given.trace, run)
+    told = theories_asked.told(over, (), run, given, request)
     pieces = curves.pieces_of(given.title, step, settings)
     measured = MeasuredNetwork(samples, 0, diagnosis=diagnosis)
-    return _answer(pieces, measured, f"the readings in {given.trace.name}", (), over)
+    words = f"the readings in {given.trace.name}"
+    return _answer(pieces, measured, words, (), over, None, told)
 
 
 def _answer(
     pieces: Pieces, measured: MeasuredNetwork, words: str, found: tuple[Finding, ...],
-    over: Curves | None = None, modes: ModeReading | None = None,
+    over: Curves | None = None, modes: ModeReading | None = None, told: TheoriesTold = NOTHING,
 ) -> Validation:  # fmt: skip
     """Return the whole answer: what was found, what would have helped, and the headline."""
     faults = (each.reason for each in found if FAULT in each.reason)
     pieces = replace(pieces, notes=(*pieces.notes, *known_laws()[1], *faults))
-    rates, maps, diagnosis, samples = (
-        describe(pieces.settings).rates,
-        measured.maps,
-        measured.diagnosis,
-        measured.samples,
-    )
-    collapse = diagnosis.collapse if diagnosis is not None else measured.collapse
-    advice = advise(found, rates, diagnosis, maps, pieces.settings, modes, samples, over, pieces.assumptions, collapse)
-    sure = (advice[0].sure, advice[1].sure)
+    run, maps, diagnosis, samples = describe(pieces.settings), measured.maps, measured.diagnosis, measured.samples
+    collapse, rates = diagnosis.collapse if diagnosis is not None else measured.collapse, run.rates
+    advice = advise(
+        found, rates, diagnosis, maps, pieces.settings, modes, samples, over, pieces.assumptions, collapse,
+        told.predictions, told.ahead,
+    )  # fmt: skip
+    kind, sure = maps[0].kind if maps else "", (advice[0].sure, advice[1].sure)
+    line = headline(found, diagnosis, kind, over, collapse, sure, told.predictions, run.loss.theory)
     return Validation(
-        pieces, rates, words, samples, maps, diagnosis, found, over, advice,
-        headline(found, diagnosis, maps[0].kind if maps else "", over, collapse, sure), modes, collapse,
+        pieces, rates, words, samples, maps, diagnosis, found, over, advice, line, modes, collapse, told.predictions,
+        told.why_not,
     )  # fmt: skip

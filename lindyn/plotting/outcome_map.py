@@ -17,7 +17,7 @@ from lindyn.sweeps.axes import PARAMETERS
 from lindyn.sweeps.outcome import BOX, CRITICAL, EDGE, FROZEN, OUTCOMES, edge_of_start, fields
 from lindyn.sweeps.sweep_text import NAMES
 
-COLOURS = ("#3a2f4f", "#f2d9a0", "#d08a4e", "#9fb4c0", "#e8e8e8")  # dark to light in grey: collapsed first, alive last
+COLOURS = ("#3a2f4f", "#f2d9a0", "#d08a4e", "#9fb4c0", "#fafafa")  # dark to light in grey: collapsed first, alive last
 WORDS = {"collapsed": "collapsed", "alive": "alive", "not_growing": "alive, not growing", "undecided": "undecided",
          "failed": "not integrated"}  # fmt: skip
 SYMBOLS = {"eta": r"\eta", "eta_p": r"\eta_p", "eta_s": r"\eta_s", "beta": r"\beta", "alpha_p": r"\alpha_p", "x": "x",
@@ -41,36 +41,62 @@ def save_map(ds: Any, path: Path, command: str = "") -> Path:
 @style.styled
 def draw(ds: Any) -> Figure:
     """Return the map over the two longest axes (curves over the only axis), others at their middle."""
-    shown = sorted(ds["outcome"].dims, key=lambda axis: -ds.sizes[axis])[:2]
-    shown = [axis for axis in ds["outcome"].dims if axis in shown]
-    rest = {axis: ds.sizes[axis] // 2 for axis in ds["outcome"].dims if axis not in shown}
-    part = ds.isel(rest).isel({axis: slice(None, None, -(-ds.sizes[axis] // MOST)) for axis in shown}).load()
+    shown, rest, part = slice_of(ds)
     edge = edge_of_start(part)
     figure, key = _curves(part, shown[0], edge) if len(shown) == 1 else _maps(part, shown, edge)
     style.frame(figure, _title(ds, part, rest), _fixed(ds, edge), key, columns=4)
     return figure
 
 
+def draw_outcomes(panel: Axes, ds: Any) -> list[Any]:
+    """Draw what became of each run over the two longest axes, with theory's boundaries; return the legend handles.
+
+    Args:
+        panel: where.
+        ds: Dataset of `lindyn.sweep`; further axes are taken at their middle.
+    """
+    shown, _, part = slice_of(ds)
+    for set_scale, axis in ((panel.set_xscale, shown[0]), (panel.set_yscale, shown[1])):
+        if is_log(part, axis):
+            set_scale("log")
+    outcome_map(panel, part, shown)
+    lines = boundaries(panel, part, shown, edge_of_start(part))
+    panel.set(xlabel=_name(shown[0]), ylabel=_name(shown[1]))
+    tick_words(panel, part, shown)
+    return [*patches(part["outcome"].values), *lines.values()]
+
+
+def slice_of(ds: Any) -> tuple[list[str], dict[str, int], Any]:
+    """Return the axes that are shown (the two longest), where the others are held, and the slice itself, in memory."""
+    shown = sorted(ds["outcome"].dims, key=lambda axis: -ds.sizes[axis])[:2]
+    shown = [axis for axis in ds["outcome"].dims if axis in shown]
+    rest = {axis: ds.sizes[axis] // 2 for axis in ds["outcome"].dims if axis not in shown}
+    part = ds.isel(rest).isel({axis: slice(None, None, -(-ds.sizes[axis] // MOST)) for axis in shown}).load()
+    return shown, rest, part
+
+
+def patches(codes: np.ndarray) -> list[Patch]:
+    """Return legend entries of the outcomes that occur."""
+    return [Patch(facecolor=colour, edgecolor=style.GREY, label=words) for colour, words in outcome_key(codes)]
+
+
 def _maps(ds: Any, shown: list[str], edge: Any) -> tuple[Figure, list[Any]]:
     figure, axes = style.new_figure(1, 3, height=4.1, sharex=True, sharey=True)
     for panel in axes[0]:
         for set_scale, axis in ((panel.set_xscale, shown[0]), (panel.set_yscale, shown[1])):
-            if _log(ds, axis):
+            if is_log(ds, axis):
                 set_scale("log")
     outcome_map(axes[0, 0], ds, shown)
-    _shade(figure, axes[0, 1], ds, shown, "p", r"final $p$", "viridis")
-    _shade(figure, axes[0, 2], ds, shown, "K_min", r"smallest $K$ over the run", "RdGy")
+    shade(figure, axes[0, 1], ds, shown, ds["p"], r"final $p$")
+    shade(figure, axes[0, 2], ds, shown, ds["K_min"], r"smallest $K$ over the run", "RdGy", centre=0.0)
+    _mark_risk(axes[0, 2], ds, shown)
     drawn: dict[str, Any] = {}
     for panel in axes[0]:
         drawn |= boundaries(panel, ds, shown, edge)
         panel.set_xlabel(_name(shown[0]))
     axes[0, 0].set_ylabel(_name(shown[1]))
-    for axis, set_ticks in zip(shown, (axes[0, 0].set_xticks, axes[0, 0].set_yticks), strict=True):
-        if ds[axis].dtype.kind not in "fi":
-            set_ticks(range(ds.sizes[axis]), [str(word) for word in ds[axis].values])
-    codes = ds["outcome"].values
-    handles = [Patch(facecolor=c, edgecolor=style.GREY, label=words) for c, words in outcome_key(codes)]
-    return figure, [*handles, *drawn.values()]
+    tick_words(axes[0, 0], ds, shown)
+    return figure, [*patches(ds["outcome"].values), *drawn.values()]
 
 
 def _name(axis: str) -> str:
@@ -81,7 +107,7 @@ def _name(axis: str) -> str:
 def outcome_map(panel: Axes, ds: Any, shown: list[str]) -> None:
     """Fill a panel with what became of each run."""
     panel.set_title("what became of the mode")
-    x, y = _grid(ds, shown)
+    x, y = as_numbers(ds, shown)
     fill_outcomes(panel, x, y, ds["outcome"].transpose(*reversed(shown)).values)
 
 
@@ -144,7 +170,7 @@ def boundaries(panel: Axes, ds: Any, shown: list[str], edge: Any = None) -> dict
 
 def _stepped(field: Any, axis: str, values: np.ndarray, place: int) -> tuple[np.ndarray, np.ndarray]:
     """Return an axis and the values on it; each of its words, which stand at 0, 1, is a stretch of its own."""
-    at = _grid(field, [axis])[0]
+    at = as_numbers(field, [axis])[0]
     if field[axis].dtype.kind in "fi":
         return at, values
     return (at[:, None] + [-0.499, 0.499]).ravel(), np.repeat(values, 2, axis=place)
@@ -159,34 +185,62 @@ def _fields(ds: Any, edge: Any) -> dict[str, Any]:
     return found
 
 
-def _shade(figure: Figure, panel: Axes, ds: Any, shown: list[str], name: str, title: str, colours: str) -> None:
+def tick_words(panel: Axes, ds: Any, shown: list[str]) -> None:
+    """Write the words of axes that have words in the place of numbers."""
+    for axis, set_ticks in zip(shown, (panel.set_xticks, panel.set_yticks), strict=False):
+        if ds[axis].dtype.kind not in "fi":
+            set_ticks(range(ds.sizes[axis]), [str(word) for word in ds[axis].values])
+
+
+def shade(
+    figure: Figure, panel: Axes, ds: Any, shown: list[str], field: Any, title: str, colours: str = "viridis",
+    centre: float | None = None,
+) -> None:  # fmt: skip
+    """Fill a panel with a field over two axes of a sweep, its colour bar beside it.
+
+    Args:
+        figure: whose panel it is.
+        panel: to fill.
+        ds: the sweep.
+        shown: its axes.
+        field: DataArray over them.
+        title: of the panel.
+        colours: name of the colour map.
+        centre: the value at its middle, for one of two sides.
+    """
     panel.set_title(title)
-    values = ds[name].transpose(*reversed(shown)).values
+    values = field.transpose(*reversed(shown)).values
     finite = values[np.isfinite(values)]
     span: dict[str, Any] = {}
-    if finite.size and colours == "RdGy":
-        reach = max(float(np.quantile(np.abs(finite), 0.98)), 1e-12)
-        span = {"vmin": -reach, "vmax": reach}
+    if finite.size and centre is not None:
+        reach = max(float(np.quantile(np.abs(finite - centre), 0.98)), 1e-12)
+        span = {"vmin": centre - reach, "vmax": centre + reach}
     elif finite.size:
         low, high = np.quantile(finite, [0.0, 0.995])
         span = {"vmin": float(low), "vmax": float(max(high, low + 1e-12))}
-    mesh = panel.pcolormesh(*_grid(ds, shown), values, cmap=colours, shading="nearest", **span)
+    mesh = panel.pcolormesh(*as_numbers(ds, shown), values, cmap=colours, shading="nearest", rasterized=True, **span)
     figure.colorbar(mesh, ax=panel, pad=0.01, aspect=30)
-    if colours == "RdGy" and finite.size and finite.min() < 0 < finite.max():
-        panel.contour(*_grid(ds, shown), values, levels=[0.0], colors=["#7a0019"], linewidths=0.9)
-        panel.set_title(title + " (red: at risk)")
+
+
+def _mark_risk(panel: Axes, ds: Any, shown: list[str]) -> None:
+    """Draw where the smallest K changes sign."""
+    values = ds["K_min"].transpose(*reversed(shown)).values
+    finite = values[np.isfinite(values)]
+    if finite.size and finite.min() < 0 < finite.max():
+        panel.contour(*as_numbers(ds, shown), values, levels=[0.0], colors=["#7a0019"], linewidths=0.9)
+        panel.set_title(panel.get_title() + " (red: at risk)")
 
 
 def _curves(ds: Any, axis: str, edge: Any) -> tuple[Figure, list[Any]]:
     """Return p, s, tau and the outcome over the only axis."""
     figure, axes = style.new_figure(1, 2, height=3.8, sharex=True)
     left, right = axes[0]
-    values = _grid(ds, [axis])[0]
+    values = as_numbers(ds, [axis])[0]
     for name, dashes, shade in (("p", "-", style.INK), ("s", "--", style.FLOW), ("tau", ":", style.GREY)):
         left.plot(
             values, ds[name].values, dashes, color=shade, label={"tau": r"final $\tau$"}.get(name, f"final ${name}$")
         )
-    if _log(ds, axis):
+    if is_log(ds, axis):
         left.set_xscale("log")
     most = np.concatenate([ds[name].values[np.isfinite(ds[name].values)] for name in ("p", "s")])
     left.set_ylim(-0.05, 1.1 * max(1.0, float(np.quantile(most, 0.99)) if most.size else 1.0))
@@ -196,7 +250,7 @@ def _curves(ds: Any, axis: str, edge: Any) -> tuple[Figure, list[Any]]:
     right.set_yticks(range(len(present)), [WORDS[OUTCOMES[k]] for k in present])
     right.set_ylim(-0.4, len(present) - 0.6)
     for name, field in _fields(ds, edge).items():
-        at, level = _grid(field, [axis])[0], np.asarray(field.values, dtype=float)
+        at, level = as_numbers(field, [axis])[0], np.asarray(field.values, dtype=float)
         crossings = np.flatnonzero(level[:-1] * level[1:] < 0)
         for k in crossings:
             where = at[k] + (at[k + 1] - at[k]) * level[k] / (level[k] - level[k + 1])
@@ -210,7 +264,7 @@ def _curves(ds: Any, axis: str, edge: Any) -> tuple[Figure, list[Any]]:
     return figure, []
 
 
-def _grid(ds: Any, shown: list[str]) -> tuple[np.ndarray, ...]:
+def as_numbers(ds: Any, shown: list[str]) -> tuple[np.ndarray, ...]:
     """Return the coordinates as numbers; practices in words stand at 0, 1."""
     return tuple(
         ds[axis].values.astype(float) if ds[axis].dtype.kind in "fi" else np.arange(ds.sizes[axis], dtype=float)
@@ -218,7 +272,7 @@ def _grid(ds: Any, shown: list[str]) -> tuple[np.ndarray, ...]:
     )
 
 
-def _log(ds: Any, axis: str) -> bool:
+def is_log(ds: Any, axis: str) -> bool:
     """Whether an axis runs evenly on a log scale."""
     values = ds[axis].values
     if values.dtype.kind not in "fi" or len(values) < 3 or values[0] <= 0:

@@ -1,0 +1,166 @@
+"""A headless Chromium of the machine, driven by playwright; a page of the explorer in a tester's words."""
+
+import contextlib
+import os
+import shutil
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = os.environ.get("LINDYN_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+READY = int(os.environ.get("LINDYN_BROWSER_MS", "60000"))  # ms
+_AT = """([name, x, y]) => {
+  const model = Bokeh.documents[0].get_model_by_name(name), view = Bokeh.index.find_one(model);
+  const box = view.el.getBoundingClientRect();
+  return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)];
+}"""
+_HANDLE = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+  const box = view.shadow_el.querySelector('.noUi-handle').getBoundingClientRect();
+  return [box.x + box.width / 2, box.y + box.height / 2];
+}"""
+_TRACK = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+  const box = view.shadow_el.querySelector('.noUi-base').getBoundingClientRect();
+  return [box.x, box.width];
+}"""
+_BUTTON = """name => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+  view.shadow_el.querySelector('button').click();
+}"""
+_TIME = """async ([name, values, redraws]) => {
+  const doc = Bokeh.documents[0], slider = doc.get_model_by_name(name), drawn = doc.get_model_by_name('drawn');
+  const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));
+  const out = [];
+  for (const value of values) {
+    const began = performance.now();
+    const ends = await new Promise(done => {
+      const times = [];
+      const one = () => frame().then(() => {
+        times.push(performance.now() - began);
+        if (times.length === redraws) { drawn.properties.data.change.disconnect(one); done(times); }
+      });
+      drawn.properties.data.change.connect(one);
+      slider.value = value;
+    });
+    out.push(ends);
+    await new Promise(done => setTimeout(done, 700));
+  }
+  return out;
+}"""
+
+
+def needs_browser():
+    """Skip, saying why, where no browser can be driven."""
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install 'lindyn[test]'")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
+
+
+@contextlib.contextmanager
+def opened(width=1500, height=1000):
+    """Give a browser context that may read the clipboard, and the addresses that it has asked for."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        try:
+            context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+            asked = []
+            context.on("request", lambda request: asked.append(request.url))
+            yield context, asked
+        finally:
+            browser.close()
+
+
+class ExplorerTab:
+    """A page of the explorer."""
+
+    def __init__(self, context, address):
+        origin = "/".join(address.split("/")[:3])
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=origin)
+        self.page = context.new_page()
+        self.errors = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.open(address)
+
+    def open(self, address):
+        self.page.goto(address)
+        self.page.wait_for_function("window.Bokeh && Bokeh.documents.length > 0", timeout=READY)
+        self.drawn(1)
+
+    def count(self):
+        return self.page.evaluate("Bokeh.documents[0].get_model_by_name('drawn').data.count[0]")
+
+    def drawn(self, least):
+        """Wait until so many panels were drawn."""
+        ready = "n => Bokeh.documents[0].get_model_by_name('drawn').data.count[0] >= n"
+        self.page.wait_for_function(ready, arg=least, timeout=READY)
+
+    def value(self, name, attribute="value"):
+        return self.page.evaluate(f"name => Bokeh.documents[0].get_model_by_name(name).{attribute}", name)
+
+    def settled(self, holds, arg=None):
+        """Wait until a JavaScript statement holds."""
+        self.page.wait_for_function(holds, arg=arg, timeout=READY)
+
+    def drag(self, name, share):
+        """Drag the handle of a slider to a share of its track, as a mouse does."""
+        (x, y), (left, width) = self.page.evaluate(_HANDLE, name), self.page.evaluate(_TRACK, name)
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(left + share * width, y, steps=8)
+        self.page.mouse.up()
+
+    def click(self, figure, x, y):
+        """Click a figure at a place of its axes."""
+        self.page.mouse.click(*self.page.evaluate(_AT, [figure, x, y]))
+
+    def point(self, figure, x, y):
+        """Move the pointer there and return what the tooltip says."""
+        place = self.page.evaluate(_AT, [figure, x, y])
+        self.page.mouse.move(place[0] - 3, place[1] - 3)
+        self.page.mouse.move(*place, steps=3)
+        self.page.wait_for_timeout(300)
+        return self.page.evaluate(
+            """() => { const out = []; const walk = node => { for (const e of node.querySelectorAll('*')) {
+            const inner = e.shadowRoot && e.shadowRoot.querySelector('.bk-tooltip-content');
+            if (e.classList.contains('bk-Tooltip') || inner)
+              out.push((inner || e).textContent); if (e.shadowRoot) walk(e.shadowRoot); } };
+            walk(document); return out.join(' '); }"""
+        )
+
+    def press(self, name):
+        self.page.evaluate(_BUTTON, name)
+
+    def saved(self, name):
+        """Press an export and return (name, content) of what is downloaded."""
+        with self.page.expect_download(timeout=READY) as waiting:
+            self.press(name)
+        download = waiting.value
+        with open(download.path(), "rb") as file:
+            return download.suggested_filename, file.read()
+
+    def copied(self, name):
+        """Press a copy button and return the clipboard."""
+        self.page.evaluate("navigator.clipboard.writeText('')")
+        self.press(name)
+        for _ in range(50):
+            text = self.page.evaluate("navigator.clipboard.readText()")
+            if text:
+                return text
+            self.page.wait_for_timeout(50)
+        raise AssertionError("nothing was copied")
+
+    def turn(self, view):
+        """Turn to a view, and wait until it is drawn."""
+        before = self.count()
+        titles = {"portrait": 0, "modes": 1, "bifurcation": 2, "matrices": 3, "normalised": 4, "saved": 5}
+        self.page.evaluate("k => { Bokeh.documents[0].get_model_by_name('views').active = k }", titles[view])
+        self.settled("n => Bokeh.documents[0].get_model_by_name(n) !== null", f"{view}-words")
+        self.drawn(before + 1)
+
+    def time_redraws(self, slider, values, redraws):
+        """Return ms from the slider to each redraw on the screen, a row for each value."""
+        return self.page.evaluate(_TIME, [slider, values, redraws])
