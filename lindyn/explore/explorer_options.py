@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from lindyn import _checks
 from lindyn._option_table import OptionTable
 from lindyn._options import ABLATIONS, QUANTITIES, Option
 
@@ -101,6 +100,8 @@ def checked(values: Mapping[str, Any]) -> Values:
     Raises:
         ValueError: an unknown name, a value out of its range, two axes of one parameter, a map of too many points.
     """
+    from lindyn import _checks  # numpy: the command's help does without
+
     for name in values:
         _checks.one_of("a value of the page", name, TABLE.keys)
     found = {**TABLE.defaults, **{name: TABLE.keys[name].convert(name, value) for name, value in values.items()
