@@ -18,7 +18,7 @@ Look at one mode of Tian, Chen, Ganguli 2021 as a dynamical system: draw a pictu
   portrait       the (p, s) plane of Eqs. 11-12 at held tau: flow, nullclines, fixed points, separatrix
   bifurcation    fixed points over the weight decay eta: fold at the critical decay, transcritical at 0
   two-parameter  the fold over eta and tau (or --sigma2 LOW:HIGH:COUNT, ...)
-  basin          which starts collapse, over any two ranges, and the share of them with its interval
+  basin          which starts collapse, over any two ranges, the edge between the fates, and the share with its interval
   surface        the edge of collapse of the moving-target system, over the starts of p and tau
 
   lindyn phase

@@ -63,10 +63,12 @@ def of_fold_curve(data: Any) -> Series:
 
 
 def of_basin(data: Any) -> Series:
-    """Return what becomes of each run of the map."""
+    """Return what becomes of each point of the map, and the lines between what collapses and what does not."""
     first, second = np.meshgrid(data.first, data.second, indexing="ij")
     one, two = data.names
-    return {"runs": {one: first.ravel(), two: second.ravel(), "outcome": [str(word) for word in data.labels.ravel()]}}
+    words = [str(word) for word in data.labels.ravel()]
+    out: dict[str, Any] = {"runs": {one: first.ravel(), two: second.ravel(), "outcome": words}}
+    return out | {f"edge of collapse {k}": _points(line, one, two) for k, line in enumerate(data.edge, 1)}
 
 
 def of_edge(edge: Any) -> Series:

@@ -95,8 +95,14 @@ def read_basin(system: phase.PhaseSystem, data: Any, share: Any) -> str:
     """Return the reading of a basin map."""
     lost, unknown = np.mean(data.labels == "collapsed"), np.mean(data.labels == "undecided")
     target = "tau held" if system.beta is None else "the target moves"
-    text = f"Of {data.labels.size} runs on the map ({target}) {lost:.1%} collapse, {1 - lost - unknown:.1%} live"
+    text = f"Of {data.labels.size} points of the map ({target}) {lost:.1%} collapse, {1 - lost - unknown:.1%} live"
     text += f" and {unknown:.1%} could not be told." if unknown else "."
+    if data.edge:
+        text += f" The edge between them is found to {data.precision:.0e} of its coordinate"
+        run = int(np.sum(data.followed))
+        text += (
+            f"; {run} points near it were run, the others lie in cells of one fate." if run < data.labels.size else "."
+        )
     if share is not None:
         text += (
             f" Drawn at random ({share.distribution}; {share.count} starts, seed {share.seed}) "
@@ -104,8 +110,8 @@ def read_basin(system: phase.PhaseSystem, data: Any, share: Any) -> str:
         )
     if "p" in data.names and system.beta is not None and np.any(data.first < 0):
         text += (
-            " Starts with p < 0 are followed in (p, w, a): the online weight w may pass through 0, "
-            "where tau = a/w is infinite and Eqs. 11-13 end."
+            " From p < 0 the online weight w may pass through 0, where tau = a/w is infinite and Eqs. 11-13 end; "
+            "such runs are followed in (p, w, a)."
         )
     return text
 

@@ -6,10 +6,13 @@ portraits    nullclines and nullsurfaces, and the whole portrait of a plane
 sketches     a portrait while a slider moves
 paths_from_starts    trajectories from chosen starts, forward and backward
 manifold     the separatrix of the plane: stable manifold of the saddle p_-
-surface      the separatrix of the moving-target system, by backward trajectories and by bisection of starts
+surface      the separatrix of the moving-target system, by trajectories on it and by halving between starts
+integration  many trajectories at once, for both of these
 numerical_fixed_points    roots and Jacobians of any flow by differences: the second route beside the closed forms
 fates        what becomes of starts
-basins       the basin of collapse: map, and fraction with its confidence interval
+basins       the basin of collapse: map with its edge, and fraction with its confidence interval
+refinement   maps of outcomes of which only the cells along a boundary are asked
+outlines     the lines between outcomes, through crossings found by halving
 arclength    continuation of fixed points, folds and branch points
 diagrams     bifurcation diagram in eta, fold in two parameters, search for oscillations
 

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm
 
 from lindyn import _checks
 from lindyn.display.brief import Brief
+from lindyn.phase import outlines, refinement
 from lindyn.phase.fates import follow_fates
 from lindyn.phase.system import PARAMETERS, PhaseSystem
 
 Sampler = Callable[[np.random.Generator, int], np.ndarray]
+LABELS = ("collapsed", "alive", "undecided")
 DISTRIBUTIONS = ("uniform", "normal", "loguniform", "constant")
 
 
@@ -26,6 +28,10 @@ class BasinMap(Brief):
         second: grid of the second.
         labels: (first, second) of "collapsed", "alive", "undecided".
         fixed: the variables and parameters that are the same everywhere.
+        followed: (first, second), whether the point was run; the label of another is that of the cell around it.
+        edge: lines (n, 2) around what collapses, every point between two of the grid and good to `precision`.
+        areas: by label, closed loops (n, 2) around it, outer ones counter-clockwise, holes clockwise.
+        precision: of the edge, relative to its coordinate (to 1e-6 of the axis' largest value below that).
     """
 
     names: tuple[str, str]
@@ -33,6 +39,10 @@ class BasinMap(Brief):
     second: np.ndarray
     labels: np.ndarray
     fixed: dict[str, float]
+    followed: np.ndarray
+    edge: tuple[np.ndarray, ...]
+    areas: dict[str, tuple[np.ndarray, ...]]
+    precision: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,13 +72,25 @@ class BasinFraction(Brief):
     seed: int
 
 
-def basin_map(system: PhaseSystem, axes: Mapping[str, Any], *, rtol: float = 1e-8, **start: float) -> BasinMap:
+def basin_map(
+    system: PhaseSystem,
+    axes: Mapping[str, Any],
+    *,
+    rtol: float = 1e-8,
+    coarsest: int = refinement.COARSEST,
+    **start: float,
+) -> BasinMap:
     """Return what becomes of a mode over a grid of any two of p, s, tau, alpha_p, beta, eta, eta_p, eta_s, x, x_aug.
+
+    Only where the fates differ are all points of the grid run (`refinement.refine`); the edge between them is found
+    by halving to 1e-6 of its coordinate.
 
     Args:
         system: `plane(...)` or `ema(...)`; gives what is not an axis.
         axes: two names with their increasing grids, e.g. {"p": ..., "s": ...}.
         rtol: tolerance.
+        coarsest: spacing of the points that are run first, a power of 2; a basin narrower than that may be missed, 1
+            runs every point.
         **start: p, s and tau where they are no axis (default 0.15, 0.03, and tau = 1).
 
     Returns:
@@ -77,6 +99,30 @@ def basin_map(system: PhaseSystem, axes: Mapping[str, Any], *, rtol: float = 1e-
     Raises:
         ValueError: not two axes, an unknown one, or a grid that does not increase.
     """
+    (one, first), (two, second) = _grids(axes).items()
+    coarsest = _checks.as_whole("coarsest", coarsest)
+    begin: dict[str, Any] = {"p": 0.15, "s": 0.03} | ({} if system.beta is None else {"tau": 1.0}) | start
+
+    def outcome(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        on_axes = {one: x, two: y}
+        at = begin | {name: value for name, value in on_axes.items() if name in begin}
+        parameters = {name: value for name, value in on_axes.items() if name not in begin}
+        told = follow_fates(system, at["p"], at["s"], at.get("tau"), parameters=parameters, rtol=rtol).labels
+        return np.select([told == label for label in LABELS], range(len(LABELS)))
+
+    found = refinement.refine(lambda at: outcome(first[at[0]], second[at[1]]), (len(first), len(second)), coarsest)
+    changes = outlines.crossings(outcome, first, second, found.codes)
+    given = first, second
+    edge = outlines.lines(*given, found.codes == 0, changes)
+    areas = {label: outlines.areas(*given, found.codes == k, changes) for k, label in enumerate(LABELS)}
+    drop = {one, two, *(("eta_p", "eta_s") if "eta" in (one, two) else ())}
+    same = {name: float(value) for name, value in (begin | system.values).items() if name not in drop}
+    labels = np.array(LABELS)[found.codes]
+    return BasinMap((one, two), first, second, labels, same, found.followed, edge, areas, changes.precision)
+
+
+def _grids(axes: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Return the two axes of a map, checked."""
     known = ["p", "s", *PARAMETERS]
     if len(axes) != 2:
         raise ValueError(f"axes must name two of {', '.join(known)}; got {', '.join(axes) or 'none'}.")
@@ -86,17 +132,7 @@ def basin_map(system: PhaseSystem, axes: Mapping[str, Any], *, rtol: float = 1e-
         grids[name] = np.asarray(_checks.as_array(name, value, ndim=1))
         if len(grids[name]) < 2 or np.any(np.diff(grids[name]) <= 0):
             raise ValueError(f"{name} must increase over two or more values; got {grids[name].tolist()!s:.60}.")
-    first, second = np.meshgrid(*grids.values(), indexing="ij")
-    on_axes = dict(zip(grids, (first, second), strict=True))
-    begin: dict[str, Any] = {"p": 0.15, "s": 0.03} | ({} if system.beta is None else {"tau": 1.0}) | start
-    fixed = begin | system.values
-    begin |= {name: on_axes[name] for name in on_axes if name in begin}
-    parameters = {name: value for name, value in on_axes.items() if name not in begin}
-    told = follow_fates(system, begin["p"], begin["s"], begin.get("tau"), parameters=parameters, rtol=rtol)
-    drop = {*on_axes, *(("eta_p", "eta_s") if "eta" in on_axes else ())}
-    one, two = grids
-    same = {name: float(value) for name, value in fixed.items() if name not in drop}
-    return BasinMap((one, two), grids[one], grids[two], told.labels, same)
+    return grids
 
 
 def distribution(spec: Mapping[str, Any], system: PhaseSystem) -> tuple[Callable[..., dict[str, np.ndarray]], str]:
@@ -215,7 +251,7 @@ def wilson(successes: int, count: int, level: float = 0.95) -> tuple[float, floa
         raise ValueError(f"level must be between 0 and 1; got {level:g}. A usual one is 0.95.")
     if not 0 <= successes <= _checks.as_whole("count", count):
         raise ValueError(f"successes must be between 0 and {count}; got {successes}.")
-    z = float(norm.ppf((1 + level) / 2))
+    z = NormalDist().inv_cdf((1 + level) / 2)  # to the last digits, and without scipy.stats, a second to load
     share = successes / count
     middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)

@@ -10,7 +10,8 @@ from lindyn import _checks, theory
 from lindyn.display.brief import Brief
 from lindyn.phase.system import PhaseSystem, parts
 
-ROUNDS = 7  # the time followed doubles each round
+ROUNDS = 9  # the time followed doubles each round
+FIRST_ROUND = 2.5  # decay times; most are told within, and are not followed on
 CLOSE = 0.02  # relative distance to p_+ at which a start has arrived
 
 
@@ -53,8 +54,9 @@ def follow_fates(
     it. In (p, w, a), s = w^2, tau = a/w: |w| cannot grow on w^2 = S, |p| not on |p| = q, |a| not on a^2 = S. (The
     saddle, its corner, is no start that round-off keeps.)
 
-    A start with p < 0 and a moving target is followed in (p, w, a): there w can pass through 0, where tau = a/w is
-    infinite and Eqs. 11-13 end, but Lemma 1 does not.
+    From a start with p < 0 and a moving target w can pass through 0, where tau = a/w is infinite and Eqs. 11-13 end,
+    but Lemma 1 does not: there the lanes go on in (p, w, a). Past it (p, s, tau), now with tau < 0, say all again,
+    since (w, a) and (-w, -a) move alike.
 
     Args:
         system: `plane(...)` or `ema(...)`.
@@ -71,36 +73,22 @@ def follow_fates(
         ValueError: a start or parameter out of its range, or a tau for a system that holds it.
     """
     shape, y, values = _lanes(system, p, s, tau, dict(parameters or {}))
-    labels = np.full(len(y[0]), "undecided", dtype="<U9")
-    through_zero = (values["beta"] > 0) & (y[0] < 0)
-    longest = 0.0
-    for crossing in (False, True):
-        some = np.flatnonzero(through_zero == crossing)
-        if len(some):
-            part = {name: value[some] for name, value in values.items()}
-            labels[some], time = _follow(y[:, some], part, system.beta is None, crossing, rtol)
-            longest = max(longest, time)
-    return Fates(labels.reshape(shape), longest)
-
-
-def _follow(
-    y: np.ndarray, values: dict[str, np.ndarray], held: bool, crossing: bool, rtol: float
-) -> tuple[np.ndarray, float]:
-    """Return the labels of starts (p, s, tau) and the time followed, doubling it until all are told."""
+    if not y.size:
+        return Fates(np.empty(shape, dtype="<U9"), 0.0)
+    held = system.beta is None
     labels, edges = np.full(y.shape[1], "undecided", dtype="<U9"), _edges(values)
-    if crossing:
-        w = np.sqrt(y[1])
-        y = np.stack([y[0], w, y[2] * w])
-    time, horizon = 0.0, 10.0 / float(np.min(_pace(values)))
+    time, horizon = 0.0, FIRST_ROUND / float(np.min(_pace(values)))
+    left = np.arange(y.shape[1])
     for turn in range(ROUNDS + 1):
-        labels = np.where(labels == "undecided", _judge(y, values, edges, held, crossing), labels)
-        left = np.flatnonzero((labels == "undecided") & np.isfinite(y).all(axis=0))
+        some, at = ({name: value[left] for name, value in each.items()} for each in (values, edges))
+        labels[left] = _judge(y[:, left], some, at, held)
+        still = (labels[left] == "undecided") & np.isfinite(y[:, left]).all(axis=0)
+        left = left[still]
         if not len(left) or turn == ROUNDS:
             break
-        part = {name: value[left] for name, value in values.items()}
-        y[:, left] = (_advance_weights if crossing else _advance)(y[:, left], part, horizon, held, rtol)
+        y[:, left] = _advance(y[:, left], {name: value[still] for name, value in some.items()}, horizon, held, rtol)
         time, horizon = time + horizon, 2 * horizon
-    return labels, time
+    return Fates(labels.reshape(shape), time)
 
 
 def _lanes(
@@ -153,14 +141,12 @@ def _edges(v: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {"q": q, "S": S, "p_plus": p_plus, "s_plus": s_plus, "near": near}
 
 
-def _judge(
-    y: np.ndarray, v: Mapping[str, np.ndarray], edges: Mapping[str, np.ndarray], held: bool, crossing: bool
-) -> np.ndarray:
-    """Return the label that each state, (p, s, tau) or (p, w, a), has earned by where it is."""
+def _judge(y: np.ndarray, v: Mapping[str, np.ndarray], edges: Mapping[str, np.ndarray], held: bool) -> np.ndarray:
+    """Return the label that each state (p, s, tau) has earned by where it is."""
     size = (v["x"] / (v["x"] + v["x_aug"])) ** 2 / v["alpha_p"]
+    p, s, tau = y
     with np.errstate(all="ignore"):
-        p, s, tau = (y[0], y[1] ** 2, y[2] / y[1]) if crossing else y
-        a2 = y[2] ** 2 if crossing else (tau * np.sqrt(s)) ** 2  # tau may have grown where s has all but vanished
+        a2 = (tau * np.sqrt(s)) ** 2  # tau may have grown where s has all but vanished
         within = (p <= edges["q"]) & (s <= edges["S"])
         if not held:
             within &= (p >= -edges["q"]) & (a2 <= edges["S"])
@@ -185,17 +171,3 @@ def _advance(y: np.ndarray, v: Mapping[str, np.ndarray], time: float, held: bool
         t1=time, tau_mode="constant" if held else "dynamic", rtol=rtol,
     )  # fmt: skip
     return np.stack([run.p, run.s, run.tau])
-
-
-def _advance_weights(y: np.ndarray, v: Mapping[str, np.ndarray], time: float, held: bool, rtol: float) -> np.ndarray:
-    """Return the states (p, w, a) after a time, by `lindyn.simulate` (scipy: nothing to compile)."""
-    from lindyn.flows import ModeWeightFlow
-    from lindyn.hyperparameters import Hyperparameters
-    from lindyn.solve.ode import simulate
-    from lindyn.states import ModeWeightState
-
-    rates = Hyperparameters._unchecked(**{name: v[name] for name in ("alpha_p", "beta", "eta_p", "eta_s")})
-    flow = ModeWeightFlow(Hyperparameters(), x=v["x"], x_aug=v["x_aug"])._replace(hp=rates)
-    start = ModeWeightState(p=y[0], w=y[1], a=y[2])
-    run = simulate(flow, start, ts=[0.0, time], rtol=rtol, atol=1e-200, engine="scipy", solver="dopri8", throw=False)
-    return np.stack([run.states.p[-1], run.states.w[-1], run.states.a[-1]])

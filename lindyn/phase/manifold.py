@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from lindyn import _checks, theory
 from lindyn.display.brief import Brief
+from lindyn.equations import modes, target
 from lindyn.phase.equilibria import FixedPoint, check_box, classify, closed_forms, newton
+from lindyn.phase.integration import Rates, integrate
 from lindyn.phase.system import PhaseSystem
 
+REACH = 6.0  # of a box, that a trajectory is followed backward
 OFFSET = 1e-6  # of the saddle's own size: where the manifold leaves its tangent
 
 
@@ -72,63 +74,84 @@ def separatrix(system: PhaseSystem, box: Any = None, n: int = 300, rtol: float =
     tangent = vectors[:, np.argmin(values.real)].real
     size = np.abs(saddle.point)
     tangent = tangent / np.linalg.norm(tangent / size) * np.sign(tangent[0])
-    halves: list[np.ndarray] = []
-    worst = 0.0
-    for way in (-1.0, 1.0):
-        start = saddle.point + way * OFFSET * tangent
-        half, arcs = follow_back(system, start, box, rtol, n)
-        loose, _ = follow_back(system, start, box, 100 * rtol, arcs)
-        off = np.abs(half - loose) / np.stack([np.full(n, system.p_star), half[:, 1]], axis=1)
-        halves.append(half)
-        worst = max(worst, float(off[:-1].max()))
+    starts = np.stack([saddle.point - OFFSET * tangent, saddle.point + OFFSET * tangent])
+    halves, arcs = follow_back(system, starts, box, rtol, n)
+    loose, _ = follow_back(system, starts, box, 100 * rtol, arcs)
+    off = np.abs(halves - loose) / np.stack([np.full((2, n), system.p_star), halves[..., 1]], axis=-1)
     curve = np.concatenate([halves[0][::-1], saddle.point[None], halves[1]])
-    return Separatrix(curve, saddle, n, worst)
+    return Separatrix(curve, saddle, n, float(off[:, :-1].max()))
 
 
 def follow_back(
-    system: PhaseSystem, start: np.ndarray, box: Any, rtol: float, arcs: Any
+    system: PhaseSystem, starts: np.ndarray, box: Any, rtol: float, arcs: Any
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the trajectory that leads to `start`, followed backward until it leaves the box.
+    """Return the trajectories that lead to some states, followed backward until they leave the box.
 
     Integrated as (p, log s) or (p, log s, tau), so that s keeps its relative accuracy however small it becomes.
 
     Args:
         system: the flow.
-        start: a state with s > 0.
+        starts: (k, d), states with s > 0.
         box: where to stop.
         rtol: tolerance.
-        arcs: how many points to keep, or at which lengths (in units of the box).
+        arcs: how many points to keep of each, or at which lengths (k, n) (in units of the box).
 
     Returns:
-        The points (n, d) and the lengths where they lie.
+        The points (k, n, d) and the lengths where they lie.
     """
-    low, high = np.array(box).T
-    unit = high - low
-    reach = np.log(high[1])
+    low, high = (side[:, None] for side in np.array(box).T)
+    unit, top = high - low, np.log(high[1, 0]) + 1.0
+    forward, d = log_rates(system, top), len(low)
 
-    def state(z: np.ndarray) -> np.ndarray:
-        return np.concatenate([z[:1], np.exp(np.minimum(z[1:2], reach + 1.0)), z[2:]])
+    def back(z: np.ndarray) -> np.ndarray:
+        velocity = forward(z)
+        through_box = velocity[:d] / unit
+        through_box[1] *= np.exp(np.minimum(z[1], top))
+        velocity /= -np.sqrt(np.sum(through_box * through_box, axis=0)) - 1e-300
+        return velocity
 
-    def back(_: float, z: np.ndarray) -> np.ndarray:
-        y = state(z)
-        rate = system(y)
-        speed = np.linalg.norm(rate / unit) + 1e-300
-        return -np.concatenate([rate[:1], rate[1:2] / y[1], rate[2:]]) / speed
+    def room(z: np.ndarray) -> np.ndarray:
+        y = state_of(z, top)[:d]
+        left = np.minimum(y - low, high - y) / unit
+        left[1] = (high[1] - y[1]) / unit[1]  # s > 0 stays so
+        return left.min(axis=0) + 1e-9
 
-    def leaves(_: float, z: np.ndarray) -> float:
-        y = state(z)
-        room = np.minimum(y - low, high - y) / unit
-        room[1] = (high[1] - y[1]) / unit[1]  # s > 0 stays so
-        return float(np.min(room)) + 1e-9
+    z0 = log_state(np.asarray(starts, dtype=float).T)
+    atol = rtol * np.concatenate([np.abs(z0[:1]), np.ones_like(z0[1:])])
+    run = integrate(back, z0, REACH, rtol, atol, room)
+    end = run.end[:, None]
+    at = end * np.linspace(0.0, 1.0, arcs) if np.ndim(arcs) == 0 else np.minimum(arcs, end)
+    y = state_of(run.at(at), top)[:d]
+    if d == 3:
+        y[2] = np.clip(y[2], low[2], high[2])
+    return np.moveaxis(y, 0, -1), at
 
-    leaves.terminal = True  # type: ignore[attr-defined]
-    z0 = np.concatenate([start[:1], np.log(start[1:2]), start[2:]])
-    atol = rtol * np.concatenate([np.abs(start[:1]), np.ones(len(start) - 1)])
-    run = solve_ivp(back, (0.0, 6.0), z0, method="DOP853", rtol=rtol, atol=atol, events=leaves, dense_output=True)
-    at = np.linspace(0.0, run.t[-1], arcs) if np.ndim(arcs) == 0 else np.minimum(arcs, run.t[-1])
-    z = run.sol(at)
-    tau = np.clip(z[2:], low[2:, None], high[2:, None])
-    return np.concatenate([z[:1], np.exp(z[1:2]), tau]).T, at
+
+def log_state(y: np.ndarray) -> np.ndarray:
+    """Return (p, log s, tau) of states (p, s) or (p, s, tau); a tau that is held is no variable and counts as 0."""
+    return np.stack([y[0], np.log(y[1]), y[2] if len(y) == 3 else np.zeros_like(y[0])])
+
+
+def state_of(z: np.ndarray, top: float) -> np.ndarray:
+    """Return (p, s, tau) of (p, log s, tau), log s cut off at `top`."""
+    return np.stack([z[0], np.exp(np.minimum(z[1], top)), z[2]])
+
+
+def log_rates(system: PhaseSystem, top: float) -> Rates:
+    """Return the velocity of (p, log s, tau), Eqs. 11-13 on the library's equations, for `integrate`."""
+    v, held = system.values, system.beta is None
+
+    def velocity(z: np.ndarray) -> np.ndarray:
+        p, s, tau = z[0], np.exp(np.minimum(z[1], top)), v["tau"] if held else z[2]
+        D = modes.drive(p, tau, v["x"], v["x_aug"])
+        growth = modes.growth(p, D, v["eta_s"])
+        out = np.zeros_like(z)
+        out[0], out[1] = modes.dp(p, s, D, v["alpha_p"], v["eta_p"]), modes.ds(s, growth) / s
+        if not held:
+            out[2] = target.dtau(tau, growth, v["beta"])
+        return out
+
+    return velocity
 
 
 def side_test(system: PhaseSystem, curve: np.ndarray, offset: float = 1e-3, count: int = 20) -> SideTest:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.integrate import solve_ivp
 
 from lindyn import _checks
 from lindyn.display.brief import Brief
@@ -90,6 +89,8 @@ def _path(system: PhaseSystem, y: np.ndarray, way: str, end: float, rtol: float,
 
 def _follow(system: PhaseSystem, y: np.ndarray, end: float, rtol: float) -> tuple[np.ndarray, np.ndarray]:
     """Return (times, points) from a start to `end`, which is negative for the way back."""
+    from scipy.integrate import solve_ivp
+
     bound = FAR * np.maximum(system.scale, np.abs(y))
     top = np.log(bound[1])
 

@@ -1,5 +1,6 @@
 """The separatrix of the moving-target system: the two-dimensional stable manifold of p_-, found in two ways."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,16 @@ from lindyn import _checks
 from lindyn.display.brief import Brief
 from lindyn.phase.equilibria import FixedPoint, check_box, spread
 from lindyn.phase.fates import follow_fates
-from lindyn.phase.manifold import follow_back, p_minus_of
+from lindyn.phase.integration import integrate
+from lindyn.phase.manifold import follow_back, log_rates, log_state, p_minus_of, state_of
+from lindyn.phase.refinement import polish, refine
 from lindyn.phase.system import PhaseSystem
 
-SCAN = 61  # levels of s tried before bisection
+SCAN = 61  # levels of s tried before halving
+STEPS = 20  # halvings of the step between two levels: to 5e-7 of s
+GROWTH = 30.0  # of a distance to the surface, after which a run along it is put back on it
+LEGS = 16  # of a run along the surface
+NEAR = 2e-3  # of the saddle's own size: where such a run ends
 RADIUS = 1e-3  # of the saddle's own size: where the quadratic patch ends; it is good to its cube
 
 
@@ -22,7 +29,8 @@ class SeparatrixSurface(Brief):
 
     Args:
         curves: (k, n, 3), each backward from near the saddle to the edge of the box.
-        far: (m, n, 3), each backward from a start at tau = 1 that bisection put on the surface.
+        far: (m, n, 3), each through a start at tau = 1 that halving put on the surface: from near the saddle, which it
+            reaches along the slow direction, to the edge of the box.
         saddle: its record.
     """
 
@@ -55,8 +63,9 @@ def separatrix_surface(
 
     They start on the rim of a small patch around the saddle, the manifold to second order, y = y_0 + V z + k(z, z) with
     k from the invariance equation; crowded along the slow direction, since backward the fast one takes over. How far
-    they reach along the slow one is limited by round-off, so that further ones start at tau = 1, p spread over the box,
-    at the s that bisection finds to lie on the edge.
+    they reach along the slow one is limited by round-off, so that further ones run through starts at tau = 1, p spread
+    over the box, at the s that halving finds to lie on the edge: backward to the edge of the box, and forward along the
+    slow direction to the saddle, put back on the edge before the unstable direction has carried them off.
 
     Args:
         system: `ema(...)` with a decay between 0 and the critical one.
@@ -84,16 +93,55 @@ def separatrix_surface(
         tilt = np.geomspace(1e-14 if fast.real < 1.5 * slow.real else 1e-3, 1.0, max(curves // 4, 2)) * np.pi / 2
         angle = np.unique(np.concatenate([side * tilt + turn for turn in (0.0, np.pi) for side in (-1, 1)]))
         rim = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    lines = [follow_back(system, patch(RADIUS * z), box, rtol, n)[0] for z in rim]
-    return SeparatrixSurface(np.array(lines), _far_lines(system, box, far, n, rtol), saddle)
+    lines, _ = follow_back(system, np.array([patch(RADIUS * z) for z in rim]), box, rtol, n)
+    return SeparatrixSurface(lines, _far_lines(system, saddle, box, far, n, rtol), saddle)
 
 
-def _far_lines(system: PhaseSystem, box: Any, count: int, n: int, rtol: float) -> np.ndarray:
+def _far_lines(system: PhaseSystem, saddle: FixedPoint, box: Any, count: int, n: int, rtol: float) -> np.ndarray:
     p = spread(box[0], count + 2)[1:-1]
-    s = edge_at(system, p, np.ones(count), box[1][1], 1e-300, 60)
+    s = edge_at(system, p, np.ones(count), box[1][1], 1e-300, 40)
     on = np.isfinite(s) & (s > 0)
-    lines = [follow_back(system, np.array([a, b, 1.0]), box, rtol, n)[0] for a, b in zip(p[on], s[on], strict=True)]
-    return np.array(lines).reshape(-1, n, 3)
+    if not on.any():
+        return np.empty((0, n, 3))
+    starts = np.stack([p[on], s[on], np.ones(int(on.sum()))], axis=1)
+    back, _ = follow_back(system, starts, box, rtol, n - n // 2)
+    return np.concatenate([_to_saddle(system, saddle, starts, n // 2, rtol)[:, ::-1], back], axis=1)
+
+
+def _to_saddle(system: PhaseSystem, saddle: FixedPoint, starts: np.ndarray, n: int, rtol: float) -> np.ndarray:
+    """Return the runs (k, n, 3) from starts on the surface, along it to the saddle.
+
+    Off the surface a distance grows at the saddle's unstable rate; before it has grown `GROWTH` times, s is found
+    anew at the p and tau reached.
+    """
+    rates = np.sort(saddle.eigenvalues.real)[::-1]
+    whole = np.log(np.max(np.abs(starts / saddle.point)) / NEAR) / -rates[1]
+    legs = int(np.clip(np.ceil(whole * rates[0] / np.log(GROWTH)), 1, LEGS))
+    last = legs * np.log(GROWTH) / rates[0] if legs == LEGS else whole
+    times = np.concatenate([[0.0], np.geomspace(1e-3 * last, last, n - 1)])
+    ends = np.linspace(0.0, last, legs + 1)
+    top, forward = np.log(np.max(starts[:, 1])) + 5.0, log_rates(system, np.inf)
+    y, found = starts, [starts[:, None]]
+    for begin, end in itertools.pairwise(ends):
+        z = log_state(y.T)
+        some = times[(times > begin) & (times <= end)] - begin
+        run = integrate(forward, z, end - begin, rtol, rtol * np.ones_like(z), lambda z: top - z[1])
+        at = np.tile(np.append(some, end - begin), (len(y), 1))
+        states = np.moveaxis(state_of(run.at(at), top), 0, -1)
+        found.append(states[:, :-1])
+        y = states[:, -1].copy()
+        y[:, 1] = _again(system, y)
+    return np.concatenate(found, axis=1)
+
+
+def _again(system: PhaseSystem, y: np.ndarray) -> np.ndarray:
+    """Return the s on the surface of states next to it; where they have left it, their own."""
+    low, high = np.log(y[:, 1]) - 1e-3, np.log(y[:, 1]) + 1e-3
+    levels = follow_fates(system, y[:, 0], np.exp(np.stack([low, high])), y[:, 2]).labels == "alive"
+    rows = np.flatnonzero(~levels[0] & levels[1])
+    s = y[:, 1].copy()
+    s[rows] = np.exp(_threshold(system, y[rows, 0], y[rows, 2], low[rows], high[rows], 2e-3 * 2.0**-STEPS))
+    return s
 
 
 def _patch(system: PhaseSystem, saddle: FixedPoint) -> tuple[Any, complex, complex]:
@@ -122,9 +170,12 @@ def _patch(system: PhaseSystem, saddle: FixedPoint) -> tuple[Any, complex, compl
 
 
 def edge_by_bisection(
-    system: PhaseSystem, p: Any, tau: Any, *, s_max: float | None = None, s_min: float = 1e-12, steps: int = 40
+    system: PhaseSystem, p: Any, tau: Any, *, s_max: float | None = None, s_min: float = 1e-12, steps: int = STEPS
 ) -> EdgeMap:
-    """Return the smallest s that lives for every start (p, tau), by bisection of log s on the fates of starts.
+    """Return the smallest s that lives for every start (p, tau), by halving of log s on the fates of starts.
+
+    The levels of s between which it lies are found by refinement over (p, tau, log s) at once, only next to the
+    surface (`refinement.refine`).
 
     Args:
         system: `ema(...)`.
@@ -147,9 +198,15 @@ def edge_by_bisection(
         if np.any(np.diff(grid) <= 0):
             raise ValueError(f"{name} must increase; got {grid[0]:g} to {grid[-1]:g}.")
     top = 100 * system.scale[1] if s_max is None else _checks.as_scalar("s_max", s_max, 0.0, exclusive=True)
+    levels = np.linspace(np.log(s_min * top), np.log(top), SCAN)
+
+    def told(at: tuple[np.ndarray, ...]) -> np.ndarray:
+        return follow_fates(system, p[at[0]], np.exp(levels[at[2]]), tau[at[1]]).labels == "alive"
+
+    lives = refine(told, (len(p), len(tau), SCAN)).codes.astype(bool)
     grid_p, grid_tau = np.meshgrid(p, tau, indexing="ij")
-    s = edge_at(system, grid_p.ravel(), grid_tau.ravel(), top, s_min * top, steps).reshape(grid_p.shape)
-    return EdgeMap(p, tau, s, float(np.expm1(-np.log(s_min) / (SCAN - 1) / 2.0**steps)))
+    s = _lowest(system, grid_p.ravel(), grid_tau.ravel(), levels, lives.reshape(-1, SCAN).T, steps)
+    return EdgeMap(p, tau, s.reshape(grid_p.shape), float(np.expm1((levels[1] - levels[0]) / 2.0**steps)))
 
 
 def edge_at(system: PhaseSystem, p: np.ndarray, tau: np.ndarray, s_max: float, s_min: float, steps: int) -> np.ndarray:
@@ -159,11 +216,33 @@ def edge_at(system: PhaseSystem, p: np.ndarray, tau: np.ndarray, s_max: float, s
     """
     levels = np.linspace(np.log(s_min), np.log(s_max), SCAN)
     lives = follow_fates(system, p, np.exp(levels)[:, None], tau).labels == "alive"
+    return _lowest(system, p, tau, levels, lives, steps)
+
+
+def _lowest(
+    system: PhaseSystem, p: np.ndarray, tau: np.ndarray, levels: np.ndarray, lives: np.ndarray, steps: int
+) -> np.ndarray:
+    """Return the lowest threshold s of each start from what is known at some levels of log s, (levels, starts)."""
     first = np.argmax(lives, axis=0)
-    low, high = levels[np.maximum(first - 1, 0)], levels[first]
     open_ = np.flatnonzero(lives.any(axis=0) & (first > 0))
-    for _ in range(steps):
-        middle = (low[open_] + high[open_]) / 2
-        alive = follow_fates(system, p[open_], np.exp(middle), tau[open_]).labels == "alive"
-        high[open_], low[open_] = np.where(alive, middle, high[open_]), np.where(alive, low[open_], middle)
-    return np.where(lives[0], 0.0, np.where(lives.any(axis=0), np.exp((low + high) / 2), np.inf))
+    s = np.where(lives[0], 0.0, np.inf)
+    low, high = levels[first[open_] - 1], levels[first[open_]]
+    width = (levels[1] - levels[0]) / 2.0**steps
+    s[open_] = np.exp(_threshold(system, p[open_], tau[open_], low, high, width))
+    return s
+
+
+def _threshold(
+    system: PhaseSystem, p: np.ndarray, tau: np.ndarray, low: np.ndarray, high: np.ndarray, width: float
+) -> np.ndarray:
+    """Return the log s at which starts (p, tau) that die at `low` and live at `high` begin to live, to `width`."""
+
+    def told(which: np.ndarray, u: np.ndarray) -> np.ndarray:
+        level = low[which] + u * (high - low)[which]
+        return follow_fates(system, p[which], np.exp(level), tau[which]).labels == "alive"
+
+    def done(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (b - a) * (high - low) <= width * (1 + 1e-9)
+
+    a, b = polish(told, np.zeros(len(p), dtype=bool), done)
+    return low + (a + b) / 2 * (high - low)

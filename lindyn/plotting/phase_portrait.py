@@ -3,10 +3,12 @@
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.colors import ListedColormap
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
 
 from lindyn import theory
 from lindyn.plotting import phase_plane, style
@@ -157,7 +159,7 @@ def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any
     """
     shown = np.where(np.isfinite(s) & (s > 0), np.log10(np.where((s > 0) & np.isfinite(s), s, 1.0)), np.nan).T
     low, high = np.nanmin(shown), np.nanmax(shown)
-    mesh = axes.pcolormesh(p, tau, shown, cmap="viridis", vmin=low, vmax=high, shading="nearest", alpha=0.6)
+    mesh = axes.pcolormesh(p, tau, shown, cmap=_pale("viridis"), vmin=low, vmax=high, shading="gouraud")
     levels = np.arange(np.ceil(low), np.floor(high) + 1)
     lines = axes.contour(p, tau, shown, levels=levels, colors=style.INK, linewidths=0.9, linestyles="--")
     axes.clabel(lines, fmt=lambda level: f"$10^{{{level:.0f}}}$", fontsize=7)
@@ -173,6 +175,12 @@ def draw_edge_map(axes: Axes, p: Any, tau: Any, s: Any, saddle: Any, curves: Any
         Line2D([], [], color=style.INK, linewidth=0.9, linestyle="--", label="level of the smallest $s_j(0)$"),
         Line2D([], [], label="saddle $p_-$", **point),
     ]
+
+
+def _pale(name: str, share: float = 0.6) -> Any:
+    """Return a colour map mixed with white; transparent triangles would show their seams."""
+    colours = colormaps[name](np.linspace(0.0, 1.0, 256))
+    return ListedColormap(share * colours + (1.0 - share))
 
 
 COLOURS = {"collapsed": "#3a2f4f", "alive": "#e8dcc0", "undecided": "#c0682f"}  # dark to light in grey
@@ -272,7 +280,7 @@ def _circle() -> dict[str, Any]:
 
 
 def draw_basin(axes: Axes, data: Any, edge: Any = None) -> list[Any]:
-    """Draw what becomes of each start: collapsed dark, alive light.
+    """Draw what becomes of each start: collapsed dark, alive light, the line between them as it was found.
 
     Args:
         axes: where.
@@ -282,26 +290,23 @@ def draw_basin(axes: Axes, data: Any, edge: Any = None) -> list[Any]:
     Returns:
         The legend handles.
     """
-    words = list(COLOURS)
-    codes = np.select([data.labels == word for word in words], range(len(words)))
-    mesh: dict[str, Any] = {
-        "cmap": ListedColormap(list(COLOURS.values())),
-        "norm": BoundaryNorm([-0.5, 0.5, 1.5, 2.5], 3),
-    }
-    axes.pcolormesh(data.first, data.second, codes.T, shading="nearest", rasterized=True, **mesh)
     for set_scale, grid in ((axes.set_xscale, data.first), (axes.set_yscale, data.second)):
         steps = np.diff(grid)
         if grid[0] > 0 and steps[-1] > 3 * steps[0]:
             set_scale("log")
     one, two = (STARTS.get(name, SYMBOLS[name]) for name in data.names)
-    axes.set(xlabel=one, ylabel=two)
-    there = np.unique(codes)
-    handles: list[Any] = [
-        Patch(facecolor=COLOURS[word], edgecolor=style.GREY, label=word) for k, word in enumerate(words) if k in there
-    ]
+    axes.set(xlabel=one, ylabel=two, xlim=(data.first[0], data.first[-1]), ylim=(data.second[0], data.second[-1]))
+    handles: list[Any] = []
+    for label, colour in COLOURS.items():
+        loops = data.areas.get(label, ())
+        if loops:
+            path = Path.make_compound_path(*(Path(loop, closed=True) for loop in loops))
+            axes.add_patch(PathPatch(path, facecolor=colour, edgecolor=colour, linewidth=0.6, zorder=0.5))
+            handles.append(Patch(facecolor=colour, edgecolor=style.GREY, label=label))
+    for line in data.edge:
+        axes.plot(*line.T, color=style.INK, linewidth=1.2, zorder=3)
     if edge is not None:
         axes.plot(*edge.T, color="white", linewidth=3.0)
         axes.plot(*edge.T, color="black", linewidth=1.4, linestyle=(0, (5, 2)))
-        axes.set(xlim=(data.first[0], data.first[-1]), ylim=(data.second[0], data.second[-1]))
         handles.append(Line2D([], [], color="black", linewidth=1.4, linestyle=(0, (5, 2)), label="separatrix"))
     return handles

@@ -210,6 +210,7 @@ def edge_of_start(ds: Any) -> Any:
     import xarray
 
     from lindyn import phase
+    from lindyn.phase.refinement import refine
 
     settings = ds.attrs
     moving = settings["target"] == "ema" and settings["tau_mode"] == "dynamic"
@@ -224,12 +225,17 @@ def edge_of_start(ds: Any) -> Any:
     blank = xarray.DataArray(np.zeros([fine.sizes[axis] for axis in dims]), dims=dims, coords=fine.coords)
     at = {name: (blank + value).transpose(*dims).values for name, value in g.items()}
     rates = {name: at[name] for name in ("alpha_p", "eta_p", "eta_s", "x", "x_aug")}
-    if moving:
-        told = phase.follow_fates(phase.ema(), at["p"], at["s"], at["tau"], parameters=rates | {"beta": at["beta"]})
-    else:
-        held = at["tau"] if settings["tau_mode"] == "constant" else np.ones_like(at["tau"])
-        told = phase.follow_fates(phase.plane(), at["p"], at["s"], parameters=rates | {"tau": held})
-    return blank + np.where(told.collapsed, -0.5, np.where(told.undecided, 0.0, 0.5))
+    held = at["tau"] if settings["tau_mode"] == "constant" else np.ones_like(at["tau"])
+    rates |= {"beta": at["beta"]} if moving else {"tau": held}
+
+    def told(index: tuple[np.ndarray, ...]) -> np.ndarray:
+        some = {name: value[index] for name, value in rates.items()}
+        system, tau = (phase.ema(), at["tau"][index]) if moving else (phase.plane(), None)
+        fates = phase.follow_fates(system, at["p"][index], at["s"][index], tau, parameters=some)
+        return np.where(fates.collapsed, 0, np.where(fates.undecided, 1, 2))
+
+    codes = refine(told, blank.shape).codes if min(blank.shape) > 1 else told(tuple(np.indices(blank.shape)))
+    return blank + (codes / 2 - 0.5)
 
 
 def _finer(ds: Any, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 from scipy.stats import binomtest
 
 from lindyn import phase, theory
@@ -74,6 +75,66 @@ def test_the_map_over_parameters():
     slow, fast = (moving.labels == "alive").sum(axis=0)
     assert 0 < slow < fast  # Obs#9-10: a slow target that starts at zero collapses at smaller decay
     assert set(moving.fixed) == {"p", "s", "tau", "alpha_p", "x", "x_aug"}
+
+
+MAPS = [
+    (phase.plane(0.05), {"p": np.linspace(-0.6, 1.0, 81), "s": np.linspace(0.0, 0.5, 61)}, {}),
+    (phase.ema(0.05, beta=0.1), {"p": np.linspace(-0.9, 0.6, 65), "s": np.geomspace(1e-5, 2.0, 49)}, {}),
+    (phase.ema(0.05), {"tau": np.linspace(0.0, 1.5, 41), "s": np.geomspace(1e-4, 0.1, 57)}, {"p": 0.1}),
+    (phase.plane(eta_p=0.001, eta_s=0.19), {"p": np.linspace(0.0, 1.0, 70), "s": np.geomspace(1e-6, 1.0, 70)}, {}),
+]
+
+
+@pytest.mark.parametrize(("system", "axes", "start"), MAPS)
+def test_a_refined_map_has_the_cells_of_the_full_grid(system, axes, start):
+    data = phase.basin_map(system, axes, **start)
+    grid = dict(zip(axes, np.meshgrid(*axes.values(), indexing="ij"), strict=True)) | start
+    full = phase.follow_fates(system, grid["p"], grid["s"], grid.get("tau", 1.0) if system.beta else None).labels
+    np.testing.assert_array_equal(data.labels, full)
+    assert data.followed.mean() < 0.4
+
+
+def _between(data, axis):
+    """Points of the edge at which `axis` is between two values of its grid, the other one on it."""
+    line = np.concatenate(data.edge)
+    other = (data.first, data.second)[1 - axis]
+    return line[np.isin(line[:, 1 - axis], other)]
+
+
+def test_the_edge_is_the_invariant_manifold():
+    p = np.linspace(-0.6, 0.7, 41)
+    data = phase.basin_map(SYSTEM, {"p": p, "s": np.linspace(0.0, 0.5, 31)})
+    curve = phase.separatrix(SYSTEM, [(-0.7, 0.8), (0.0, 0.7)], n=3000).curve
+    manifold = CubicSpline(curve[:, 0], np.log(curve[:, 1]))
+    edge = _between(data, 1)
+    assert len(edge) == 41 and data.precision <= 1e-6
+    np.testing.assert_allclose(edge[:, 1], np.exp(manifold(edge[:, 0])), rtol=2e-6)
+    assert edge[:, 1].min() < 1e-5 * edge[:, 1].max()  # relative even where s has all but vanished
+
+
+def test_the_edge_without_decay_is_the_parabola():
+    data = phase.basin_map(
+        phase.plane(0.0, alpha_p=1.7), {"p": np.linspace(-1.0, -0.1, 19), "s": np.linspace(0, 0.8, 33)}
+    )
+    p, s = np.concatenate(data.edge).T
+    np.testing.assert_allclose(1.7 * s, p**2, rtol=2e-6, atol=3e-7)  # nearer to it a mode dies too slowly to be seen to
+
+
+def test_the_edge_over_parameters_is_the_closed_form():
+    """From a start on the parabola: p_- = p below the fold, the critical decay past it."""
+    grid = {"eta": np.linspace(0.0, 0.25, 33), "tau": np.linspace(0.4, 1.0, 13)}
+    for start in (0.1, 0.45):
+        data = phase.basin_map(SYSTEM, grid, p=start, s=start**2)
+        eta, tau = _between(data, 0).T
+        known = np.where(start < tau / 2.5, start * tau - 1.25 * start**2, theory.critical_decay(tau))
+        np.testing.assert_allclose(eta, known, rtol=1e-5)
+        assert len(eta) == 13
+
+
+def test_a_map_without_an_edge_is_one_area():
+    data = phase.basin_map(phase.plane(0.3), {"p": [0.1, 0.2, 0.3], "s": [0.1, 0.2]})
+    assert data.edge == () and data.precision == 0.0
+    assert {label: len(loops) for label, loops in data.areas.items()} == {"collapsed": 1, "alive": 0, "undecided": 0}
 
 
 def test_above_the_critical_decay_all_collapses():

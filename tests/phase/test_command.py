@@ -20,7 +20,7 @@ import pytest
         ("--kind two-parameter --tau 0.2:1:5", "rises with the target ratio tau: 0.008 at 0.2, 0.2 at 1"),
         ("--kind basin --hold-tau --count 500 --p 0:1:20 --s 0:0.1:10", "95% interval"),
         ("--kind basin --beta 0.3 --p -0.3:0.5:9 --s 0.01:0.2:9 --count 300", "followed in (p, w, a)"),
-        ("--kind basin --eta 0:0.25:11 --beta log:0.1:10:6 --p 0.3 --s 0.003 --tau 0", "Of 66 runs on the map"),
+        ("--kind basin --eta 0:0.25:11 --beta log:0.1:10:6 --p 0.3 --s 0.003 --tau 0", "Of 66 points of the map"),
         ("--kind surface --p 0.02:0.8:6 --tau 0:1.2:5", "they lie in that edge"),
     ],
 )  # fmt: skip

@@ -77,6 +77,34 @@ def test_the_moving_target_is_divided_by_a_surface():
     np.testing.assert_allclose(by_bisection, some[:, 1], rtol=1e-7)  # two ways, one surface
 
 
+@pytest.mark.parametrize(
+    "system",
+    [phase.ema(0.05), phase.ema(0.12, beta=0.05), phase.ema(0.1, beta=2.0, alpha_p=3.0), phase.ema(0.02, beta=0.01)],
+)
+def test_the_slow_direction_is_reached(system):
+    """The runs along the surface come in to the saddle along the slow eigenvector and lie on it to 1e-6 of s."""
+    found = phase.separatrix_surface(system, [(0.01, 0.9), (0.0, 5.0), (0.2, 1.4)], curves=4, far=5, n=80)
+    values, vectors = np.linalg.eig(found.saddle.jacobian)
+    slow = vectors[:, np.argsort(-values.real)[1]].real
+    size = np.abs(found.saddle.point)
+    came = (found.far[:, 0] - found.saddle.point) / size
+    assert len(found.far) == 5 and np.all(np.linalg.norm(came, axis=1) < 3e-2)
+    along = np.abs(came @ (slow / size)) / np.linalg.norm(slow / size) / np.linalg.norm(came, axis=1)
+    np.testing.assert_allclose(along, 1.0, atol=1e-2)
+    some = found.far[:, 2::7].reshape(-1, 3)
+    assert phase.side_test(system, some, offset=1e-6, count=len(some)).passed
+
+
+def test_the_surface_by_refinement_is_that_of_every_column():
+    system, p, tau = phase.ema(0.05), np.linspace(-0.3, 1.0, 17), np.linspace(0.0, 1.5, 11)
+    edge = phase.edge_by_bisection(system, p, tau)
+    top = 100 * system.scale[1]
+    grid_p, grid_tau = (each.ravel() for each in np.meshgrid(p, tau, indexing="ij"))
+    every = edge_at(system, grid_p, grid_tau, top, 1e-12 * top, 30).reshape(17, 11)
+    assert edge.relative_error < 1e-6
+    np.testing.assert_allclose(edge.s, every, rtol=1e-6)
+
+
 def test_the_patch_at_the_saddle_is_good_to_third_order():
     system, errors = phase.ema(0.05), []
     patch, slow, fast = _patch(system, phase.p_minus_of(system))

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn._options import ABLATIONS
 from lindyn.display.brief import Brief
-from lindyn.flows import choices
 from lindyn.solve.lanes import layout
 from lindyn.solve.lanes.layout import STATUSES
 
@@ -170,8 +170,8 @@ def check(
 ) -> LaneProblem:
     """Return the problem, or raise ValueError with one sentence on what is wrong."""
     _checks.one_of("predictor", predictor, PREDICTORS)
-    _checks.one_of("target", target, choices.TARGETS)
-    _checks.one_of("tau_mode", tau_mode, choices.TAUS)
+    _checks.one_of("target", target, ABLATIONS["target"].choices)
+    _checks.one_of("tau_mode", tau_mode, ABLATIONS["tau"].choices)
     arrays = {name: _lane_array(name, value) for name, value in values.items()}
     lengths = {name: len(array) for name, array in arrays.items() if array.ndim}
     if len(set(lengths.values())) > 1:
