@@ -8,62 +8,36 @@ that reaches the file.
 
 import json
 import os
-import sys
 import time
-from collections import defaultdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
+import coverage
 import pytest
+from damages import AREAS, ROOT
 
-ROOT = str(Path(__file__).resolve().parent.parent) + os.sep
-reached: dict[str, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+COVERAGE = coverage.Coverage(
+    data_file=None,
+    config_file=False,
+    include=[str(ROOT / "lindyn" / (area if area.endswith(".py") else f"{area}/*")) for area in AREAS],
+)
 seconds: dict[str, float] = {}
 
 
-def _targets() -> tuple[str, ...]:
-    from damages import AREAS
-
-    return tuple(f"{ROOT}lindyn{os.sep}{name}" for name in AREAS)
-
-
-class _Tracer:
-    """Lines of the targets that the test in hand reaches."""
-
-    def __init__(self) -> None:
-        self.known: dict[Any, bool] = {}
-        self.targets, self.lines = _targets(), set[tuple[str, int]]()
-
-    def __call__(self, frame: FrameType, event: str, arg: Any) -> Any:
-        code = frame.f_code
-        wanted = self.known.get(code)
-        if wanted is None:
-            wanted = self.known[code] = code.co_filename.startswith(self.targets)
-        return self._line if wanted else None
-
-    def _line(self, frame: FrameType, event: str, arg: Any) -> Any:
-        if event == "line":
-            self.lines.add((frame.f_code.co_filename, frame.f_lineno))
-        return self._line
-
-
-TRACER = _Tracer()
+def pytest_configure() -> None:
+    COVERAGE.start()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: Any, nextitem: Any) -> Any:
-    """Trace one test with its fixtures; write the map where a file of tests ends."""
-    TRACER.lines = set()
+    """Watch one test with its fixtures; write the map where a file of tests ends."""
+    COVERAGE.switch_context(item.nodeid)
     begun = time.perf_counter()
-    sys.settrace(TRACER)
     try:
         return (yield)
     finally:
-        sys.settrace(None)
         seconds[item.nodeid] = round(time.perf_counter() - begun, 3)
-        for file, line in TRACER.lines:
-            reached[file.removeprefix(ROOT)][line].add(item.nodeid)
+        COVERAGE.switch_context("")
         if nextitem is None or nextitem.path != item.path:
             _write()
 
@@ -73,8 +47,9 @@ def _write() -> None:
     path = Path(os.environ["MUTANTS_MAP"])
     kept = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"seconds": {}, "lines": {}}
     kept["seconds"] |= seconds
-    for file, lines in reached.items():
-        into = kept["lines"].setdefault(file, {})
-        for line, tests in lines.items():
-            into[str(line)] = sorted({*into.get(str(line), []), *tests})
+    data = COVERAGE.get_data()
+    for file in data.measured_files():
+        into = kept["lines"].setdefault(Path(file).relative_to(ROOT).as_posix(), {})
+        for line, tests in data.contexts_by_lineno(file).items():
+            into[str(line)] = sorted({*into.get(str(line), []), *tests} - {""})
     path.write_text(json.dumps(kept), encoding="utf-8")

@@ -17,8 +17,16 @@ def tool():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(BENCHMARKS))
         yield importlib.import_module("damages"), importlib.import_module("mutants")
-    for name in ("damages", "mutants"):
+    for name in ("damages", "mutants", "ready_pytest"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def bench(tool, tmp_path_factory):
+    """Two copies of the tree and the processes that run their tests, for every damage of this file."""
+    _, mutants = tool
+    with mutants.Bench(tmp_path_factory.mktemp("trees"), workers=2) as bench:
+        yield bench
 
 
 def test_what_is_damaged(tool, tmp_path, monkeypatch):
@@ -62,14 +70,14 @@ def fixed_sample(recorded):
 
 
 @pytest.mark.slow
-def test_recorded_damages_are_still_seen(tool):
+def test_recorded_damages_are_still_seen(tool, bench):
     """Each by the test that saw it when the sample was recorded, in a copy of the tree."""
     _, mutants = tool
     recorded = json.loads((BENCHMARKS / "results" / "mutants.json").read_text(encoding="utf-8"))["damages"]
-    chosen = [mutants.placed(one) for one in fixed_sample(recorded)]
+    chosen, found = [mutants.placed(one) for one in fixed_sample(recorded)], []
     assert len(chosen) == SAMPLE
-    unseen = [one["key"] for one in mutants.run(chosen, workers=2) if one["status"] != "killed"]
-    assert unseen == []
+    bench.run(chosen, found.append)
+    assert [one["key"] for one in found if one["status"] != "killed"] == []
 
 
 VALUE, HISTORY = "tests/test_verify_by_value.py", "tests/lanes/test_history.py"
@@ -88,11 +96,40 @@ NAMED = [  # damages that tests once let pass
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("file", "old", "new", "tests"), NAMED)
-def test_a_damage_that_once_passed_is_seen(tool, tmp_path, file, old, new, tests):
-    _, mutants = tool
-    source = (mutants.ROOT / file).read_text(encoding="utf-8")
-    assert old in source, f"{file} has no {old!r} any more"
-    tree = mutants.copied(tmp_path / "tree")
-    (tree / file).write_text(source.replace(old, new), encoding="utf-8")
-    assert mutants.first_failure([tests], tree)
+def test_damages_that_once_passed_are_seen(tool, bench):
+    damages, mutants = tool
+    chosen = []
+    for file, old, new, tests in NAMED:
+        lines = (mutants.ROOT / file).read_text(encoding="utf-8").splitlines()
+        places = [k for k, line in enumerate(lines) if old in line]
+        assert places, f"{file} has no {old!r} any more"
+        line, start = lines[places[0]], lines[places[0]].index(old)
+        chosen.append((damages.Damage(file, places[0] + 1, start, start + len(old), new, line), [[tests]]))
+    found = []
+    bench.run(chosen, found.append)
+    assert [one["key"] for one in found if one["status"] != "killed"] == []
+
+
+def ready_tree(folder, tests):
+    """A tree of one test file and no package."""
+    (folder / "tests").mkdir()
+    (folder / "tests" / "test_one.py").write_text(tests, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.slow
+def test_what_the_ready_process_answers(tool, tmp_path):
+    """The first failure, none, a file that cannot be read, a test that is not there, a crash: silence is no pass."""
+    ready_pytest = importlib.import_module("ready_pytest")
+    tests = (
+        "import os\n\n\ndef test_a():\n    pass\n\n\ndef test_b():\n    assert 0\n\n\ndef test_c():\n    os._exit(0)\n"
+    )
+    ready = ready_pytest.ReadyPytest(ready_tree(tmp_path, tests))
+    a, b, c = (f"tests/test_one.py::test_{letter}" for letter in "abc")
+    assert ready.first_failure([[a]]) == ""
+    assert ready.first_failure([[a], [a, b]]) == b
+    assert ready.first_failure([["tests/test_one.py"]], without=[b]) == c
+    assert ready.first_failure([[f"{a}_that_is_not_there"]]) == ready_pytest.CONFTEST
+    (tmp_path / "tests" / "test_one.py").write_text("import nothing_of_the_kind\n", encoding="utf-8")
+    assert ready.first_failure([[a]]) == "tests/test_one.py"
+    ready.close()

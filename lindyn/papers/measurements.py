@@ -1,5 +1,7 @@
 """What the ledger measures: small seeded runs, each answered by one number that should be small."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from lindyn import observables
@@ -19,6 +21,7 @@ __all__ = [
     "collapse_above_critical",
     "fixed_point_rates",
     "frozen_target_keeps_alive",
+    "network_as_drawn",
     "no_stop_gradient_collapse",
     "obs_10_turns_with_the_start",
     "proportionality_lost",
@@ -34,6 +37,35 @@ def training_units() -> float:
     """Fig. 5's numbers: |alpha beta - (1 - 0.996)| + |alpha eta - 4e-4| at alpha = 0.01, beta = 0.4, eta = 0.04."""
     hp = Hyperparameters.from_training(0.01, gamma_a=0.996, weight_decay=4e-4)
     return abs(float(hp.beta) - 0.4) + abs(float(hp.eta) - 0.04)
+
+
+def network_as_drawn() -> float:
+    """Fig. 1: rates of the flow against differences of the loss of the drawn network on 200 pairs of views, relative.
+
+    The loss is quadratic in W and in W_p, so that a difference over +-1 is its derivative; the target is held, and the
+    views stand in both orders, as in the symmetrised loss.
+    """
+    rng, hp = np.random.default_rng(0), Hyperparameters(alpha_p=1.7, beta=0.3, eta=0.05)
+    image = rng.normal(size=(200, 5)) * np.arange(1, 6)
+    one, two = image + rng.normal(size=(2, 200, 5)) / 2
+    W, W_p, W_a = rng.normal(size=(3, 5)), rng.normal(size=(3, 3)), rng.normal(size=(3, 5))
+
+    def loss(W: np.ndarray, W_p: np.ndarray) -> float:
+        errors = [first @ W.T @ W_p.T - second @ W_a.T for first, second in ((one, two), (two, one))]
+        return float(np.mean([np.sum(error**2, axis=1) for error in errors])) / 2
+
+    def slope(at: np.ndarray, along: Callable[[np.ndarray], float]) -> np.ndarray:
+        steps = np.eye(at.size).reshape(-1, *at.shape)
+        return np.array([(along(at + step) - along(at - step)) / 2 for step in steps]).reshape(at.shape)
+
+    drawn = (
+        -slope(W, lambda moved: loss(moved, W_p)) - hp.eta_s * W,
+        -hp.alpha_p * slope(W_p, lambda moved: loss(W, moved)) - hp.eta_p * W_p,
+        hp.beta * (W - W_a),
+    )
+    rate = WeightFlow(hp, Moments.from_views(one, two))(0.0, WeightState(W, W_p, W_a))
+    found = (rate.W, rate.W_p, rate.W_a)
+    return max(float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in zip(found, drawn, strict=True))
 
 
 def antisymmetric_part_vanishes() -> float:

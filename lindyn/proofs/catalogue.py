@@ -16,8 +16,10 @@ from lindyn.proofs.sheets import (
     grill_training,
     normalised,
     normalised_alignment,
+    normalised_projector,
     outputs_alone,
     richemond,
+    rule_cores,
     rule_modes,
     rule_regression,
     tian_appendix,
@@ -34,8 +36,8 @@ from lindyn.proofs.statement import Proof, Statement, find
 
 _SHEETS: tuple[Any, ...] = (
     tian_weights, tian_correlation, tian_no_stop_gradient, tian_modes, tian_critical_decay, tian_observations,
-    tian_appendix, tian_appendix_d, tian_scrambling, richemond, grill, grill_training, rule_modes, rule_regression,
-    beyond, normalised, normalised_alignment, draganov, outputs_alone,
+    tian_appendix, tian_appendix_d, tian_scrambling, richemond, grill, grill_training, rule_modes, rule_cores,
+    rule_regression, beyond, normalised, normalised_alignment, normalised_projector, draganov, outputs_alone,
 )  # fmt: skip
 STATEMENTS: tuple[Statement, ...] = tuple(one for sheet in _SHEETS for one in sheet.STATEMENTS)
 

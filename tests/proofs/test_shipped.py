@@ -1,10 +1,13 @@
 """The proofs are fed with the functions that ship: damaging any of them turns a proof red."""
 
 import pytest
+import sympy
 
 from lindyn.equations import closed_form, correlation, modes, target
+from lindyn.predictors import arrays, spectral
 from lindyn.predictors.arrays import Modes
 from lindyn.proofs import statement_named
+from lindyn.proofs.symbolic_arrays import SymbolArray, larger
 from lindyn.theory import certain_collapse, jacobians, regression_equilibria, stationary_points, transit
 
 
@@ -83,6 +86,16 @@ CASES = [
     (target, "gamma_at", doubled, "grill.tau_schedule"),
     (closed_form, "neumann", lambda f: lambda F, H: f(F, H) + H, "closed_form.neumann_mode"),
     (closed_form, "shifted_power", lambda f: lambda q, power, e: f(q, 2 * power, e), "closed_form.direct_set"),
+    (spectral, "_offset", lambda f: lambda s, c: f(s, -c), "closed_form.direct_set_core"),
+    (spectral, "_norm", lambda f: lambda s, kind: f(s, "max"), "closed_form.direct_set_core"),
+    (arrays, "eigen", lambda f: lambda F: f(F)._replace(s=-f(F).s), "closed_form.direct_set_core"),
+    (arrays, "trace", doubled, "closed_form.direct_pred_core"),
+    (arrays, "identity", lambda f: lambda M: 2 * f(M), "closed_form.direct_pred_core"),
+    (closed_form, "regression_eigenvalue", lambda f: lambda h, s: f(s, h), "closed_form.regression_core"),
+    (arrays, "positive", lambda f: lambda norm: f(norm) * f(norm), "closed_form.iteration_cores"),
+    (arrays, "frobenius", doubled, "closed_form.iteration_cores"),
+    (closed_form, "visser_step", lambda f: lambda P, F, h: f(P, F, h) + F, "closed_form.iteration_cores"),
+    (closed_form, "newton_schulz_step", lambda f: lambda A, B, I: (A, 2 * f(A, B, I)[1]), "closed_form.stiefel_core"),
     (closed_form, "ridge", lambda f: lambda P, a, I: f(P, 2 * a, I), "closed_form.ridge"),
     (Modes, "__matmul__", lambda f: lambda self, other: self + other, "closed_form.neumann_mode"),
     (Modes, "__sub__", lambda f: lambda self, other: self + other, "closed_form.neumann_mode"),
@@ -97,3 +110,17 @@ def test_a_damaged_function_turns_a_proof_red(home, name, damage, statement, mon
     except (TypeError, ValueError):  # it does not even come to a proof
         return
     assert not proof.holds, f"{statement} is proved with a damaged {name}"
+
+
+def test_a_branch_is_decided_by_the_assumptions_or_not_at_all():
+    s, d = sympy.symbols("s d", positive=True)
+    assert larger(s + d, s) and not larger(s, s + d) and not larger(s, s)
+    with pytest.raises(ValueError, match="the assumptions do not say whether 2\\*s > d"):
+        larger(2 * s, d)
+    two = SymbolArray((s, s + d))
+    xp = two.__array_namespace__()
+    assert xp.max(two).entries == (s + d,) and xp.argsort(-two).entries == (1, 0)
+    assert xp.where(two > s, two, xp.zeros_like(two)).entries == (0, s + d)
+    assert (1 - two / 0.25).entries == (1 - 4 * s, 1 - 4 * (s + d))
+    with pytest.raises(ValueError, match="do not say"):
+        spectral.direct_set.core(Modes(SymbolArray(sympy.symbols("u v", positive=True))), eps=0.1)

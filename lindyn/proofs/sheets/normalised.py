@@ -260,10 +260,6 @@ def depth(layers: Any = None, root: Any = None) -> Iterator[Step]:
         "F = c u^2 = size c r^(2L)", sympy.expand_power_base(c * at_rest**2 / c / r ** (2 * L), force=True),
         sympy.expand_power_base(rest.rest_spectrum(1, r, L, size) / r ** (2 * L), force=True),
     )  # fmt: skip
-    small = sympy.integrate(u ** -(3 - 1 / L), u)
-    slope = sympy.simplify(sympy.diff(small, u) * u ** (3 - 1 / L))
-    yield ScalarIdentity("time to leave eps: du/u^(3 - 1/L)", slope if slope.is_number else 1, 1)
-    yield ScalarIdentity("its exponent is 2 - 1/L", (3 - 1 / L) - 1, rest.lifetime_exponent(L))
 
 
 @statement(

@@ -1,0 +1,122 @@
+"""Single numbers against their definitions, where a wrong one is hidden by what is made of it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import lindyn as ld
+from lindyn import conversions, moments, observables, statistics
+from lindyn.bridge.laws import eigenspaces, stability
+from lindyn.bridge.measure.sampled import Sampled
+from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
+from lindyn.theory import living_directions
+
+RNG = np.random.default_rng(0)
+
+
+def sampled(*values, spread=0.0):
+    """Values with 200 draws that spread around them."""
+    draws = np.array(values) + spread * np.linspace(-1, 1, 200)[:, None]
+    return Sampled(np.array(values), draws, 200)
+
+
+def correlation_run(W_p, F, tau=1.0, ts=(0.0, 1.0), **rates):
+    """A trajectory made by hand; nothing says that it follows the flow."""
+    flow = ld.CorrelationFlow(ld.Hyperparameters(alpha_p=2.0, beta=0.3, **(rates or {"eta": 0.1})), sigma2=0.25)
+    states = ld.CorrelationState._unchecked(W_p=np.array(W_p, float), F=np.array(F, float), tau=np.full(len(ts), tau))
+    return ld.Trajectory(np.array(ts), states, 0, {}, flow, ts[-1])
+
+
+def test_which_modes_are_resolved_is_told_at_each_time_by_itself():
+    """A mode that is round-off beside the largest of its own time is not; the largest of another time says nothing."""
+    s = np.array([[1.0, 1e-20], [1e-8, 1e-20], [1e-41, 0.0]])
+    state = correlation_run(np.zeros((3, 2, 2)), np.zeros((3, 2, 2)), ts=(0.0, 1.0, 2.0)).states
+    np.testing.assert_array_equal(observables.resolved(state, s), [[True, False], [True, True], [False, False]])
+
+
+def test_balance_of_a_network_that_is_gone_and_of_one_half():
+    """Nothing is off where nothing is left; W_p alone has a balance, -W_p^T W_p/alpha_p, that can be off."""
+    zero, I = np.zeros((2, 2, 2)), np.eye(2)
+    np.testing.assert_array_equal(observables.balance_residual(correlation_run(zero, zero)), [0.0, 0.0])
+    stands_still = np.array([I, I])  # instead of decaying as exp(-2 eta t)
+    residual = observables.balance_residual(correlation_run(stands_still, zero))
+    np.testing.assert_allclose(residual, [0.0, 1 - np.exp(-0.2)], rtol=1e-12)
+
+
+def test_K_of_two_decays():
+    """The decay of L = [F, W_p] at tau = 0, far from all else: K -> (eta_s + eta_p/2) I."""
+    run = correlation_run(np.zeros((2, 2, 2)), np.zeros((2, 2, 2)), tau=0.0, eta_p=0.3, eta_s=0.07)
+    np.testing.assert_allclose(observables.K_matrix(run), np.tile((0.07 + 0.15) * np.eye(2), (2, 1, 1)))
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1, 15), (3, 5), (15, 1), (100, 1)])
+def test_chunks_take_as_many_rows_as_they_may(monkeypatch, width, rows):
+    monkeypatch.setattr(moments, "CHUNK_BYTES", 8 * 15)
+    pieces = list(moments.chunks(32, width))
+    assert pieces[0] == slice(0, rows) and pieces[-1].stop == 32
+    assert sum(each.stop - each.start for each in pieces) == 32
+
+
+def test_views_of_another_width_or_number_are_refused():
+    sums = moments.MomentSums(3)
+    for v1, v2 in ((np.ones((4, 2)), np.ones((4, 2))), (np.ones((4, 3)), np.ones((5, 3)))):
+        with pytest.raises(ValueError, match="must be samples x 3, as many as v1"):
+            sums.add(v1, v2)
+
+
+def test_weights_lose_nothing_as_gram_matrices():
+    W, W_p, W_a = RNG.normal(size=(2, 3)), RNG.normal(size=(2, 2)), RNG.normal(size=(2, 3))
+    found = conversions.weights_to_gram(ld.WeightState(W, W_p, W_a))
+    assert found.defects == {"none": 0.0}
+    np.testing.assert_allclose(found.state.H, W_a @ W.T)
+
+
+def test_the_ridge_of_the_nearest_map_is_a_share_of_the_mean_eigenvalue():
+    C, cross = np.diag([4.0, 1.0, 1e-6]), np.eye(3)
+    ridge = statistics.DAMPING * 5.000001 / 3
+    found = statistics.nearest_map(C, cross, np.array(5.0))
+    np.testing.assert_allclose(found, np.diag(1 / (np.diag(C) + ridge)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("spectrum", "D", "scale", "kind", "live"),
+    [
+        ([1.0, 1.0, 1.0, 1.0], 4, 1.0, living_directions.NONE, 4),
+        ([1.0, 1e-3, 0.0, 0.0], 4, 1.0, living_directions.COMPLETE, 1),
+        ([1.0, 0.02, 0.0, 0.0], 4, 1.0, living_directions.PARTIAL, 2),
+        ([1.0, 1.0, 0.05, 0.0], 4, 1.0, living_directions.NONE, 3),
+        ([0.0, 0.0, 0.0, 0.0], 4, 1.0, living_directions.COMPLETE, 0),
+        ([1.0, 1.0, 1.0, 1.0], 4, 1e-7, living_directions.COMPLETE, 4),
+        ([1.0], 1, 1.0, living_directions.NONE, 1),
+    ],
+)
+def test_collapse_by_its_definition(spectrum, D, scale, kind, live):
+    """More than 0.99 in one direction of several, or no size: complete; half or fewer before a cliff: partial."""
+    assert [int(found) for found in living_directions.collapse(spectrum, D, scale)] == [kind, live]
+
+
+@pytest.mark.parametrize(("high", "limit"), [(0.2, 0.5**0.5), (0.7, 0.85)])
+def test_the_limit_of_alignment_is_half_way_from_random_rotations(monkeypatch, high, limit):
+    monkeypatch.setattr(eigenspaces, "_random", lambda measured: (high - 0.1, high))
+    monkeypatch.setattr(eigenspaces, "_unseen", lambda measured: 0.0)
+    measured = SimpleNamespace(leading=2, readings={"cosine": sampled(0.8, 0.9, 0.1)}, by_map={})
+    assert eigenspaces.alignment(measured, None).limit == pytest.approx(limit)
+
+
+def test_shares_of_the_mean_features_end_at_one():
+    """A cosine of two views that noise has put above 1 leaves no X' below 0, and X is never above the whole."""
+    readings = {"p": (0.5, 0.4), "s": (2.0, 1.0), "rho": (1.3, -0.2), "tau": (1.0, 1.0), "s_V": (1.0, 0.5)}
+    measured = SimpleNamespace(leading=2, readings={name: sampled(*values) for name, values in readings.items()})
+    known = stability._modes(measured, SimpleNamespace(target="ema"))
+    np.testing.assert_allclose(known.x.full, [2.0, 0.0])
+    np.testing.assert_allclose(known.x_aug.full, [0.0, 2.0])
+
+
+@pytest.mark.parametrize(("p", "verdict"), [(0.9, HOLDS), (0.1, NOT_TESTABLE), (-0.1, NOT_TESTABLE), (-0.9, FAILS)])
+def test_a_mode_whose_interval_holds_the_boundary_is_not_told(p, verdict):
+    """Without decay the boundary is p = 0; the other mode is far above it."""
+    readings = {"s": (2.0, 1.0), "rho": (0.5, 0.5), "tau": (1.0, 1.0), "s_V": (1.0, 0.5)}
+    drawn = {name: sampled(*values) for name, values in readings.items()} | {"p": sampled(2.0, p, spread=0.2)}
+    run = SimpleNamespace(rates=SimpleNamespace(eta_s=0.0, target="ema"))
+    assert stability.boundary(SimpleNamespace(leading=2, readings=drawn), run).verdict == verdict
