@@ -7,9 +7,10 @@ import pytest
 
 import lindyn as ld
 from lindyn import conversions, moments, observables, statistics
-from lindyn.bridge.laws import eigenspaces, stability
-from lindyn.bridge.measure.sampled import Sampled
+from lindyn.bridge.laws import balance, collapse, directions, eigenspaces, stability
+from lindyn.bridge.measure.sampled import Interval, Sampled
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
+from lindyn.flows import from_settings, losses
 from lindyn.theory import living_directions
 
 RNG = np.random.default_rng(0)
@@ -119,4 +120,64 @@ def test_a_mode_whose_interval_holds_the_boundary_is_not_told(p, verdict):
     readings = {"s": (2.0, 1.0), "rho": (0.5, 0.5), "tau": (1.0, 1.0), "s_V": (1.0, 0.5)}
     drawn = {name: sampled(*values) for name, values in readings.items()} | {"p": sampled(2.0, p, spread=0.2)}
     run = SimpleNamespace(rates=SimpleNamespace(eta_s=0.0, target="ema"))
-    assert stability.boundary(SimpleNamespace(leading=2, readings=drawn), run).verdict == verdict
+    found = stability.boundary(SimpleNamespace(leading=2, readings=drawn), run)
+    assert found.verdict == verdict and found.interval.value == (p < 0)
+
+
+def test_pairs_that_tilt_are_counted_by_their_values(monkeypatch):
+    """K = -1, 0.4, 3, 5: one pair of four modes has a negative sum, whatever the lower ends of the intervals are."""
+    monkeypatch.setattr(stability, "_modes", lambda measured, rates: SimpleNamespace(assumed=""))
+    monkeypatch.setattr(stability, "_alignment_rates", lambda known, rates: sampled(-1.0, 0.4, 3.0, 5.0, spread=3.0))
+    found = stability.eq17_pairs(None, SimpleNamespace(rates=None))
+    assert found.details["pairs_below"] == 1 and found.interval.value == pytest.approx(-0.6)
+
+
+def test_noise_outside_the_basis_lowers_the_mean_cosine():
+    """sum of the rest over N s_j, a mean over the leading modes; negative round-off counts for nothing."""
+    measured = SimpleNamespace(s=np.array([2.0, 1.0, 0.1, -1e-3]), U=np.zeros((4, 2)), leading=2, samples=10)
+    assert eigenspaces._unseen(measured) == pytest.approx(0.1 / 10 * (1 / 2 + 1 / 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("word", "std", "share", "verdict"),
+    [
+        ("none", 0.4, 0.3, HOLDS), ("none", 0.1, 0.3, FAILS),
+        ("none", 0.4, 0.95, FAILS), (collapse.PARTIAL, 0.4, 0.3, FAILS),
+    ],
+)  # fmt: skip
+def test_each_sign_of_collapse_is_enough(word, std, share, verdict):
+    """The spread sqrt(d) std below 0.32, one direction's share above 0.9, or a cliff in the spectrum."""
+    readings = {"std": sampled(std), "concentration": sampled(share)}
+    readings = {name: each.map(lambda values: values[..., 0]) for name, each in readings.items()}
+    measured = SimpleNamespace(readings=readings, dim=4, collapse=SimpleNamespace(word=word, live=2, reason="seen"))
+    assert collapse.collapse(measured, None).verdict == verdict
+
+
+@pytest.mark.parametrize(("side", "verdict"), [(0.4, HOLDS), (0.7, NOT_TESTABLE)])
+def test_how_wide_an_interval_of_the_slope_of_depth_may_be(monkeypatch, side, verdict):
+    """Half of 1/(2 L) to either side; three layers."""
+    interval = Interval(1 / 6, (1 - side) / 6, (1 + side) / 6, 1 / 6)
+    given = SimpleNamespace(modes=5, verdict="fitted", s_low=0.1, s_high=1.0)
+    monkeypatch.setattr(balance, "fit_slope", lambda p, s: given)
+    monkeypatch.setattr(balance, "with_scatter", lambda slope, fit: interval)
+    drawn = {"p": sampled(0.5, 0.4), "s": sampled(1.0, 0.1), "slope": None}
+    measured = SimpleNamespace(depth=3, window=2, readings=drawn, by_map={})
+    assert directions.slope_of_depth(measured, None).verdict == verdict
+
+
+@pytest.mark.parametrize("predictor", ["trained", "symmetrised"])
+def test_only_a_symmetrised_predictor_starts_symmetric(predictor):
+    given = {"n2": 3, "seed": 0, "scale": 1.0, "scale_p": 1.0, "predictor": predictor}
+    W_p = from_settings.weight_start(given, 4).W_p
+    assert np.allclose(W_p, W_p.T) == (predictor == "symmetrised")
+
+
+@pytest.mark.parametrize(("of_online", "of_target"), [(1e3, 1.0), (1.0, 1e3), (1.0, 1e-3)])
+def test_the_exact_drive_sees_no_scale(of_online, of_target):
+    """The cosine is of degree 0 in both networks: its slopes are of degree -1, at any size to round-off."""
+    p, w = np.array([0.7, 0.4, 0.2]), np.array([0.9, 0.8, 0.5])
+    hp, x_aug = ld.Hyperparameters(1.0, 0.0, 0.0), np.array([0.1, 0.4, 0.3])
+    flow = ld.ModeWeightFlow(hp, x=1.0, x_aug=x_aug, loss="cosine-exact", target="online", stop_gradient=False)
+    plain, scaled = losses.mode_drives(flow, p, w, w), losses.mode_drives(flow, p, w * of_online, w * of_target)
+    np.testing.assert_allclose(of_online * scaled[0], plain[0], rtol=1e-9)
+    np.testing.assert_allclose(of_target * scaled[1], plain[1], rtol=1e-9)
