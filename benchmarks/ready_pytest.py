@@ -3,7 +3,7 @@
     python benchmarks/ready_pytest.py      questions on standard input, a JSON line each, answers on standard output
 
 An interpreter with pytest, JAX, torch, sympy and numba takes about 10 s to start; a fork of one takes none. lindyn and
-its tests are imported in the fork, so a damaged line counts, and within one fork once for all chunks of tests.
+its tests are imported in the fork, so a damaged line counts.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class ReadyPytest:
         """Return the first test that fails, or "".
 
         Args:
-            chunks: lists of tests; one pytest session each, in this order, in one process.
+            chunks: lists of tests; one pytest session each, in this order.
             without: tests that are left out.
             words: more for pytest's command line.
         """
@@ -56,13 +56,15 @@ class ReadyPytest:
             )
         assert self.process.stdin is not None and self.process.stdout is not None
         words = [*words, *(word for test in sorted(without) for word in ("--deselect", test))]
-        question = {"chunks": chunks, "words": words}
-        self.process.stdin.write(json.dumps(question) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError(f"the process that runs the tests of {self.tree} has ended")
-        return str(json.loads(answer)["failed"])
+        for tests in chunks:
+            self.process.stdin.write(json.dumps({"tests": tests, "words": words}) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+            if not answer:
+                raise RuntimeError(f"the process that runs the tests of {self.tree} has ended")
+            if failed := json.loads(answer)["failed"]:
+                return str(failed)
+        return ""
 
     def close(self) -> None:
         """End the process."""
@@ -91,7 +93,7 @@ class _Told:
 
 
 def _forked(question: dict[str, Any], pipe: int) -> None:
-    """Run the chunks until a test fails; what happens goes into the pipe."""
+    """Run the tests until one fails; what happens goes into the pipe."""
     import pytest
 
     os.setsid()
@@ -101,13 +103,11 @@ def _forked(question: dict[str, Any], pipe: int) -> None:
     told = _Told(pipe)
     words = ["-n", "0", "-q", "-x", "-p", "no:cacheprovider", "-m", ""]
     words += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # plugins were imported before
-    for chunk in question["chunks"]:
-        code = pytest.main([*words, *question["words"], *chunk], plugins=[told])
-        if code not in (0, 5) and not told.failed:  # no test was reached
-            told.say("failed", CONFTEST)
-        if told.failed or code not in (0, 5):
-            return
-    told.say("passed", "")
+    code = pytest.main([*words, *question["words"], *question["tests"]], plugins=[told])
+    if code not in (0, 5) and not told.failed:  # no test was reached
+        told.say("failed", CONFTEST)
+    elif not told.failed:
+        told.say("passed", "")
 
 
 def _answer(question: dict[str, Any]) -> str:
@@ -124,7 +124,7 @@ def _answer(question: dict[str, Any]) -> str:
     until = time.monotonic() + LIMIT
     while not failed:
         if not select.select([read], [], [], max(0.0, until - time.monotonic()))[0]:
-            failed = test or question["chunks"][0][0]
+            failed = test or question["tests"][0]
             break
         block = os.read(read, 65536)
         *lines, left = (left + block).split(b"\n")
@@ -132,7 +132,7 @@ def _answer(question: dict[str, Any]) -> str:
             until, test = time.monotonic() + LIMIT, about
             failed, passed = failed or (about if word == "failed" else ""), passed or word == "passed"
         if not block and not passed:
-            failed = failed or test or question["chunks"][0][0]  # it crashed
+            failed = failed or test or question["tests"][0]  # it crashed
         if not block or passed:
             break
     os.close(read)

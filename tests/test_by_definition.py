@@ -11,7 +11,9 @@ from lindyn.bridge.laws import balance, collapse, directions, eigenspaces, stabi
 from lindyn.bridge.measure.sampled import Interval, Sampled
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
 from lindyn.flows import from_settings, losses
+from lindyn.predictors import arrays
 from lindyn.theory import living_directions
+from lindyn.verification import at_rest, matrix_checks, verifier
 
 RNG = np.random.default_rng(0)
 
@@ -181,3 +183,49 @@ def test_the_exact_drive_sees_no_scale(of_online, of_target):
     plain, scaled = losses.mode_drives(flow, p, w, w), losses.mode_drives(flow, p, w * of_online, w * of_target)
     np.testing.assert_allclose(of_online * scaled[0], plain[0], rtol=1e-9)
     np.testing.assert_allclose(of_target * scaled[1], plain[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("decays", "known"),
+    [({"eta": 0.1}, True), ({"eta_p": 0.1, "eta_s": 0.2}, True), ({"eta_p": 0.1}, False), ({}, False)],
+)
+def test_rates_of_a_file_need_one_decay_or_both(decays, known):
+    arrays = {"alpha_p": 1.0, "beta": 0.3, **decays}
+    if known:
+        hp = verifier._rates(arrays, None)
+        assert (hp.eta_p, hp.eta_s) == (decays.get("eta_p", 0.1), decays.get("eta_s", 0.1))
+    else:
+        with pytest.raises(ValueError, match=r"eta \(or eta_p and eta_s\) missing"):
+            verifier._rates(arrays, None)
+
+
+def test_round_off_beside_an_entry_that_is_zero_is_not_asymmetry():
+    """Asymmetry counts against the largest entry."""
+    F = np.array([[1.0, 1e-13], [0.0, 1.0]])
+    np.testing.assert_array_equal(arrays.as_matrix("F", F, symmetric=True), [[1.0, 5e-14], [5e-14, 1.0]])
+    with pytest.raises(ValueError, match="F must be symmetric"):
+        arrays.as_matrix("F", np.array([[1.0, 1e-9], [0.0, 1.0]]), symmetric=True)
+
+
+def test_directions_of_repeated_and_of_single_eigenvalues():
+    """Where x_j and x'_j repeat the eigenvectors are those whose responses are orthogonal."""
+    W = RNG.normal(size=(3, 3)) @ np.diag([1.0, 1.0, 0.0]) + np.diag([0.0, 0.0, 2.0])
+    vectors, x, x_aug, _ = at_rest._directions(W, ld.Moments(np.diag([1.0, 1.0, 0.4]), np.diag([0.1, 0.1, 0.3])))
+    pair = vectors[:, np.isclose(x, 1.0)]
+    assert pair.shape == (3, 2) and abs(pair[:, 0] @ pair[:, 1]) < 1e-12
+    np.testing.assert_allclose(sorted(x_aug), [0.1, 0.1, 0.3])
+    np.testing.assert_allclose(np.sum(vectors**2), np.sum(W**2))
+
+
+def test_what_the_commutator_identity_divides_by(monkeypatch):
+    """With K twice too large the identity is off by L K + K L; all three products stand below it."""
+    flow = ld.CorrelationFlow(ld.Hyperparameters(1.0, 0.0, 0.05), sigma2=0.25, symmetrised=True, tau="constant")
+    start = ld.CorrelationState.random(3, seed=2, tau=1.0)
+    run = correlation_run(start.W_p[None], start.F[None], ts=(0.0,))._replace(flow=flow)
+    values, size, K = matrix_checks.commutator_rows(run)
+    monkeypatch.setattr(matrix_checks, "commutator_rows", lambda traj: (values, size, 2 * K))
+    rate, L = flow(0.0, start), start.F @ start.W_p - start.W_p @ start.F
+    norm = np.linalg.norm
+    sizes = norm(rate.F) * norm(start.W_p) + norm(start.F) * norm(rate.W_p) + norm(L) * norm(2 * K[0])
+    found = matrix_checks.commutator_identity(run)
+    assert found.residual[0] == pytest.approx(norm(L @ K[0] + K[0] @ L) / sizes, rel=1e-9)
