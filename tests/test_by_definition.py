@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 import lindyn as ld
-from lindyn import conversions, moments, observables, statistics
+from lindyn import _extensions, conversions, moments, observables, statistics
 from lindyn.bridge.laws import balance, collapse, directions, eigenspaces, stability
 from lindyn.bridge.measure.sampled import Interval, Sampled
 from lindyn.bridge.records import FAILS, HOLDS, NOT_TESTABLE
-from lindyn.flows import from_settings, losses
+from lindyn.flows import from_settings, losses, registry
 from lindyn.predictors import arrays
 from lindyn.theory import living_directions
-from lindyn.verification import at_rest, matrix_checks, verifier
+from lindyn.verification import applicable, at_rest, denser, matrix_checks, verifier
 
 RNG = np.random.default_rng(0)
 
@@ -229,3 +229,39 @@ def test_what_the_commutator_identity_divides_by(monkeypatch):
     sizes = norm(rate.F) * norm(start.W_p) + norm(start.F) * norm(rate.W_p) + norm(L) * norm(2 * K[0])
     found = matrix_checks.commutator_identity(run)
     assert found.residual[0] == pytest.approx(norm(L @ K[0] + K[0] @ L) / sizes, rel=1e-9)
+
+
+def test_row_norms_decay_from_the_first_time_that_was_kept():
+    """A run that begins at t = 2: its norms there are the ones that decay."""
+    flow = ld.WeightFlow(
+        ld.Hyperparameters(1.0, 0.3, 0.1), ld.Moments.isotropic(3, 0.2), loss="cosine", normalise="batchnorm"
+    )
+    ts, W = np.array([2.0, 3.0, 5.0]), RNG.normal(size=(2, 3))
+    Ws = np.exp(-0.1 * (ts - 2.0))[:, None, None] * W
+    states = ld.WeightState._unchecked(W=Ws, W_p=np.zeros((3, 2, 2)), W_a=Ws)
+    np.testing.assert_allclose(
+        applicable._row_norms(ld.Trajectory(ts, states, 0, {}, flow, 5.0)).residual, 0, atol=1e-14
+    )
+
+
+def test_a_descent_that_kept_nearly_every_step_is_not_run_again():
+    """Six steps in four gaps: less than two steps a gap, so that nothing lies between."""
+    flow = ld.ModeWeightFlow(ld.Hyperparameters(1.0, 0.3, 0.1), x=1.0, x_aug=0.2)
+    run = ld.descend(flow, ld.ModeWeightState(p=[0.3], w=[0.5], a=[0.5]), learning_rate=0.1, steps=4)
+    assert len(run) == 5
+    assert denser._descended(run._replace(stats={**run.stats, "steps": 6}), 2) is None
+    assert denser._descended(run._replace(stats={**run.stats, "steps": 8}), 2) is not None
+
+
+def test_a_flow_of_a_package_that_has_the_name_of_one_is_left_out(monkeypatch):
+    """By its name, not by its class."""
+    given = [SimpleNamespace(package="other", name="one")]
+    monkeypatch.setattr(_extensions, "extensions", lambda group: (given, ()))
+    for name, kept in (("modes", {}), ("mine", {"mine": Theirs})):
+        monkeypatch.setattr(registry, "_read", lambda extension, name=name: [(name, Theirs)])
+        flows, notes = registry.added()
+        assert flows == kept and len(notes) == (not kept)
+
+
+class Theirs(ld.ModeFlow):
+    """A flow of another package."""
