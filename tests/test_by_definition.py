@@ -167,6 +167,14 @@ def test_how_wide_an_interval_of_the_slope_of_depth_may_be(monkeypatch, side, ve
     assert directions.slope_of_depth(measured, None).verdict == verdict
 
 
+def test_the_error_of_a_slope_of_three_modes():
+    """One degree of freedom: the residual's square over sum (x - mean)^2."""
+    x, y = np.array([0.0, 1.0, 3.0]), np.array([0.1, 0.5, 1.8])
+    found, error = statistics.slope(np.exp(y), np.exp(x))
+    line, off = np.polyfit(x, y, 1, full=True)[:2]
+    assert found == pytest.approx(line[0]) and error == pytest.approx(np.sqrt(off[0] / np.sum((x - x.mean()) ** 2)))
+
+
 @pytest.mark.parametrize("predictor", ["trained", "symmetrised"])
 def test_only_a_symmetrised_predictor_starts_symmetric(predictor):
     given = {"n2": 3, "seed": 0, "scale": 1.0, "scale_p": 1.0, "predictor": predictor}
