@@ -239,6 +239,15 @@ def test_what_the_commutator_identity_divides_by(monkeypatch):
     assert found.residual[0] == pytest.approx(norm(L @ K[0] + K[0] @ L) / sizes, rel=1e-9)
 
 
+@pytest.mark.parametrize(("moved", "rests"), [(50, True), (93, False)])
+@pytest.mark.parametrize("length", [100.0, 0.1])
+def test_a_run_rests_where_its_last_tenth_stands_still(length, moved, rests):
+    """Long or short: 101 times, one of which differs."""
+    F = np.tile(np.eye(2), (101, 1, 1))
+    F[moved] *= 2
+    assert at_rest.at_rest(correlation_run(F, F, ts=np.linspace(0, length, 101))) == rests
+
+
 def test_row_norms_decay_from_the_first_time_that_was_kept():
     """A run that begins at t = 2: its norms there are the ones that decay."""
     flow = ld.WeightFlow(
