@@ -21,7 +21,7 @@ def test_the_compiled_equations_are_those_of_the_library():
 def fresh():
     """The kernel of the full equations, compiled here: from the disk it would come without its assembly."""
     kept = kernel.build(False, False, cache=False)
-    space = np.zeros((1, layout.KEPT)), np.zeros((1, layout.KEPT_INTS), np.int64)
+    space = np.zeros((1, layout.COLUMNS)), np.zeros((1, layout.KEPT_INTS), np.int64)
     work = np.zeros(layout.ROWS * layout.LANES), np.zeros(layout.INT_ROWS * layout.LANES, np.int64)
     kept(*space, *work, np.zeros((2, 1), np.int64), 1.0, 0, 10, 1.0)
     return kept

@@ -4,7 +4,8 @@
     problem      what both engines are asked and answer, with the checks; what counts as escape and collapse
     jax_engine   solve_lanes of the same signature in JAX, and the derivatives of the outcome
     methods      one step of DOP853 and of Rodas5P, plain arithmetic shared by both engines
-    kernel       a chunk of lanes from start to end, with the rare path: crossings, dips of K, underflow
+    kernel       a chunk of lanes from start to end
+    lane_events  the rare path: crossings, dips of K, underflow, each found by stepping to it
     block        one step of sixteen lanes, vectorised
     sign_change  lanes in which w changes sign and tau has a pole, in (p, w, a)
     compiled     numba flags, the equations as numba functions, the disk cache

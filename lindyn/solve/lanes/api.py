@@ -120,7 +120,7 @@ def _run_threads(work: Any, threads: int) -> None:
 def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, stop: threading.Event) -> None:
     """Take chunks until none is left; one thread's share."""
     size = min(CHUNK, task.n)
-    kept_space, int_space = np.empty((size, layout.KEPT)), np.empty((size, layout.KEPT_INTS), np.int64)
+    kept_space, int_space = np.empty((size, layout.COLUMNS)), np.empty((size, layout.KEPT_INTS), np.int64)
     work = _aligned(layout.ROWS * layout.LANES)
     work_ints = _aligned(layout.INT_ROWS * layout.LANES).view(np.int64)
     queues = np.empty((2, size), np.int64)

@@ -112,8 +112,7 @@ def make_advance(step: Any, order: int, alignment: Any, slope: Any, compiled: An
             flag = flag if wi[at.INDEX * L + l] >= 0 else 0
             seen |= flag
 
-            w[at.P0 * L + l], w[at.S0 * L + l], w[at.KP0 * L + l], w[at.KS0 * L + l] = y[0], y[1], k[0], k[1]
-            w[at.T0 * L + l], w[at.K0 * L + l], w[at.DK0 * L + l] = t, K_old, dK_old
+            w[at.P0 * L + l], w[at.S0 * L + l], w[at.TAU0 * L + l], w[at.T0 * L + l] = y[0], y[1], y[2], t
             w[at.P * L + l], w[at.S * L + l] = where(ok, z[0], y[0]), where(ok, z[1], y[1])
             w[at.TAU * L + l] = where(ok, z[2], y[2])
             w[at.KP * L + l], w[at.KS * L + l] = where(ok, v[0], k[0]), where(ok, v[1], k[1])

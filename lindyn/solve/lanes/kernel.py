@@ -3,8 +3,7 @@
 A lane that ends gives its place in the block to the next of the queue at once, so that nobody waits for the slowest
 neighbour; nothing that a lane computes depends on where it sits.
 
-On few steps only: crossings of the event thresholds, dips of K inside a step, s leaving float64. Inside a step, values
-are read off the cubic through both ends and both slopes (Hermite), whose error is of fourth order in the step.
+On few steps only, by `lane_events`: crossings of the event thresholds, dips of K inside a step, s leaving float64.
 """
 
 import functools
@@ -13,95 +12,10 @@ from typing import Any
 
 from lindyn.solve.lanes import layout as at
 from lindyn.solve.lanes import methods
-from lindyn.solve.lanes.block import make_advance
+from lindyn.solve.lanes.block import log2_bits, make_advance
 from lindyn.solve.lanes.compiled import EQUATIONS, compile_kernel, inlined, wide_vectors
-from lindyn.solve.lanes.methods import make_cubic
-from lindyn.solve.lanes.problem import BISECTIONS, COLLAPSED_SHARE, FIRST_STEP
-
-SETTLED = 1e-9  # of the step: Newton's error squares, the next move would be rounding
-
-
-def make_bends(compiled: Any) -> Any:
-    """Return (a, da, b, db, h) -> the factors of u^2 and u^3 in the cubic of `methods.make_cubic`."""
-
-    @compiled
-    def bends(a, da, b, db, h):  # type: ignore[no-untyped-def]
-        return 3.0 * (b - a) - h * (2.0 * da + db), 2.0 * (a - b) + h * (da + db)
-
-    return bends
-
-
-def make_crossing(compiled: Any) -> Any:
-    """Return (a, da, b, db, h) -> where in a step, 0 .. h, the cubic of values a, b and slopes da, db changes sign.
-
-    Newton's method from the middle, kept between points of opposite sign by halving. That takes about five rounds,
-    halving alone fifty; while they run, one lane at a time, the block waits.
-    """
-    cubic, bends = make_cubic(compiled), make_bends(compiled)
-
-    @compiled
-    def crossing(a, da, b, db, h):  # type: ignore[no-untyped-def]
-        low, high, u = 0.0, 1.0, 0.5
-        rising = b > a
-        c2, c3 = bends(a, da, b, db, h)
-        for _ in range(BISECTIONS):
-            value = cubic(a, da, b, db, h, u)
-            if (value < 0.0) == rising:
-                low = u
-            else:
-                high = u
-            step = value / (h * da + u * (2.0 * c2 + 3.0 * c3 * u))
-            u -= step
-            if not low <= u <= high:
-                u = 0.5 * (low + high)
-            elif abs(step) < SETTLED:
-                break
-        return h * u
-
-    return crossing
-
-
-def make_events(rate: Any, compiled: Any) -> Any:
-    """Return (w, wi, l) -> None: attend to the flags of lane l after an accepted step."""
-    L = at.LANES
-    _, _, constants = at.make_views(compiled)
-    cubic, bends, crossing = make_cubic(compiled), make_bends(compiled), make_crossing(compiled)
-
-    @compiled
-    def dip(a, da, b, db, h):  # type: ignore[no-untyped-def]
-        """Return the minimum of the cubic in a step where it falls at first and rises at last."""
-        c2, c3 = bends(a, da, b, db, h)
-        root = math.sqrt(max(c2 * c2 - 3.0 * c3 * h * da, 0.0))
-        u = -h * da / (c2 + root) if c2 + root > 0.0 else 1.0
-        return cubic(a, da, b, db, h, min(max(u, 0.0), 1.0))
-
-    @compiled
-    def attend(w, wi, l):  # type: ignore[no-untyped-def]
-        flag = wi[at.FLAGS * L + l]
-        t0 = w[at.T0 * L + l]
-        h = w[at.TIME * L + l] - t0
-        if flag & at.CROSSED_P:
-            goal = w[at.ESCAPE_P * L + l]
-            a, b = w[at.P0 * L + l] - goal, w[at.P * L + l] - goal
-            w[at.T_ESCAPE * L + l] = t0 + crossing(a, w[at.KP0 * L + l], b, w[at.KP * L + l], h)
-        if flag & at.CROSSED_S:
-            goal, s0, s1 = w[at.COLLAPSE_S * L + l], w[at.S0 * L + l], w[at.S * L + l]
-            w[at.T_COLLAPSE * L + l] = t0
-            if goal > 0.0 and s1 > 0.0 and s0 > 0.0:
-                a, b = math.log(s0 / goal), math.log(s1 / goal)
-                w[at.T_COLLAPSE * L + l] = t0 + crossing(a, w[at.KS0 * L + l] / s0, b, w[at.KS * L + l] / s1, h)
-        if flag & at.K_DIPPED:
-            low = dip(w[at.K0 * L + l], w[at.DK0 * L + l], w[at.K * L + l], w[at.DK * L + l], h)
-            w[at.K_MIN * L + l] = min(w[at.K_MIN * L + l], low)
-        if flag & at.VANISHED:
-            w[at.S * L + l] = 0.0
-            wi[at.STATUS * L + l] = at.UNDERFLOW
-            y = (w[at.P * L + l], 0.0, w[at.TAU * L + l])
-            c = constants(w, l)
-            w[at.KP * L + l], w[at.KS * L + l], w[at.KT * L + l] = rate(y, c)
-
-    return attend
-
+from lindyn.solve.lanes.lane_events import make_events, make_settle, record_of_lane
+from lindyn.solve.lanes.problem import COLLAPSED_SHARE, FIRST_STEP, STIFF_SLACK
 
 HELD_BACK = 4.0  # DOP853 is stable to h |lambda| of about 6
 PARKED = STAYS = -1
@@ -128,6 +42,9 @@ def make_prepare(rate: Any, alignment: Any, slope: Any, compiled: Any) -> Any:
         kept[i, at.K_MIN] = kept[i, at.K]
         kept[i, at.COLLAPSE_S] = COLLAPSED_SHARE * y[1]
         kept[i, at.T_ESCAPE] = kept[i, at.T_COLLAPSE] = 0.0
+        for record in (at.ESCAPE, at.COLLAPSE, at.DIP):
+            kept[i, record + at.STEP] = 0.0
+        kept[i, at.DIP + at.GUESS_VALUE] = math.inf
         ints[i, at.STEPS], ints[i, at.ERROR], ints[i, at.STATUS] = 0, 0, at.RUNNING
 
     return prepare
@@ -211,7 +128,7 @@ def make_march(advance: Any, attend: Any, review: Any, compiled: Any) -> Any:
             for l in range(L):
                 if wi[at.FLAGS * L + l] == 0:
                     continue
-                attend(w, wi, l)
+                attend(w, wi, l, kept)
                 status = verdict(w, wi, l, t1)
                 if status != STAYS:
                     wi[at.STATUS * L + l] = status
@@ -249,10 +166,20 @@ def build(fixed_p: bool, fixed_tau: bool, cache: bool = True) -> Any:
     rate = methods.make_rate(EQUATIONS, fixed_p, fixed_tau, inlined)
     alignment, slope = methods.make_alignment(EQUATIONS, inlined)
     prepare = make_prepare(rate, alignment, slope, inlined)
-    attend, review = make_events(rate, inlined), make_review(rate, inlined)
+    review = make_review(rate, inlined)
     dop853, rodas5p = methods.make_dop853(rate, inlined), methods.make_rodas5p(rate, inlined)
-    explicit = make_march(make_advance(dop853, 8, alignment, slope, inlined), attend, review, inlined)
-    stiff = make_march(make_advance(rodas5p, 5, alignment, slope, inlined), attend, review, inlined)
+    explicit, stiff = (
+        make_march(
+            make_advance(step, order, alignment, slope, inlined),
+            make_events(rate, alignment, slope, order == 5, inlined),
+            review,
+            inlined,
+        )
+        for step, order in ((dop853, 8), (rodas5p, 5))
+    )
+    settle, settle_stiff = (make_settle(step, rate, alignment, slope, inlined) for step in (dop853, rodas5p))
+    record_of = inlined(record_of_lane)
+    slack = log2_bits(STIFF_SLACK)
 
     def solve_chunk(kept, ints, work, work_ints, queues, t1, log_tolerance, max_steps, reach):  # type: ignore[no-untyped-def]
         wide_vectors()
@@ -266,6 +193,18 @@ def build(fixed_p: bool, fixed_tau: bool, cache: bool = True) -> Any:
                 queues[0, n] = i
                 n += 1
         m = explicit(queues[0], n, kept, ints, work, work_ints, t1, log_tolerance, max_steps, False, queues[1], m)
-        stiff(queues[1], m, kept, ints, work, work_ints, t1, log_tolerance, max_steps, True, queues[0], 0)
+        stiff(queues[1], m, kept, ints, work, work_ints, t1, log_tolerance + slack, max_steps, True, queues[0], 0)
+        for dips in (False, True):
+            n = m = 0
+            for i in range(kept.shape[0]):
+                size = kept[i, record_of(kept, i, dips) + at.STEP]
+                if size > 0.0:
+                    queues[0, n] = i
+                    n += 1
+                elif size < 0.0:
+                    queues[1, m] = i
+                    m += 1
+            settle(queues[0], n, dips, kept, work)
+            settle_stiff(queues[1], m, dips, kept, work)
 
     return compile_kernel(solve_chunk, (fixed_p, fixed_tau), cache)

@@ -1,8 +1,8 @@
 """Where a lane keeps what: rows of the flat work arrays of a block of 16 lanes.
 
 Row r of lane l is w[16 r + l]. The first `KEPT` rows travel with a lane (from its start, to the stiff method, to the
-result); the rest hold the last accepted step for the rare path. One flat array, so that the compiler sees that no
-two rows overlap.
+result); the rest hold where the last accepted step began, for the rare path. One flat array, so that the compiler sees
+that no two rows overlap.
 """
 
 from typing import Any
@@ -15,8 +15,15 @@ LANES = 16
 (K_MIN, K, DK) = range(16, 19)  # smallest K so far, K and dK/dt now
 (T_ESCAPE, T_COLLAPSE) = range(19, 21)
 KEPT = 21
-(P0, S0, KP0, KS0, T0, K0, DK0) = range(21, 28)  # where the last accepted step started
-ROWS = 28
+(P0, S0, TAU0, T0) = range(21, 25)  # where the last accepted step started
+ROWS = 25
+
+(ESCAPE, COLLAPSE, DIP) = (21, 28, 35)  # records of a step, in the lane's row beside what travels
+(STEP, START_P, START_S, START_TAU, START_T, GUESS, GUESS_VALUE) = range(7)
+"""A record: size of the step, negative if of the stiff method, 0 for none; its start; where in it, 0 .. 1, the event is
+by the cubic; of a dip, K there. After the record of the dip, the second derivative of its cubic."""
+BEND = 42
+COLUMNS = 43
 
 (STEPS, STATUS, ERROR) = range(3)  # integers that travel: steps tried, index into STATUSES, log2 of the last error
 KEPT_INTS = 3

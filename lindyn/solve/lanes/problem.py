@@ -14,8 +14,9 @@ from lindyn.solve.lanes.layout import STATUSES
 
 ESCAPED_SHARE = 0.9  # escape: p past this share of p_+
 COLLAPSED_SHARE = 1e-6  # collapse: s under this share of its start
-BISECTIONS = 50  # in which, at most, a crossing is found inside a step
-STIFF_REACH = 5000.0  # beta t1 past which the L-stable method is cheaper (measured, benchmarks/sweep.py)
+BISECTIONS = 50  # in which, at most, a crossing of a cubic is found inside a step
+STIFF_REACH = 3500.0  # beta t1 past which the L-stable method is cheaper (measured, benchmarks/sweep.py)
+STIFF_SLACK = 2.5  # times the tolerance: the stiff method errs by less, its estimate being that of its lower order
 FIRST_STEP = 0.01  # of the time in which the fastest unknown changes by its own size
 EVENTS = ("none", "escape", "collapse")
 (NONE, ESCAPE, COLLAPSE) = range(3)
@@ -83,7 +84,9 @@ class LaneResult(Brief):
             otherwise. t_event is the time of the last entrance into that region (0 for a lane that never left it),
             so an overshoot that falls back does not count.
         K_min: smallest value over 0 <= t <= t1 of the mode's eigenvalue of K; Eq. 17 was at risk where it is <= 0.
-            Inside a step it is read off a cubic, as t_event is: good to about 1e-4 at the default tolerance.
+            Inside a step it is found by stepping there, as t_event is: both are as good as the run. The JAX engine,
+            and lanes in which the online weight changes sign for K_min, read them off a cubic or off the steps' ends,
+            good to about 1e-4.
     """
 
     p: np.ndarray

@@ -14,7 +14,7 @@ import numpy as np
 from lindyn.equations import modes
 from lindyn.solve.lanes import layout as at
 from lindyn.solve.lanes.compiled import EQUATIONS, compile_kernel, inlined
-from lindyn.solve.lanes.kernel import make_crossing
+from lindyn.solve.lanes.lane_events import LAST_MOVE, MOVES_AT_MOST, make_crossing
 from lindyn.solve.lanes.methods import make_alignment, make_dop853
 from lindyn.solve.lanes.problem import COLLAPSED_SHARE, CONSTANTS, FIRST_STEP, STATE, LaneProblem, LaneResult
 
@@ -76,15 +76,34 @@ def build(fixed_p: bool) -> Any:
         return h
 
     @inlined
-    def entrances(kept, i, t, h, y, k, z, v):  # type: ignore[no-untyped-def]
+    def settled(u, y, k, h, c, goal, escapes):  # type: ignore[no-untyped-def]
+        """Return the size of the step from y that ends at the goal, by Newton's method from the guess u h."""
+        for _ in range(MOVES_AT_MOST):
+            z, v, _, _ = step(y, k, u * h, c)
+            gap = z[0] - goal if escapes else z[1] * z[1] - goal
+            to = u - gap / (h * (v[0] if escapes else 2 * z[1] * v[1]))
+            if not 0.0 <= to <= 1.0:
+                break
+            far = abs(to - u) > LAST_MOVE
+            u = to
+            if not far:
+                break
+        return u * h
+
+    @inlined
+    def entrances(kept, i, t, h, y, k, z, v, c):  # type: ignore[no-untyped-def]
         """Note the times at which p passes the level of escape and w^2 that of collapse inside a step."""
         level, goal = kept[i, at.ESCAPE_P], kept[i, at.COLLAPSE_S]
-        if (y[0] >= level) != (z[0] >= level):
-            kept[i, at.T_ESCAPE] = t + crossing(y[0] - level, k[0], z[0] - level, v[0], h)
         s, s_new = y[1] * y[1], z[1] * z[1]
-        if (s <= goal) != (s_new <= goal) and s > 0.0 and s_new > 0.0:
-            before, after = math.log(s / goal), math.log(s_new / goal)
-            kept[i, at.T_COLLAPSE] = t + crossing(before, 2 * k[1] / y[1], after, 2 * v[1] / z[1], h)
+        for escapes in (True, False):
+            if escapes and (y[0] >= level) != (z[0] >= level):
+                guess = crossing(y[0] - level, k[0], z[0] - level, v[0], h)
+            elif not escapes and (s <= goal) != (s_new <= goal) and s > 0.0 and s_new > 0.0:
+                guess = crossing(math.log(s / goal), 2 * k[1] / y[1], math.log(s_new / goal), 2 * v[1] / z[1], h)
+            else:
+                continue
+            time = t + settled(guess / h, y, k, h, c, level if escapes else goal, escapes)
+            kept[i, at.T_ESCAPE if escapes else at.T_COLLAPSE] = time
 
     @inlined
     def vanished(y):  # type: ignore[no-untyped-def]
@@ -128,7 +147,7 @@ def build(fixed_p: bool) -> Any:
                 z, v, e, d = step(y, k, h, c)
                 off = error(e, d, y, z, rtol)
                 if off <= 1.0:
-                    entrances(kept, i, t, h, y, k, z, v)
+                    entrances(kept, i, t, h, y, k, z, v, c)
                     t = t1 if final else t + h
                     y, k = z, v
                     if y[1] != 0.0:
