@@ -53,27 +53,16 @@ def make_error() -> Any:
     return error
 
 
-@functools.cache
-def build(fixed_p: bool) -> Any:
-    """Return the compiled loop: (kept, ints, t1, rtol, max_steps) -> None, rows as in `layout`, (p, s, tau) inside.
+def make_entrances(step: Any) -> Any:
+    """Return (kept, i, t, h, y, k, z, v, c) -> None: note the times of the events inside a step from y to z.
 
     Args:
-        fixed_p: the predictor is the identity.
+        step: (y, k, h, c) -> (y_new, k_new, e, d), from `methods`.
 
     Returns:
-        A dispatcher that overwrites state, status, steps, K_min and event times of the lanes given.
+        The function.
     """
-    rate, error, crossing = make_weight_rate(fixed_p), make_error(), make_crossing(inlined)
-    step = make_dop853(rate, inlined)
-    alignment, _ = make_alignment(EQUATIONS, inlined)
-
-    @inlined
-    def first_step(y, k, t1):  # type: ignore[no-untyped-def]
-        h = t1
-        for i in range(3):
-            if abs(y[i]) > 0.0 and abs(k[i]) * h > FIRST_STEP * abs(y[i]):
-                h = FIRST_STEP * abs(y[i]) / abs(k[i])
-        return h
+    crossing = make_crossing(inlined)
 
     @inlined
     def settled(u, y, k, h, c, goal, escapes):  # type: ignore[no-untyped-def]
@@ -104,6 +93,32 @@ def build(fixed_p: bool) -> Any:
                 continue
             time = t + settled(guess / h, y, k, h, c, level if escapes else goal, escapes)
             kept[i, at.T_ESCAPE if escapes else at.T_COLLAPSE] = time
+
+    return entrances
+
+
+@functools.cache
+def build(fixed_p: bool) -> Any:
+    """Return the compiled loop: (kept, ints, t1, rtol, max_steps) -> None, rows as in `layout`, (p, s, tau) inside.
+
+    Args:
+        fixed_p: the predictor is the identity.
+
+    Returns:
+        A dispatcher that overwrites state, status, steps, K_min and event times of the lanes given.
+    """
+    rate, error = make_weight_rate(fixed_p), make_error()
+    step = make_dop853(rate, inlined)
+    entrances = make_entrances(step)
+    alignment, _ = make_alignment(EQUATIONS, inlined)
+
+    @inlined
+    def first_step(y, k, t1):  # type: ignore[no-untyped-def]
+        h = t1
+        for i in range(3):
+            if abs(y[i]) > 0.0 and abs(k[i]) * h > FIRST_STEP * abs(y[i]):
+                h = FIRST_STEP * abs(y[i]) / abs(k[i])
+        return h
 
     @inlined
     def vanished(y):  # type: ignore[no-untyped-def]
