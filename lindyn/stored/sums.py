@@ -1,6 +1,7 @@
 """Checksums of whole files, kept beside them in one file that `sha256sum -c` reads too."""
 
 from pathlib import Path
+from typing import Any
 
 SUMS = "SHA256SUMS"
 MOST = 1 << 22  # bytes of such a file
@@ -24,6 +25,16 @@ def sha256_of_sources(*places: Path) -> str:
         folder, name = (place, "*") if place.is_dir() else (place.parent, place.stem)
         for path in sorted(folder.glob(f"{name}.py")) or sorted(folder.glob(f"{name}.pyc")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def sha256_of_arrays(*arrays: Any) -> str:
+    """Return one checksum of arrays of numbers, shapes included."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.shape} {array.dtype.str}\0".encode() + array.tobytes())
     return digest.hexdigest()
 
 

@@ -1,8 +1,9 @@
 """`lindyn.sweep_matrices`: small systems of matrices over their parameters and random starts.
 
-They show what single modes cannot: alignment, asymmetry.
+They show what single modes cannot: alignment, asymmetry, BatchNorm and the cosine loss on any X and X'.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,37 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from lindyn import _checks, observables, statistics
+from lindyn import _checks
 from lindyn.display.brief import Brief
-from lindyn.flows import choices
-from lindyn.states import CorrelationState, WeightState
+from lindyn.flows import choices, losses
+from lindyn.moments import Moments
+from lindyn.states import WeightState
+from lindyn.stored import sums
 from lindyn.sweeps import axes as ax
-from lindyn.sweeps import outcome
+from lindyn.sweeps import matrix_kernel, matrix_reading
 from lindyn.sweeps.axes import Grid
-from lindyn.sweeps.execution import execute
+from lindyn.sweeps.execution import SHARE, execute, free_memory
 from lindyn.sweeps.outcome import GROWN
 from lindyn.sweeps.plan import Variable
+from lindyn.sweeps.store import sized
 
-STATUSES = ("reached", "max_steps", "not_finite")
-CONSTANTS = ("alpha_p", "beta", "eta_p", "eta_s", "x", "x_aug")
 POINTS = 2048
-
-VARIABLES = (
-    Variable("alignment", "f8", "mean cosine of u_j and W_p u_j over the living eigenvectors u_j of F (NaN: none)"),
-    Variable("asymmetry", "f8", "||W_p - W_p^T|| / ||W_p|| (0 symmetric, 2 antisymmetric)"),
-    Variable("commutator", "f8", "||[F, W_p]|| / (||F|| ||W_p||)"),
-    Variable("collapse", "f8", "tr F(t1) / tr F(0)"),
-    Variable("modes_alive", "i4", "directions above the saddle of their mode"),
-    Variable("outcome", "i1", "what became of the system", flags=outcome.OUTCOMES),
-    Variable("p_max", "f8", "largest eigenvalue of W_p (symmetric part)"),
-    Variable("s_max", "f8", "largest eigenvalue of F"),
-    Variable("tau", "f8", "target / online ratio <W_a, W> / ||W||^2"),
-    Variable(
-        "K_min", "f8", "smallest eigenvalue of K over the run (Eq. 17; correlation systems only)", "1 / flow time"
-    ),
-    Variable("steps", "i4", "steps taken"),
-    Variable("status", "i1", "how the integration ended", flags=STATUSES),
-)
+NUMBERS = 1 << 23
+"""Numbers of states that a block may hold at its times."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -48,111 +35,101 @@ class MatrixPlan(Brief):
     """A sweep of systems of n2 x n2 matrices over parameters and seeds.
 
     Args:
-        grid: eta (or eta_p, eta_s), beta, alpha_p, x, x_aug, tau, scale, scale_p, seed.
-        settings: system, n1, n2, t1, target, predictor, rtol, max_steps, grown.
+        grid: eta (or eta_p, eta_s), beta, alpha_p, x, x_aug, tau, scale, scale_p, seed, and time where asked for.
+        settings: system, n1, n2, t1, target, predictor, loss, normalise, rtol, max_steps, grown, a digest of the data.
+        data: X and X' of unit x and x_aug, None for isotropic ones.
     """
 
     grid: Grid
     settings: dict[str, Any]
-    title: str = "lindyn sweep of matrix systems, Lemma 1 of Tian, Chen, Ganguli 2021, isotropic data"
+    data: Moments | None = None
+    title: str = "lindyn sweep of matrix systems, Lemma 1 of Tian, Chen, Ganguli 2021"
+
+    @property
+    def form(self) -> matrix_kernel.SystemForm:
+        """What all systems share."""
+        told = {name: self.settings[name] for name in ("system", "n2", "target", "predictor", "loss", "normalise")}
+        kind, columns = "isotropic", min(self.settings["n1"], told["n2"])
+        if self.data is not None:
+            kind, columns = "commuting" if self.data.commute else "general", self.data.n1
+        return matrix_kernel.SystemForm(columns=columns, data=kind, **told)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
         """The arrays of the result."""
-        return VARIABLES
+        return matrix_reading.BY_THEORY if matrix_reading.has_saddle(self.form) else matrix_reading.BY_SPECTRUM
 
     @property
     def points(self) -> int:
         """How many points a block should have."""
-        return POINTS
+        size = matrix_kernel.numbers(self.form)
+        return max(1, min(POINTS, NUMBERS // size)) * (len(self.times) if "time" in self.grid.names else 1)
+
+    @property
+    def times(self) -> np.ndarray:
+        """When the systems are looked at."""
+        found = [axis.values for name, axis in zip(self.grid.names, self.grid.axes, strict=True) if name == "time"]
+        return found[0] if found else np.array([self.settings["t1"]])
 
     def compute(self, region: tuple[slice, ...], threads: int | None = None) -> dict[str, np.ndarray]:
-        """Return every variable over a region of the grid."""
-        from lindyn.sweeps import matrix_kernel
-
+        """Return every variable over a region of the grid; whatever its times, the systems pass through all before."""
         given, shape = self.grid.values(region)
+        looked_at = np.arange(len(self.times))[region[-1]] if "time" in self.grid.names else np.array([0])
+        given = {name: values.reshape(-1, len(looked_at))[:, 0] for name, values in given.items()}
         for name in ("eta_p", "eta_s"):
             given.setdefault(name, given.get("eta", np.zeros(0)))
-        set_ = self.settings
-        n = set_["n2"]
-        online = set_["target"] == "online"
-        gram = set_["system"] == "weights" and not online  # an online target is a correlation system with tau = 1
-        W_p, F = self._start(given)
-        y = _flat(W_p, F, given["tau"], gram)
-        constants = np.stack([given[name] for name in CONSTANTS], axis=1)
-        if set_["target"] == "frozen":
-            constants[:, CONSTANTS.index("beta")] = 0.0
+        set_, form = self.settings, self.form
+        shared, basis = self._data(form)
+        start = self._start(form, given, basis)
         end, K_min, steps, status = matrix_kernel.solve(
-            "gram" if gram else "correlation", y, constants, n,
-            t1=set_["t1"], rtol=set_["rtol"], max_steps=set_["max_steps"],
-            symmetrised=set_["predictor"] == "symmetrised", fixed_tau=online,
+            form, start, {name: given[name] for name in matrix_kernel.CONSTANTS}, shared,
+            times=self.times[: looked_at[-1] + 1], rtol=set_["rtol"], max_steps=set_["max_steps"],
             threads=threads or os.cpu_count() or 1,
         )  # fmt: skip
-        told = self._observe(end, F, given, gram) | {"steps": steps, "status": status}
-        told["K_min"] = K_min if set_["system"] == "correlation" else np.full(len(K_min), np.nan)
-        told["outcome"] = np.where(status == 0, told["outcome"], outcome.FAILED)
-        return {v.name: np.asarray(told[v.name]).astype(v.dtype).reshape(shape) for v in VARIABLES}
+        out = {v.name: np.empty((len(steps), len(looked_at)), v.dtype) for v in self.variables}
+        failed = len(self.variables_flags("outcome")) - 1
+        for column, k in enumerate(looked_at):
+            there = {name: values[:, k] for name, values in end.items()}
+            told = matrix_reading.read(form, there, start, given, shared, set_["grown"])
+            told["outcome"] = np.where(status == 0, told["outcome"], failed)
+            told |= {"K_min": K_min[:, k] if set_["system"] == "correlation" else np.nan, "steps": steps}
+            for name, values in (told | {"status": status}).items():
+                out[name][:, column] = values
+        return {name: values.reshape(shape) for name, values in out.items()}
 
-    def _start(self, given: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the initial (W_p, F): one draw a seed, the same at every other parameter, then scaled."""
-        n, symmetric = self.settings["n2"], self.settings["predictor"] == "symmetrised"
+    def variables_flags(self, name: str) -> tuple[str, ...]:
+        """Return the words of a code."""
+        return next(variable.flags for variable in self.variables if variable.name == name)
+
+    def _data(self, form: matrix_kernel.SystemForm) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Return X and X' of the coordinates that are integrated, and their basis."""
+        if self.data is None:
+            return {}, None
+        x, x_aug, V = self.data.joint_spectrum()
+        if form.data == "commuting":
+            return {"X": x[None], "X_aug": x_aug[None]}, V
+        X, X_aug = (V.T @ _checks.to_numpy(M) @ V for M in (self.data.X, self.data.X_aug))
+        return {"X": (X + X.T) / 2, "X_aug": (X_aug + X_aug.T) / 2}, V
+
+    def _start(
+        self, form: matrix_kernel.SystemForm, given: dict[str, np.ndarray], basis: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Return the initial states: one draw a seed, the same at every other parameter, then scaled."""
+        n2, n1, symmetric = form.n2, self.settings["n1"], form.predictor == "symmetrised"
         seeds, where = np.unique(given["seed"], return_inverse=True)
-        drawn = [WeightState.random(n, self.settings["n1"], int(seed), symmetric_predictor=symmetric) for seed in seeds]
-        W_p = np.stack([state.W_p for state in drawn])[where]
-        F = np.stack([state.W @ state.W.T for state in drawn])[where]
-        return given["scale_p"][:, None, None] * W_p, given["scale"][:, None, None] ** 2 * F
-
-    def _observe(self, end: np.ndarray, F0: np.ndarray, given: dict[str, np.ndarray], gram: bool) -> dict[str, Any]:
-        """Return what is read off the final states."""
-        n, m = self.settings["n2"], self.settings["n2"] ** 2
-        good = np.isfinite(end).all(axis=1)
-        end = np.where(good[:, None], end, 0.0)
-        W_p, F = end[:, :m].reshape(-1, n, n), end[:, m : 2 * m].reshape(-1, n, n)
-        F = (F + np.swapaxes(F, 1, 2)) / 2
-        trace, trace0 = np.trace(F, axis1=1, axis2=2), np.trace(F0, axis1=1, axis2=2)
-        state = CorrelationState._unchecked(W_p=W_p, F=F, tau=np.ones(len(F)))
-        with np.errstate(all="ignore"):
-            tau = np.trace(end[:, 2 * m : 3 * m].reshape(-1, n, n), axis1=1, axis2=2) / trace if gram else end[:, 2 * m]
-            told = {
-                "asymmetry": observables.asymmetry(state),
-                "commutator": statistics.commutator_share(F, W_p),
-                "collapse": trace / trace0,
-                "p_max": observables.spectrum_W_p(state)[:, 0],
-                "s_max": observables.spectrum_F(state)[:, 0],
-                "tau": tau,
-            }
-        codes = self._codes(state, tau, trace0, given)
-        living = np.isin(codes, (outcome.ALIVE, outcome.NOT_GROWING))
-        count = living.sum(axis=1)
-        cosines = np.where(living, observables.alignment(state), 0.0).sum(axis=1)
-        told["alignment"] = np.where(count > 0, cosines / np.maximum(count, 1), np.nan)
-        grown = np.where(trace >= self.settings["grown"] * trace0, outcome.ALIVE, outcome.NOT_GROWING)
-        gone = np.where((codes == outcome.COLLAPSED).all(axis=1), outcome.COLLAPSED, outcome.UNDECIDED)
-        told["modes_alive"], told["outcome"] = count, np.where(count > 0, grown, gone)
-        told["outcome"] = np.where(good, told["outcome"], outcome.FAILED)
-        return told
-
-    def _codes(self, state: Any, tau: np.ndarray, trace0: np.ndarray, given: dict[str, np.ndarray]) -> np.ndarray:
-        """Return the outcome of each direction, (systems, n2)."""
-        n = self.settings["n2"]
-        p, s = observables.mode_values(state)
-        start = {name: np.repeat(given[name], n) for name in CONSTANTS}
-        start |= {"s": np.repeat(trace0 / n, n), "tau": np.repeat(given["tau"], n), "p": p.ravel()}
-        codes = outcome.label(
-            start, p.ravel(), np.maximum(s.ravel(), 0.0), np.repeat(tau, n), target=self.settings["target"]
-        )
-        return codes.reshape(-1, n)
-
-
-def _flat(W_p: np.ndarray, F: np.ndarray, tau: np.ndarray, gram: bool) -> np.ndarray:
-    """Return flat states: (W_p, F, tau), or (W_p, F, H = tau F, J = tau^2 F)."""
-    count = len(tau)
-    parts = [W_p.reshape(count, -1), F.reshape(count, -1)]
-    if gram:
-        parts += [tau[:, None] * parts[1], tau[:, None] ** 2 * parts[1]]
-    else:
-        parts.append(tau[:, None])
-    return np.concatenate(parts, axis=1)
+        drawn = [WeightState.random(n2, n1, int(seed), symmetric_predictor=symmetric) for seed in seeds]
+        W_p = given["scale_p"][:, None, None] * np.stack([state.W_p for state in drawn])[where]
+        W = np.stack([state.W for state in drawn])
+        tau = given["tau"][:, None, None]
+        if form.system == "correlation":
+            F = W @ np.swapaxes(W, 1, 2)
+            return {"W_p": W_p, "F": given["scale"][:, None, None] ** 2 * F[where], "tau": tau}
+        if basis is not None:
+            W = W @ basis
+        elif n1 > n2:  # the rows of W and W_a never leave their span: W = W_reduced Q^T
+            W = np.swapaxes(np.linalg.qr(np.swapaxes(W, 1, 2))[1], 1, 2)
+        W = given["scale"][:, None, None] * W[where]
+        return {"W": W, "W_p": W_p, "W_a": tau * W}
 
 
 SYSTEMS = ("weights", "correlation")
@@ -178,11 +155,15 @@ def sweep_matrices(
     scale_p: Any = None,
     seeds: Any = 16,
     system: str = "weights",
-    n1: int = 8,
+    data: Moments | None = None,
+    n1: int | None = None,
     n2: int = 8,
-    t1: float = 50.0,
+    t1: float | None = None,
+    times: Any = None,
     target: str = "ema",
     predictor: str = "trained",
+    loss: str = "squared",
+    normalise: str = "none",
     rtol: float = 1e-8,
     max_steps: int = 100_000,
     grown: float = GROWN,
@@ -198,8 +179,9 @@ def sweep_matrices(
         ds = ld.sweep_matrices(eta=[0.0, 0.02, 0.05, 0.1], predictor="trained", seeds=32)
         ds["asymmetry"].mean("seed")
 
-    Data are isotropic, X = x I, X' = x_aug I. A seed draws the same W and W_p at every parameter. With no axis but the
-    seeds, eta runs over 0, 0.02, ..., 0.2.
+    Data are isotropic, X = x I, X' = x_aug I, or x and x_aug times those of `data`. A seed draws the same W and W_p at
+    every parameter. With no axis but the seeds, eta runs over 0, 0.02, ..., 0.2. Each system is integrated by Dormand
+    and Prince's method of order 8 with steps of its own; eight run side by side up to n2 = 24, larger ones one by one.
 
     Args:
         eta: weight decay of both networks, number or axis; default 0.04.
@@ -207,19 +189,23 @@ def sweep_matrices(
         eta_s: decay of the online network, instead of `eta`.
         beta: EMA rate of the target; default 0.4.
         alpha_p: learning-rate ratio predictor / online; default 1.
-        x: variance of the data; default 1.
-        x_aug: variance of the augmentation (sigma^2); default 0.25.
+        x: variance of the data, or a factor of the X of `data`; default 1.
+        x_aug: variance of the augmentation (sigma^2); default 0.25. With `data` a factor of its X', default 1.
         tau: W_a(0) = tau W(0): a number, "copy" (1, the default), "zero" (0) or a list of these words.
         scale: size of the initial W; default 0.5.
         scale_p: size of the initial W_p; default 1.
         seeds: how many starts (0, 1, ...), or a list of seeds.
         system: "weights": (W, W_p, W_a) of Lemma 1, solved by its exact n2 x n2 reduction; "correlation": (W_p, F, tau)
             under Assumption 1, which also gives K_min.
-        n1: input dimension of the initial W.
+        data: X and X', any two moments; "weights" only.
+        n1: input dimension of the initial W; default that of `data`, or 8.
         n2: output dimension.
-        t1: the end, in flow time (learning rate x steps / (1 - momentum)).
+        t1: the end, in flow time (learning rate x steps / (1 - momentum)); default 50.
+        times: rising times > 0 at which everything is read, instead of t1 alone: an axis "time" of the result.
         target: "ema", "online" or "frozen".
         predictor: "trained", or "symmetrised" (Assumption 3: a symmetric start and the symmetric part of the flow).
+        loss: "squared", or "cosine" by its closure ("weights" only), as of `WeightFlow`.
+        normalise: "none", or "batchnorm" ("weights" only), as of `WeightFlow`.
         rtol: relative tolerance of a step.
         max_steps: limit on steps of a system; beta x t1 / 3 is needed at large beta.
         grown: a living system has grown when tr F(t1) is at least this many times tr F(0).
@@ -231,12 +217,14 @@ def sweep_matrices(
         unknown: any other name is refused, with the near one.
 
     Returns:
-        `xarray.Dataset` over the axes and `seed`: alignment, asymmetry, commutator, collapse, modes_alive, outcome,
-        p_max, s_max, tau, K_min, steps, status; labelled, with units, and the configuration in the attributes.
+        `xarray.Dataset` over the axes, `seed` and `time`: alignment, asymmetry, commutator, collapse, effective_rank,
+        modes_alive, outcome, p_max, s_max, tau, K_min, steps, status; labelled, with units, and the configuration in
+        the attributes. F is W W^T; with `data`, a cosine loss or BatchNorm the covariance of the outputs, whose
+        spectrum then decides the outcome (complete, partial, healthy) in place of the saddle of a mode.
 
     Raises:
-        ValueError: an unknown name, an empty or falling axis, a value out of range, a result that does not fit in
-            memory, a store of another sweep.
+        ValueError: an unknown name, an empty or falling axis, a value out of range, choices that do not go together, a
+            system or a result that does not fit in memory, a store of another sweep.
         OSError: the store cannot be written; what was written is kept.
         SweepInterrupted: Ctrl-C; what was written is kept.
     """
@@ -246,26 +234,97 @@ def sweep_matrices(
         "tau": tau, "scale": scale, "scale_p": scale_p,
     }  # fmt: skip
     choices.check(target, True, predictor)
-    if predictor == "identity":
-        raise ValueError("predictor must be 'trained' or 'symmetrised'; got 'identity', under which nothing is learnt.")
+    if predictor not in ("trained", "symmetrised"):
+        raise ValueError(
+            f"predictor must be 'trained' or 'symmetrised'; got {predictor!r}. `simulate` runs the others one by one."
+        )
     settings = {
         "system": _checks.one_of("system", system, SYSTEMS),
-        "n1": _checks.as_whole("n1", n1),
+        "n1": _inputs(data, n1),
         "n2": _checks.as_whole("n2", n2),
-        "t1": _checks.as_scalar("t1", t1, minimum=0.0, exclusive=True),
+        "t1": 50.0 if t1 is None else _checks.as_scalar("t1", t1, minimum=0.0, exclusive=True),
         "target": target,
         "predictor": predictor,
+        "loss": _checks.one_of("loss", loss, (losses.SQUARED, losses.CLOSURE)),
+        "normalise": _checks.one_of("normalise", normalise, losses.NORMALISATIONS),
         "rtol": _checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True),
         "max_steps": _checks.as_whole("max_steps", max_steps),
         "grown": _checks.as_scalar("grown", grown, minimum=0.0, exclusive=True),
     }
-    parsed = _parameters(given, target)
+    if data is not None:
+        settings["data"] = sums.sha256_of_arrays(_checks.to_numpy(data.X), _checks.to_numpy(data.X_aug))
+    parsed = _parameters(given, target, data is not None)
+    _check_choices(settings, parsed, data)
     parsed["seed"] = ax.seed_axis(seeds)
-    plan = MatrixPlan(Grid.of(parsed), settings)
+    if times is not None:
+        if t1 is not None:
+            raise ValueError("Give t1, or times, whose last one is the end.")
+        parsed["time"] = _times(times)
+        settings["t1"] = float(parsed["time"].values[-1])  # type: ignore[union-attr]
+    plan = MatrixPlan(Grid.of(parsed), settings, data)
+    _check_size(plan, threads)
     return execute(plan, store, client=client, threads=threads, points=points, progress=progress)
 
 
-def _parameters(given: dict[str, Any], target: str) -> dict[str, float | ax.Axis]:
+def _inputs(data: Any, n1: Any) -> int:
+    """Return n1, checked against the data."""
+    if data is None:
+        return 8 if n1 is None else _checks.as_whole("n1", n1)
+    if not isinstance(data, Moments):
+        raise ValueError(f"data must be Moments; got {type(data).__name__}. Wrap X and X' in Moments(X=, X_aug=).")
+    if n1 is not None and n1 != data.n1:
+        raise ValueError(f"n1 must be that of the data, {data.n1}; got {n1}. Leave n1 out.")
+    return int(data.n1)
+
+
+def _times(times: Any) -> ax.Axis:
+    values = np.asarray(_checks.as_array("times", times, ndim=1), dtype=float)
+    if len(values) == 0 or values[0] <= 0 or np.any(np.diff(values) <= 0):
+        raise ValueError(f"times must be rising numbers > 0; got {times!r}.")
+    return ax.Axis("time", values, None, "when the systems are looked at", "flow time")
+
+
+def _check_choices(settings: dict[str, Any], parsed: dict[str, Any], data: Moments | None) -> None:
+    """Raise ValueError where choices do not go together."""
+    plain = settings["loss"] == losses.SQUARED and settings["normalise"] == "none"
+    if settings["system"] == "correlation" and not (plain and data is None):
+        raise ValueError(
+            "system='correlation' is the squared loss on isotropic data without BatchNorm; use system='weights' for "
+            "data, loss='cosine' or normalise='batchnorm'."
+        )
+    if plain:
+        return
+    tau = parsed["tau"]
+    if np.any((tau.values if isinstance(tau, ax.Axis) else np.array([tau])) == 0):
+        raise ValueError(
+            "tau must not be 0 with loss='cosine' or normalise='batchnorm': all outputs of the target are 0 then, and "
+            "have neither direction nor deviation. Use 'copy'."
+        )
+    if settings["loss"] != losses.SQUARED:
+        if settings["n2"] == 1:
+            raise ValueError("loss='cosine' of one output is a constant; got n2 = 1. Give n2 >= 2.")
+        x, x_aug = (parsed[name] for name in ("x", "x_aug"))
+        least = float(x.values[0]) if isinstance(x, ax.Axis) else float(x)
+        most = float(x_aug.values[-1]) if isinstance(x_aug, ax.Axis) else float(x_aug)
+        spectra = (np.ones(1), np.ones(1)) if data is None else data.joint_spectrum()[:2]
+        losses.check_shared(least * spectra[0], most * spectra[1])
+
+
+def _check_size(plan: MatrixPlan, threads: int | None) -> None:
+    """Raise ValueError if systems that are worked on at once do not fit in memory, with the largest n2 that does."""
+    workers, free = threads or os.cpu_count() or 1, SHARE * free_memory()
+    n2 = plan.settings["n2"]
+    wanted = workers * matrix_kernel.working_bytes(plan.form)
+    if wanted <= free:
+        return
+    fits = max(1, int(n2 * math.sqrt(free / wanted)))
+    raise ValueError(
+        f"n2 = {n2} takes {sized(wanted)} while it is integrated and {sized(free)} of memory are free; "
+        f"n2 = {fits} fits."
+    )
+
+
+def _parameters(given: dict[str, Any], target: str, with_data: bool) -> dict[str, float | ax.Axis]:
     given = {name: value for name, value in given.items() if value is not None}
     if {"eta", "eta_p", "eta_s"} <= set(given):
         raise ValueError("Give eta, or eta_p and eta_s: with both of these, eta has no meaning.")
@@ -275,5 +334,7 @@ def _parameters(given: dict[str, Any], target: str) -> dict[str, float | ax.Axis
     if not any(isinstance(value, ax.Axis) for value in parsed.values()) and not {"eta", "eta_p", "eta_s"} & set(parsed):
         parsed["eta"] = ax.parse("eta", np.linspace(0.0, 0.2, 11))
     both = {"eta_p", "eta_s"} <= set(parsed)
+    if with_data:
+        parsed.setdefault("x_aug", 1.0)  # X' as it is
     full = {name: parsed.get(name, parameter.default) for name, parameter in TABLE.items()}
     return {name: value for name, value in full.items() if value is not None and not (name == "eta" and both)}

@@ -1,200 +1,202 @@
-"""Many small matrix systems by numba: Dormand-Prince 5(4) over flat states, rates from `lindyn.equations`.
+"""Many systems of matrices side by side: the rates of `WeightFlow` and `CorrelationFlow`, recorded once per form.
 
-A state is one flat array: (W_p, F, tau) for "correlation", (W_p, F, H, J) for "gram", the exact reduction of
-(W, W_p, W_a) for isotropic data. Errors are measured per block against its root mean square, so that a collapsing
-block keeps its relative accuracy.
+Isotropic data take the exact reduction of `lindyn.solve.reductions`: W has as many columns as rows. Other data are
+seen in the eigenbasis of X and X', or of X where they have no common one.
 """
 
 import functools
+import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
-from scipy.integrate import RK45
 
-from lindyn.equations import correlation, gram, matrices, target, weights
-from lindyn.solve.lanes.compiled import compile_kernel
+from lindyn import _linalg
+from lindyn.display.brief import Brief
+from lindyn.equations import matrices
+from lindyn.flows.correlations import CorrelationFlow
+from lindyn.flows.full import WeightFlow
+from lindyn.hyperparameters import Hyperparameters
+from lindyn.operators import Diagonal, Scaled
+from lindyn.solve.lanes import recorded_march
+from lindyn.solve.lanes.eight import ABREAST
+from lindyn.solve.lanes.eighth_order import SLOTS
+from lindyn.solve.lanes.recorded_rates import Recording, record
+from lindyn.solve.lanes.tape import Traced
+from lindyn.solve.reductions import StructuredMoments
+from lindyn.states import CorrelationState, WeightState
 
-STATUSES = ("reached", "max_steps", "not_finite")
-REACHED, MAX_STEPS, NOT_FINITE = range(3)
+STATUSES = recorded_march.STATUSES
 CONSTANTS = ("alpha_p", "beta", "eta_p", "eta_s", "x", "x_aug")
-STAGES = 7
-_A = np.zeros((STAGES, STAGES))
-_A[:6, :5], _A[6, :6] = RK45.A, RK45.B  # Dormand and Prince 5(4), first-same-as-last
-_ERROR = np.array(RK45.E)
+WIDEST = 24
+"""Largest side of systems that run eight abreast; beyond, the products are left to BLAS."""
+ONE = (1, 1)
 
 
-def compiled(function: Any) -> Any:
-    """Return a function compiled for use inside the kernel."""
-    return numba.njit(function, error_model="numpy")
+@dataclass(frozen=True, repr=False)
+class SystemForm(Brief):
+    """What makes two systems take the same operations.
 
+    Args:
+        system: "weights" or "correlation".
+        n2: output dimension.
+        columns: of W as it is integrated.
+        data: what X and X' are in these coordinates: "isotropic", "commuting" (a row each), "general" (a matrix each).
+        target: "ema", "online" or "frozen".
+        predictor: "trained" or "symmetrised".
+        loss: "squared" or "cosine".
+        normalise: "none" or "batchnorm".
+    """
 
-def make_rates() -> tuple[Any, Any]:
-    """Return the right-hand sides (y, out, n, c, symmetrised, fixed_tau) -> None of "correlation" and "gram"."""
-    drive, cor_W_p, cor_F = (compiled(f) for f in (correlation.drive, correlation.dW_p, correlation.dF))
-    residual, gram_W_p, gram_F = (compiled(f) for f in (gram.residual, gram.dW_p, gram.dF))
-    gram_H, gram_J, dtau, symmetric = (compiled(f) for f in (gram.dH, gram.dJ, target.dtau, weights.symmetric_part))
+    system: str
+    n2: int
+    columns: int
+    data: str = "isotropic"
+    target: str = "ema"
+    predictor: str = "trained"
+    loss: str = "squared"
+    normalise: str = "none"
 
-    @compiled
-    def correlation_rate(y, out, n, c, symmetrised, fixed_tau):  # type: ignore[no-untyped-def]
-        m = n * n
-        W_p, F, tau = y[:m].reshape(n, n), y[m : 2 * m].reshape(n, n), y[2 * m]
-        Y = drive(W_p, F, tau, c[4], c[5])
-        dF = cor_F(W_p, F, Y, c[3])
-        Y_p = symmetric(Y) if symmetrised else Y
-        out[:m] = cor_W_p(W_p, Y_p, c[0], c[2]).ravel()
-        out[m : 2 * m] = dF.ravel()
-        out[2 * m] = 0.0 if fixed_tau else dtau(tau, np.trace(dF) / (2.0 * np.trace(F)), c[1])
+    @property
+    def abreast(self) -> bool:
+        """Whether the systems run eight abreast."""
+        return self.n2 <= WIDEST and self.columns <= 4 * WIDEST
 
-    @compiled
-    def gram_rate(y, out, n, c, symmetrised, fixed_tau):  # type: ignore[no-untyped-def]
-        m = n * n
-        W_p, F = y[:m].reshape(n, n), y[m : 2 * m].reshape(n, n)
-        H, J = y[2 * m : 3 * m].reshape(n, n), y[3 * m :].reshape(n, n)
-        R = residual(W_p, F, H, c[4], c[5])
-        R_p = symmetric(R) if symmetrised else R
-        out[:m] = gram_W_p(W_p, R_p, c[0], c[2]).ravel()
-        out[m : 2 * m] = gram_F(W_p, F, R, c[3]).ravel()
-        out[2 * m : 3 * m] = gram_H(W_p, F, H, J, c[4], c[5], c[1], c[3]).ravel()
-        out[3 * m :] = gram_J(H, J, c[1]).ravel()
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """The matrices of a state."""
+        square, wide = (self.n2, self.n2), (self.n2, self.columns)
+        if self.system == "correlation":
+            return {"W_p": square, "F": square, "tau": ONE}
+        return {"W": wide, "W_p": square} | ({"W_a": wide} if self.target == "ema" else {})
 
-    return correlation_rate, gram_rate
+    @property
+    def shared(self) -> dict[str, tuple[int, int]]:
+        """What all systems have alike: X and X' up to a factor, the identity."""
+        if self.system == "correlation":
+            return {"I": (self.n2, self.n2)}
+        shape = {"isotropic": None, "commuting": (1, self.columns), "general": (self.columns, self.columns)}[self.data]
+        return {"X": shape, "X_aug": shape} if shape else {}
 
+    @property
+    def own(self) -> dict[str, tuple[int, int]]:
+        """What each system has of its own and keeps: its rates, a frozen target."""
+        frozen = self.system == "weights" and self.target == "frozen"
+        return dict.fromkeys(CONSTANTS, ONE) | ({"W_a": (self.n2, self.columns)} if frozen else {})
 
-def make_error(n_blocks_tail: int) -> Any:
-    """Return (y, new, error, m) -> the largest block error relative to the block; `n_blocks_tail` single numbers."""
-
-    @compiled
-    def worst(y, new, error, m):  # type: ignore[no-untyped-def]
-        largest, start = 0.0, 0
-        while start < y.size:
-            end = start + (m if start + m <= y.size - n_blocks_tail else 1)
-            size, off = 0.0, 0.0
-            for i in range(start, end):
-                size = max(size, abs(y[i]), abs(new[i]))
-                off = max(off, abs(error[i]))
-            if not np.isfinite(size) or not np.isfinite(off):
-                return np.inf
-            if size > 1e-290:
-                largest = max(largest, off / size)
-            start = end
-        return largest
-
-    return worst
-
-
-def make_lowest() -> Any:
-    """Return (y, n, c) -> the smallest eigenvalue of K (Eq. 9, symmetric part) of a correlation state."""
-    K = compiled(matrices.K)
-
-    @compiled
-    def lowest(y, n, c):  # type: ignore[no-untyped-def]
-        m = n * n
-        W_p, F = y[:m].reshape(n, n), y[m : 2 * m].reshape(n, n)
-        M = K(W_p, F, y[2 * m], c[0], c[2], c[3], c[4], c[5], np.eye(n))
-        return np.linalg.eigvalsh((M + M.T) / 2)[0]
-
-    return lowest
+    def moments(self, x: Any, x_aug: Any, shared: dict[str, Any]) -> tuple[Any, Any]:
+        """Return X and X' as operators: the identity, or those that all have alike, times x and x_aug."""
+        if self.data == "isotropic":
+            return Scaled(x), Scaled(x_aug)
+        if self.data == "commuting":
+            return Diagonal(x * shared["X"]), Diagonal(x_aug * shared["X_aug"])
+        return x * shared["X"], x_aug * shared["X_aug"]
 
 
 @functools.cache
-def kernel(system: str) -> Any:
-    """Return the compiled loop over the systems of one kind."""
-    with_K = system == "correlation"
-    rate = make_rates()[0 if with_K else 1]
-    worst, lowest = make_error(1 if with_K else 0), make_lowest()
+def recorded(form: SystemForm) -> Recording:
+    """Return the rates of a form, recorded from its flow."""
+    rate, watched = (_weights, None) if form.system == "weights" else (_correlation, _alignment)
+    given = form.own | form.shared
+    return record(functools.partial(rate, form), form.shapes, given, form.abreast, SLOTS, watched)
 
-    def march(Y, C, n, t1, rtol, max_steps, symmetrised, fixed_tau, K_min, steps, status, A, E):  # type: ignore[no-untyped-def]
-        size = Y.shape[1]
-        k = np.empty((7, size))
-        for lane in range(Y.shape[0]):
-            y, c = Y[lane].copy(), C[lane]
-            rate(y, k[0], n, c, symmetrised, fixed_tau)
-            speed, level = np.abs(k[0]).max(), np.abs(y).max()
-            t, h = 0.0, min(t1, 0.01 * level / speed if speed > 0.0 else t1)
-            if with_K:
-                K_min[lane] = lowest(y, n, c)
-            code, taken = 1, 0
-            while taken < max_steps:
-                taken += 1
-                h = min(h, t1 - t)
-                for stage in range(1, 7):
-                    new = y.copy()
-                    for j in range(stage):
-                        new += (h * A[stage, j]) * k[j]
-                    rate(new, k[stage], n, c, symmetrised, fixed_tau)
-                error = np.zeros(size)
-                for j in range(7):
-                    error += (h * E[j]) * k[j]
-                off = worst(y, new, error, n * n) / rtol
-                if off <= 1.0:
-                    t += h
-                    y = new
-                    k[0] = k[6]
-                    if with_K:
-                        K_min[lane] = min(K_min[lane], lowest(y, n, c))
-                    if t >= t1 * (1.0 - 1e-14):
-                        code = 0
-                        break
-                h *= min(5.0, max(0.2, 0.9 * (max(off, 1e-10) ** -0.2))) if np.isfinite(off) else 0.1
-                if h < 1e-14 * t1:
-                    code = 2
-                    break
-            Y[lane] = y
-            steps[lane] = taken
-            status[lane] = code
 
-    return compile_kernel(march, ("matrices", system))
+def _rates(given: dict[str, Traced]) -> Hyperparameters:
+    return Hyperparameters._unchecked(**{name: given[name] for name in ("alpha_p", "beta", "eta_p", "eta_s")})
+
+
+def _weights(form: SystemForm, given: dict[str, Traced]) -> dict[str, Traced]:
+    """Return Lemma 1's rates; the data are those of the form times x and x_aug."""
+    X, X_aug = form.moments(given["x"], given["x_aug"], given)
+    flow = WeightFlow._unchecked(
+        hp=_rates(given), data=StructuredMoments._unchecked(X=X, X_aug=X_aug), target=form.target, stop_gradient=True,
+        predictor=form.predictor, statistics="views", loss=form.loss, normalise=form.normalise,
+    )  # fmt: skip
+    y = WeightState._unchecked(W=given["W"], W_p=given["W_p"], W_a=given.get("W_a", given["W"]))
+    rate = flow(0.0, y).blocks()
+    return {name: rate[name] for name in form.shapes}
+
+
+def _correlation(form: SystemForm, given: dict[str, Traced]) -> dict[str, Traced]:
+    """Return the rates under Assumptions 1 and 2."""
+    flow = CorrelationFlow._unchecked(
+        hp=_rates(given), sigma2=given["x_aug"], x=given["x"], symmetrised=form.predictor == "symmetrised",
+        target=form.target, stop_gradient=True, predictor=form.predictor, tau="dynamic", statistics="views",
+    )  # fmt: skip
+    return dict(flow(0.0, CorrelationState._unchecked(**{name: given[name] for name in form.shapes})).blocks())
+
+
+def _alignment(given: dict[str, Traced]) -> Traced:
+    """Return K of Theorem 3."""
+    names = ("W_p", "F", "tau", "alpha_p", "eta_p", "eta_s", "x", "x_aug", "I")
+    return matrices.K(*(given[name] for name in names))  # type: ignore[no-any-return]
+
+
+def numbers(form: SystemForm) -> int:
+    """Return how many numbers a state of a form has."""
+    return sum(rows * columns for rows, columns in form.shapes.values())
+
+
+def working_bytes(form: SystemForm) -> float:
+    """Return about how much memory the systems of one thread take while they are integrated."""
+    width = ABREAST if form.abreast else 1
+    inside = 2 * sum(rows * columns for rows, columns in form.shared.values())
+    return 8.0 * width * ((SLOTS + 8) * numbers(form) + inside)
 
 
 def solve(
-    system: str,
-    start: np.ndarray,
-    constants: np.ndarray,
-    n: int,
+    form: SystemForm,
+    start: dict[str, np.ndarray],
+    constants: dict[str, np.ndarray],
+    shared: dict[str, np.ndarray],
     *,
-    t1: float,
+    times: np.ndarray,
     rtol: float,
     max_steps: int,
-    symmetrised: bool = False,
-    fixed_tau: bool = False,
     threads: int = 1,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Integrate many systems from t = 0 to t1.
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
+    """Integrate many systems from t = 0 through chosen times.
 
     Args:
-        system: "correlation" or "gram".
-        start: flat states, (systems, size).
-        constants: alpha_p, beta, eta_p, eta_s, x, x_aug of each, (systems, 6).
-        n: size of the matrices.
-        t1: the end, in flow time.
+        form: of all of them.
+        start: W, W_p, W_a or W_p, F, tau at t = 0, (systems, rows, columns) each.
+        constants: `CONSTANTS`, a number per system each.
+        shared: X and X' of the form's coordinates where they are not isotropic.
+        times: rising, > 0.
         rtol: relative tolerance of a step.
         max_steps: limit on steps of a system.
-        symmetrised: the predictor follows the symmetric part of its flow (Assumption 3).
-        fixed_tau: tau stays ("correlation").
-        threads: threads; the result does not depend on it.
+        threads: threads; the result does not depend on them.
 
     Returns:
-        Final flat states, smallest eigenvalue of K ("correlation"; NaN otherwise), steps, index into `STATUSES`.
+        The states by name, (systems, times, rows, columns), the smallest eigenvalue of K up to each time
+        ("correlation"; NaN otherwise), steps, and index into `STATUSES`.
     """
-    Y, C = np.array(start, dtype=np.float64), np.ascontiguousarray(constants, dtype=np.float64)
-    count = len(Y)
-    K_min, steps, status = np.full(count, np.nan), np.zeros(count, np.int32), np.zeros(count, np.int8)
-    run = kernel(system)
+    recording = recorded(form)
+    y0 = recording.packed({name: start[name] for name in form.shapes})
+    own = {name: (constants[name] if name in CONSTANTS else start[name]).reshape(len(y0), -1) for name in form.own}
+    shared = {name: np.eye(form.n2) if name == "I" else shared[name] for name in form.shared}
 
-    def part(piece: slice) -> None:
-        run(
-            Y[piece], C[piece], n, t1, rtol, max_steps, symmetrised, fixed_tau, K_min[piece], steps[piece],
-            status[piece], _A, _ERROR,
-        )  # fmt: skip
+    def part(piece: slice) -> Any:
+        given = {name: np.ascontiguousarray(values[piece]) for name, values in own.items()}
+        return recorded_march.solve(recording, y0[piece], given, shared, times=times, rtol=rtol, max_steps=max_steps)
 
-    pieces = [slice(k, k + 64) for k in range(0, count, 64)]
-    if threads == 1 or len(pieces) == 1:
-        for piece in pieces:
-            part(piece)
-    else:
-        part(pieces[0])  # compiles once
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(part, pieces[1:]))
-    return Y, K_min, steps, status
+    pieces = _pieces(len(y0), threads)
+    with _linalg.one_thread(form.n2):
+        if threads == 1 or len(pieces) == 1:
+            found = [part(piece) for piece in pieces]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                found = [part(pieces[0]), *pool.map(part, pieces[1:])]  # the first compiles
+    states, lowest, steps, status = (np.concatenate(each) for each in zip(*found, strict=True))
+    told = recording.unpacked(states)
+    if form.system == "weights" and form.target != "ema":
+        still = np.repeat(start["W_a"][:, None], len(times), axis=1) if form.target == "frozen" else told["W"]
+        told["W_a"] = still
+    return told, lowest, steps, status
+
+
+def _pieces(count: int, threads: int) -> list[slice]:
+    """Return the systems that are worked on in one go: long queues, so that few places stand empty at their ends."""
+    size = max(4 * ABREAST, math.ceil(count / (4 * threads) / ABREAST) * ABREAST)
+    return [slice(k, k + size) for k in range(0, count, size)]

@@ -48,6 +48,19 @@ def _wide_vectors(context):  # type: ignore[no-untyped-def]
 wide_vectors: Any = intrinsic(_wide_vectors)
 
 
+def _apart(context):  # type: ignore[no-untyped-def]
+    """Keep the function in which it stands a function of its own: copies in every caller would be compiled each."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return numba_types.void(), codegen
+
+
+apart: Any = intrinsic(_apart)
+
+
 def _where(context, condition, a, b):  # type: ignore[no-untyped-def]
     """Return a where the condition holds, else b (one type), as a `select`.
 

@@ -91,6 +91,37 @@ def _root(typing, a):  # type: ignore[no-untyped-def]
     return EIGHT(EIGHT), codegen
 
 
+def _size(typing, a):  # type: ignore[no-untyped-def]
+    """Return the absolute values."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        size = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_VECTOR, [_VECTOR]), f"llvm.fabs.v{ABREAST}f64"
+        )
+        return builder.call(size, args)
+
+    return EIGHT(EIGHT), codegen
+
+
+def _larger(typing, a, b):  # type: ignore[no-untyped-def]
+    """Return the larger of two numbers each; b where a is NaN."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+    return EIGHT(EIGHT, EIGHT), codegen
+
+
+def _pick(typing, wanted, a, b):  # type: ignore[no-untyped-def]
+    """Return a where `wanted` is positive, else b."""
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        zero = ir.Constant(_VECTOR, [0.0] * ABREAST)
+        return builder.select(builder.fcmp_ordered(">", args[0], zero), *args[1:])
+
+    return EIGHT(EIGHT, EIGHT, EIGHT), codegen
+
+
 def _all(typing, value):  # type: ignore[no-untyped-def]
     """Return eight times one number."""
 
@@ -107,4 +138,7 @@ put: Any = intrinsic(_put)
 plus, minus, times, over = (_of_two(name) for name in ("fadd", "fsub", "fmul", "fdiv"))
 times_plus: Any = intrinsic(_times_plus)
 root: Any = intrinsic(_root)
+size: Any = intrinsic(_size)
+larger: Any = intrinsic(_larger)
+pick: Any = intrinsic(_pick)
 all_equal: Any = intrinsic(_all)

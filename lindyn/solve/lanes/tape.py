@@ -14,11 +14,11 @@ import numpy as np
 from lindyn.display.brief import Brief
 
 OPERATIONS = ("input", "product", "add", "subtract", "multiply", "divide", "power", "row_sum", "column_sum", "inner",
-              "copy", "times_plus", "times_less", "less_times")  # fmt: skip
+              "copy", "times_plus", "times_less", "less_times", "trace")  # fmt: skip
 (INPUT, PRODUCT, ADD, SUBTRACT, MULTIPLY, DIVIDE, POWER, ROW_SUM, COLUMN_SUM, INNER, COPY, TIMES_PLUS, TIMES_LESS,
- LESS_TIMES) = range(len(OPERATIONS))  # fmt: skip
-"""Of two matrices a and b; the last three are a b + c, a b - c and c - a b, entry by entry."""
-SUMS = (ROW_SUM, COLUMN_SUM, INNER)
+ LESS_TIMES, TRACE) = range(len(OPERATIONS))  # fmt: skip
+"""Of two matrices a and b; those named by `times` are a b + c, a b - c and c - a b, entry by entry."""
+SUMS = (ROW_SUM, COLUMN_SUM, INNER, TRACE)
 ELEMENTWISE = (ADD, SUBTRACT, MULTIPLY, DIVIDE, POWER, COPY, TIMES_PLUS, TIMES_LESS, LESS_TIMES)
 FIELDS = ("operation", "out", "rows", "columns", "a", "a_row", "a_column", "b", "b_row", "b_column", "c", "c_row",
           "c_column", "inner")  # fmt: skip
@@ -118,6 +118,12 @@ class Traced:
         if axis == 0:
             return self.tape.note(COLUMN_SUM, (self,), (1, self.shape[1]))
         return self.tape.note(ROW_SUM, (self,), (self.shape[0], 1))
+
+    def trace(self) -> "Traced":
+        """Return the sum of the diagonal, 1 x 1."""
+        if self.shape[0] != self.shape[1]:
+            raise ValueError(f"A {self.shape} matrix has no trace.")
+        return self.tape.note(TRACE, (self,), (1, 1))
 
     def mean(self, axis: int, keepdims: bool = True) -> "Traced":
         """Return the means likewise."""
@@ -302,7 +308,16 @@ class _Layout:
             shape = arguments[0].shape
         three = (*arguments, arguments[-1], arguments[-1])[:3]
         inner = three[0].shape[1] if operation == PRODUCT else 0
-        return [operation, out, *shape, *(n for each in three for n in self._strides(each, operation)), inner]
+        if operation in ELEMENTWISE and all(each.shape == (1, 1) or self._straight(each, shape) for each in three):
+            shape = (1, shape[0] * shape[1])  # one loop over all entries
+            places = (n for each in three for n in (self.place[each.node], 0, int(each.shape != (1, 1))))
+        else:
+            places = (n for each in three for n in self._strides(each, operation))
+        return [operation, out, *shape, *places, inner]
+
+    def _straight(self, matrix: Traced, shape: tuple[int, int]) -> bool:
+        """Return whether the entries of a matrix lie one after the other, in the order of the result's."""
+        return matrix.shape == shape and (not matrix.flipped or 1 in shape)
 
     def _strides(self, matrix: Traced, operation: int) -> tuple[int, int, int]:
         _, columns = self.nodes[matrix.node].shape
