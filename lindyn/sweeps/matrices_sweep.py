@@ -87,19 +87,14 @@ class MatrixPlan(Brief):
             threads=threads or os.cpu_count() or 1,
         )  # fmt: skip
         out = {v.name: np.empty((len(steps), len(looked_at)), v.dtype) for v in self.variables}
-        failed = len(self.variables_flags("outcome")) - 1
+        failed = matrix_reading.failed(form)
         for column, k in enumerate(looked_at):
             there = {name: values[:, k] for name, values in end.items()}
             told = matrix_reading.read(form, there, start, given, shared, set_["grown"])
-            told["outcome"] = np.where(status == 0, told["outcome"], failed)
-            told |= {"K_min": K_min[:, k] if set_["system"] == "correlation" else np.nan, "steps": steps}
-            for name, values in (told | {"status": status}).items():
+            told["outcome"] = np.where(status[:, k] == 0, told["outcome"], failed)
+            for name, values in (told | {"K_min": K_min[:, k], "steps": steps[:, k], "status": status[:, k]}).items():
                 out[name][:, column] = values
         return {name: values.reshape(shape) for name, values in out.items()}
-
-    def variables_flags(self, name: str) -> tuple[str, ...]:
-        """Return the words of a code."""
-        return next(variable.flags for variable in self.variables if variable.name == name)
 
     def _data(self, form: matrix_kernel.SystemForm) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
         """Return X and X' of the coordinates that are integrated, and their basis."""

@@ -170,7 +170,7 @@ def solve(
 
     Returns:
         The states by name, (systems, times, rows, columns), the smallest eigenvalue of K up to each time
-        ("correlation"; NaN otherwise), steps, and index into `STATUSES`.
+        ("correlation"; NaN otherwise), steps so far, and index into `STATUSES`.
     """
     recording = recorded(form)
     y0 = recording.packed({name: start[name] for name in form.shapes})

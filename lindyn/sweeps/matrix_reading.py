@@ -26,7 +26,7 @@ _NUMBERS = (
     Variable(
         "K_min", "f8", "smallest eigenvalue of K up to t (Eq. 17; correlation systems only)", "1 / flow time"
     ),
-    Variable("steps", "i4", "steps taken"),
+    Variable("steps", "i4", "steps taken up to t"),
     Variable("status", "i1", "how the integration ended", flags=STATUSES),
 )  # fmt: skip
 BY_THEORY = (
@@ -48,6 +48,11 @@ BY_SPECTRUM = (
 def has_saddle(form: SystemForm) -> bool:
     """Return whether the theory of single modes says what becomes of a direction."""
     return form.data == "isotropic" and form.loss == "squared" and form.normalise == "none"
+
+
+def failed(form: SystemForm) -> int:
+    """Return the outcome of systems that ended early."""
+    return outcome.FAILED if has_saddle(form) else descent_reading.NOT_FINITE
 
 
 def read(form: SystemForm, end: dict[str, np.ndarray], start: dict[str, np.ndarray], given: dict[str, np.ndarray],
@@ -82,8 +87,7 @@ def read(form: SystemForm, end: dict[str, np.ndarray], start: dict[str, np.ndarr
         cosines = np.where(living, observables.alignment(state), 0.0).sum(axis=1)
     count = living.sum(axis=1)
     told["alignment"] = np.where(count > 0, cosines / np.maximum(count, 1), np.nan)
-    failed = outcome.FAILED if has_saddle(form) else descent_reading.NOT_FINITE
-    return told | {"modes_alive": count, "outcome": np.where(good, code, failed)}
+    return told | {"modes_alive": count, "outcome": np.where(good, code, failed(form))}
 
 
 def _F(form: SystemForm, state: dict[str, np.ndarray], given: dict[str, np.ndarray], shared: Any) -> np.ndarray:

@@ -199,6 +199,7 @@ def make_tell(read: Any, width: int) -> Any:
             if reached:
                 for k in range(out.shape[2]):
                     out[who, counts[GOAL, l], k] = read(y, k, l)
+                steps[who, counts[GOAL, l]], status[who, counts[GOAL, l]] = counts[TAKEN, l], REACHED
                 counts[GOAL, l] += 1
                 if counts[GOAL, l] < times.size:
                     lowest[who, counts[GOAL, l]] = lowest[who, counts[GOAL, l] - 1]
@@ -206,10 +207,10 @@ def make_tell(read: Any, width: int) -> Any:
             if ended and not through:
                 for goal in range(counts[GOAL, l], times.size):
                     lowest[who, goal] = lowest[who, counts[GOAL, l]]
+                    steps[who, goal], status[who, goal] = counts[TAKEN, l], counts[CODE, l]
                     for k in range(out.shape[2]):
                         out[who, goal, k] = read(y, k, l)
             if ended or through:
-                steps[who], status[who] = counts[TAKEN, l], REACHED if through else counts[CODE, l]
                 counts[INDEX, l] = -1
                 left += 1
         return left
@@ -360,7 +361,8 @@ def solve(
 
     Returns:
         Packed states, (systems, times, size); the smallest eigenvalue of the watched matrix up to each time, NaN
-        without one; steps; index into `STATUSES`. A system that ends early keeps its last state at all later times.
+        without one; steps so far; index into `STATUSES`. A system that ends early keeps its last state at all later
+        times.
     """
     count, names = len(start), list(given)
     rate, watched = recording.rate, recording.watched or recording.rate
@@ -371,7 +373,7 @@ def solve(
     y, weights, found = (rk.aligned(count) for count in (rows, 3 * rk.SLOTS, 4 * (len(starts) - 1)))
     side = recording.side if recording.watched else 0
     out, lowest = np.empty((count, len(times), recording.size)), np.full((count, len(times)), np.nan)
-    steps, status = np.zeros(count, np.int32), np.zeros(count, np.int8)
+    steps, status = np.zeros((count, len(times)), np.int32), np.zeros((count, len(times)), np.int8)
     watch = (watched.once, watched.step) if side else (NONE, NONE)
     own = np.concatenate([given[name] for name in names], axis=1)
     kernel(recording.abreast)(
