@@ -5,6 +5,7 @@ import pytest
 
 import lindyn as ld
 from lindyn.solve.lanes import eighth_order, recorded_march
+from lindyn.solve.lanes.lowest_eigenvalue import dip, not_above
 from lindyn.solve.lanes.recorded_rates import record
 from lindyn.sweeps import matrix_kernel
 
@@ -176,7 +177,7 @@ def test_the_lowest_of_five_values_is_that_of_their_quartic():
         power = rng.standard_normal(5)
         values = np.polyval(power, np.linspace(-2, 2, 5))
         fine = np.polyval(power, np.linspace(-2, 2, 20001)).min()
-        assert recorded_march.dip(values) == pytest.approx(fine, abs=1e-6 * np.abs(values).max())
+        assert dip(values) == pytest.approx(fine, abs=1e-6 * np.abs(values).max())
 
 
 def test_a_pivot_that_is_not_positive_tells_the_smallest_eigenvalue_from_a_floor():
@@ -186,5 +187,5 @@ def test_a_pivot_that_is_not_positive_tells_the_smallest_eigenvalue_from_a_floor
             A = rng.standard_normal((n, n))
             M = A + A.T
             low = np.linalg.eigvalsh(M)[0]
-            assert not recorded_march.not_above(M.copy(), n, low - 1e-6)
-            assert recorded_march.not_above(M.copy(), n, low + 1e-6)
+            assert not not_above(M.copy(), n, low - 1e-6)
+            assert not_above(M.copy(), n, low + 1e-6)

@@ -13,8 +13,9 @@ import numpy as np
 from lindyn.solve.lanes import eighth_order as rk
 from lindyn.solve.lanes.compiled import apart, compile_kernel, wide_vectors
 from lindyn.solve.lanes.eight import ABREAST
+from lindyn.solve.lanes.lowest_eigenvalue import dip, not_above
 from lindyn.solve.lanes.recorded_rates import Recording
-from lindyn.solve.lanes.tape_operations import run_abreast, run_flat
+from lindyn.solve.lanes.tape_operations import make_access
 from lindyn.solve.lanes.tape_products import compiled
 
 STATUSES = ("reached", "max_steps", "not_finite")
@@ -28,68 +29,6 @@ NONE = np.zeros((0, 14), np.int64)
 """Rows of the counts: which system, its next time, its steps, whether the last failed, whether it is new, its end."""
 LOOKS = len(rk.INSIDE) + 2
 """Times of a step at which the watched matrix is looked at."""
-
-
-@compiled
-def not_above(M, n, floor):  # type: ignore[no-untyped-def]
-    """Return whether a symmetric matrix less floor I has a pivot that is not positive; M is overwritten."""
-    for i in range(n):
-        M[i, i] -= floor
-    for j in range(n):
-        if not M[j, j] > 0.0:
-            return True
-        for i in range(j + 1, n):
-            share = M[i, j] / M[j, j]
-            for k in range(j + 1, i + 1):
-                M[i, k] -= share * M[k, j]
-    return False
-
-
-@compiled
-def dip(values):  # type: ignore[no-untyped-def]
-    """Return the smallest value of the quartic through five values at 0, 1/4, .., 1."""
-    a, b, c, d, e = values
-    one, two = (8.0 * (d - b) - (e - a)) / 12.0, (16.0 * (b + d) - 30.0 * c - (a + e)) / 24.0
-    three, four = (e - a - 2.0 * (d - b)) / 12.0, (a + e - 4.0 * (b + d) + 6.0 * c) / 24.0
-    lowest = min(min(a, b), min(min(c, d), e))
-    for k in range(-16, 17):
-        u = k / 8.0
-        for _ in range(4):
-            bend = 2.0 * two + u * (6.0 * three + 12.0 * u * four)
-            if bend > 0.0:
-                u -= (one + u * (2.0 * two + u * (3.0 * three + 4.0 * u * four))) / bend
-        if -2.0 <= u <= 2.0:
-            lowest = min(lowest, c + u * (one + u * (two + u * (three + u * four))))
-    return lowest
-
-
-def make_access(abreast: bool) -> tuple[Any, Any, Any]:
-    """Return (m, operations) -> None; (m, k, l) -> number k of system l; (m, k, l, value) -> None."""
-    if abreast:
-
-        @compiled
-        def read(m, k, l):  # type: ignore[no-untyped-def]
-            return m[k, l]
-
-        @compiled
-        def write(m, k, l, value):  # type: ignore[no-untyped-def]
-            m[k, l] = value
-
-        return run_abreast, read, write
-
-    @compiled
-    def run(m, operations):  # type: ignore[no-untyped-def]
-        run_flat(m.reshape(m.size), operations)
-
-    @compiled
-    def read_alone(m, k, l):  # type: ignore[no-untyped-def]
-        return m[k >> 3, k & 7]
-
-    @compiled
-    def write_alone(m, k, l, value):  # type: ignore[no-untyped-def]
-        m[k >> 3, k & 7] = value
-
-    return run, read_alone, write_alone
 
 
 def make_watch(run: Any, read: Any, width: int) -> tuple[Any, Any, Any]:

@@ -251,3 +251,32 @@ def fill_alone(m, place, values):  # type: ignore[no-untyped-def]
     """Give one system numbers from a place on."""
     for i in range(values.size):
         m[place + i, 0] = values[i]
+
+
+def make_access(abreast: bool) -> tuple[Any, Any, Any]:
+    """Return (m, operations) -> None; (m, k, l) -> number k of system l; (m, k, l, value) -> None."""
+    if abreast:
+
+        @compiled
+        def read(m, k, l):  # type: ignore[no-untyped-def]
+            return m[k, l]
+
+        @compiled
+        def write(m, k, l, value):  # type: ignore[no-untyped-def]
+            m[k, l] = value
+
+        return run_abreast, read, write
+
+    @compiled
+    def run(m, operations):  # type: ignore[no-untyped-def]
+        run_flat(m.reshape(m.size), operations)
+
+    @compiled
+    def read_alone(m, k, l):  # type: ignore[no-untyped-def]
+        return m[k >> 3, k & 7]
+
+    @compiled
+    def write_alone(m, k, l, value):  # type: ignore[no-untyped-def]
+        m[k >> 3, k & 7] = value
+
+    return run, read_alone, write_alone
