@@ -13,12 +13,10 @@ import numpy as np
 
 from lindyn import _checks
 from lindyn.display.brief import Brief
-from lindyn.flows import choices, losses
 from lindyn.moments import Moments
 from lindyn.states import WeightState
-from lindyn.stored import sums
 from lindyn.sweeps import axes as ax
-from lindyn.sweeps import matrix_kernel, matrix_reading
+from lindyn.sweeps import matrix_kernel, matrix_parameters, matrix_reading
 from lindyn.sweeps.axes import Grid
 from lindyn.sweeps.execution import SHARE, execute, free_memory
 from lindyn.sweeps.outcome import GROWN
@@ -127,15 +125,6 @@ class MatrixPlan(Brief):
         return {"W": W, "W_p": W_p, "W_a": tau * W}
 
 
-SYSTEMS = ("weights", "correlation")
-SHARED = ("eta", "eta_p", "eta_s", "beta", "alpha_p", "x", "x_aug", "tau")
-SCALES = (
-    ax.Parameter("scale", "scale", "size of the initial W: entries N(0, scale^2/n1)", "1", 0.5, positive=True),
-    ax.Parameter("scale_p", "scale_p", "size of the initial W_p: entries N(0, scale_p^2/n2)", "1", 1.0, positive=True),
-)
-TABLE = {name: ax.KNOWN[name] for name in SHARED} | {parameter.name: parameter for parameter in SCALES}
-
-
 def sweep_matrices(
     *,
     eta: Any = None,
@@ -223,86 +212,23 @@ def sweep_matrices(
         OSError: the store cannot be written; what was written is kept.
         SweepInterrupted: Ctrl-C; what was written is kept.
     """
-    ax.check_names(unknown, (*TABLE, "seeds"))
-    given = {
-        "eta": eta, "eta_p": eta_p, "eta_s": eta_s, "beta": beta, "alpha_p": alpha_p, "x": x, "x_aug": x_aug,
-        "tau": tau, "scale": scale, "scale_p": scale_p,
-    }  # fmt: skip
-    choices.check(target, True, predictor)
-    if predictor not in ("trained", "symmetrised"):
-        raise ValueError(
-            f"predictor must be 'trained' or 'symmetrised'; got {predictor!r}. `simulate` runs the others one by one."
-        )
-    settings = {
-        "system": _checks.one_of("system", system, SYSTEMS),
-        "n1": _inputs(data, n1),
-        "n2": _checks.as_whole("n2", n2),
-        "t1": 50.0 if t1 is None else _checks.as_scalar("t1", t1, minimum=0.0, exclusive=True),
-        "target": target,
-        "predictor": predictor,
-        "loss": _checks.one_of("loss", loss, (losses.SQUARED, losses.CLOSURE)),
-        "normalise": _checks.one_of("normalise", normalise, losses.NORMALISATIONS),
-        "rtol": _checks.as_scalar("rtol", rtol, minimum=0.0, exclusive=True),
-        "max_steps": _checks.as_whole("max_steps", max_steps),
-        "grown": _checks.as_scalar("grown", grown, minimum=0.0, exclusive=True),
-    }
-    if data is not None:
-        settings["data"] = sums.sha256_of_arrays(_checks.to_numpy(data.X), _checks.to_numpy(data.X_aug))
-    parsed = _parameters(given, target, data is not None)
-    _check_choices(settings, parsed, data)
-    parsed["seed"] = ax.seed_axis(seeds)
-    if times is not None:
-        if t1 is not None:
-            raise ValueError("Give t1, or times, whose last one is the end.")
-        parsed["time"] = _times(times)
-        settings["t1"] = float(parsed["time"].values[-1])  # type: ignore[union-attr]
-    plan = MatrixPlan(Grid.of(parsed), settings, data)
+    asked = locals()
+    ax.check_names(unknown, (*matrix_parameters.TABLE, "seeds"))
+    given = {name: asked[name] for name in matrix_parameters.TABLE}
+    plan = plan_of(given, {name: asked[name] for name in matrix_parameters.SETTINGS}, data, times, seeds)
     _check_size(plan, threads)
     return execute(plan, store, client=client, threads=threads, points=points, progress=progress)
 
 
-def _inputs(data: Any, n1: Any) -> int:
-    """Return n1, checked against the data."""
-    if data is None:
-        return 8 if n1 is None else _checks.as_whole("n1", n1)
-    if not isinstance(data, Moments):
-        raise ValueError(f"data must be Moments; got {type(data).__name__}. Wrap X and X' in Moments(X=, X_aug=).")
-    if n1 is not None and n1 != data.n1:
-        raise ValueError(f"n1 must be that of the data, {data.n1}; got {n1}. Leave n1 out.")
-    return int(data.n1)
-
-
-def _times(times: Any) -> ax.Axis:
-    values = np.asarray(_checks.as_array("times", times, ndim=1), dtype=float)
-    if len(values) == 0 or values[0] <= 0 or np.any(np.diff(values) <= 0):
-        raise ValueError(f"times must be rising numbers > 0; got {times!r}.")
-    return ax.Axis("time", values, None, "when the systems are looked at", "flow time")
-
-
-def _check_choices(settings: dict[str, Any], parsed: dict[str, Any], data: Moments | None) -> None:
-    """Raise ValueError where choices do not go together."""
-    plain = settings["loss"] == losses.SQUARED and settings["normalise"] == "none"
-    if settings["system"] == "correlation" and not (plain and data is None):
-        raise ValueError(
-            "system='correlation' is the squared loss on isotropic data without BatchNorm; use system='weights' for "
-            "data, loss='cosine' or normalise='batchnorm'."
-        )
-    if plain:
-        return
-    tau = parsed["tau"]
-    if np.any((tau.values if isinstance(tau, ax.Axis) else np.array([tau])) == 0):
-        raise ValueError(
-            "tau must not be 0 with loss='cosine' or normalise='batchnorm': all outputs of the target are 0 then, and "
-            "have neither direction nor deviation. Use 'copy'."
-        )
-    if settings["loss"] != losses.SQUARED:
-        if settings["n2"] == 1:
-            raise ValueError("loss='cosine' of one output is a constant; got n2 = 1. Give n2 >= 2.")
-        x, x_aug = (parsed[name] for name in ("x", "x_aug"))
-        least = float(x.values[0]) if isinstance(x, ax.Axis) else float(x)
-        most = float(x_aug.values[-1]) if isinstance(x_aug, ax.Axis) else float(x_aug)
-        spectra = (np.ones(1), np.ones(1)) if data is None else data.joint_spectrum()[:2]
-        losses.check_shared(least * spectra[0], most * spectra[1])
+def plan_of(given: dict[str, Any], told: dict[str, Any], data: Any, times: Any, seeds: Any) -> MatrixPlan:
+    """Return the plan of parameters, settings, data, times and seeds, checked; raise ValueError as `sweep_matrices`."""
+    settings = matrix_parameters.settings(told, data)
+    parsed = matrix_parameters.parameters(given, settings, data)
+    parsed["seed"] = ax.seed_axis(seeds)
+    if times is not None:
+        parsed["time"] = matrix_parameters.times(times, told["t1"])
+        settings["t1"] = float(parsed["time"].values[-1])
+    return MatrixPlan(Grid.of(parsed), settings, data)
 
 
 def _check_size(plan: MatrixPlan, threads: int | None) -> None:
@@ -317,19 +243,3 @@ def _check_size(plan: MatrixPlan, threads: int | None) -> None:
         f"n2 = {n2} takes {sized(wanted)} while it is integrated and {sized(free)} of memory are free; "
         f"n2 = {fits} fits."
     )
-
-
-def _parameters(given: dict[str, Any], target: str, with_data: bool) -> dict[str, float | ax.Axis]:
-    given = {name: value for name, value in given.items() if value is not None}
-    if {"eta", "eta_p", "eta_s"} <= set(given):
-        raise ValueError("Give eta, or eta_p and eta_s: with both of these, eta has no meaning.")
-    if target == "online" and given.get("tau", 1.0) not in (1.0, "copy"):
-        raise ValueError("target='online' means tau = 1; leave tau out.")
-    parsed = {name: ax.parse(name, value, TABLE[name]) for name, value in given.items()}
-    if not any(isinstance(value, ax.Axis) for value in parsed.values()) and not {"eta", "eta_p", "eta_s"} & set(parsed):
-        parsed["eta"] = ax.parse("eta", np.linspace(0.0, 0.2, 11))
-    both = {"eta_p", "eta_s"} <= set(parsed)
-    if with_data:
-        parsed.setdefault("x_aug", 1.0)  # X' as it is
-    full = {name: parsed.get(name, parameter.default) for name, parameter in TABLE.items()}
-    return {name: value for name, value in full.items() if value is not None and not (name == "eta" and both)}

@@ -18,7 +18,7 @@ from lindyn.sweeps.axes import Grid
 DECIDES = (
     "equations", "solve/lanes", "statistics.py", "states.py", "observables.py", "theory/stationary_points.py",
     "sweeps/axes.py", "sweeps/outcome.py", "sweeps/modes_sweep.py", "sweeps/matrices_sweep.py",
-    "sweeps/matrix_kernel.py", "sweeps/matrix_reading.py", "flows/correlations.py",
+    "sweeps/matrix_kernel.py", "sweeps/matrix_reading.py", "sweeps/matrix_parameters.py", "flows/correlations.py",
     "operators.py", "moments.py", "flows/deep.py", "flows/deep_states.py", "flows/full.py",
     "flows/losses.py", "solve/one_step.py", "theory/living_directions.py", "sweeps/descent_sweep.py",
     "sweeps/descent_kernel.py", "sweeps/descent_parameters.py", "sweeps/descent_reading.py",

@@ -198,15 +198,8 @@ def make_fill(read: Any, write: Any, width: int) -> tuple[Any, Any]:
     return fill, begin
 
 
-@functools.cache
-def kernel(abreast: bool) -> Any:
-    """Return the compiled loop over systems, see `march`."""
-    width = ABREAST if abreast else 1
-    run, read, write = make_access(abreast)
-    look, lower, watch_new = make_watch(run, read, width)
-    choose, judge = make_control(width)
-    tell = make_tell(read, width)
-    fill, begin = make_fill(read, write, width)
+def make_look_inside(run: Any, look: Any) -> Any:
+    """Return what looks at the watched matrix inside a step and at its end."""
 
     @compiled
     def look_inside(m, w, y, k, weights, clock, step_ops, watch_ops, place, n, seen, within):  # type: ignore[no-untyped-def]
@@ -227,6 +220,20 @@ def kernel(abreast: bool) -> Any:
         rk.copy_rows(w, end, rows)
         look(w, watch_ops, place, n, seen[LOOKS - 1])
         rk.copy_rows(m, end, rows)
+
+    return look_inside
+
+
+@functools.cache
+def kernel(abreast: bool) -> Any:
+    """Return the compiled loop over systems, see `march`."""
+    width = ABREAST if abreast else 1
+    run, read, write = make_access(abreast)
+    look, lower, watch_new = make_watch(run, read, width)
+    choose, judge = make_control(width)
+    tell = make_tell(read, width)
+    fill, begin = make_fill(read, write, width)
+    look_inside = make_look_inside(run, look)
 
     def march(m, w, y, weights, found, clock, counts, seen, starts, stages, ends, within, ops, step_ops, start, given,
               places, times, rtol, max_steps, side, watched_at, out, lowest, steps, status):  # type: ignore[no-untyped-def]  # fmt: skip
