@@ -37,7 +37,7 @@ def settings(given: dict[str, Any], data: Any) -> dict[str, Any]:
             f"predictor must be 'trained' or 'symmetrised'; got {predictor!r}. `simulate` runs the others one by one."
         )
     words = {"system": SYSTEMS, "loss": (losses.SQUARED, losses.CLOSURE), "normalise": losses.NORMALISATIONS}
-    told = {name: _checks.one_of(name, given[name], allowed) for name, allowed in words.items()}
+    told: dict[str, Any] = {name: _checks.one_of(name, given[name], allowed) for name, allowed in words.items()}
     told |= {"n1": _inputs(data, given["n1"]), "target": given["target"], "predictor": predictor}
     told |= {name: _checks.as_whole(name, given[name]) for name in ("n2", "max_steps")}
     t1 = 50.0 if given["t1"] is None else given["t1"]
