@@ -13,7 +13,11 @@ SINGLE = re.compile(
 """Cases that run or train a network in single precision."""
 
 _SMALL = {"rel": 1e-10, "why": "an eigenvalue beside others that are a hundred times as large"}
+_EVENTS = {"rel": 1e-9, "why": "an event's time is Newton's last, to 1e-11 of it, and other vectors round it otherwise"}
 OTHERWISE = {
+    **dict.fromkeys(
+        ("sweep-eta-beta", "sweep-store", "sweep-online", "sweep-start", "sweep-one-run", "sweep-one-axis"), _EVENTS
+    ),
     "simulate-diffrax": {
         "unsure": r"\d+(?= steps)|(?<=accepted\\\": )\d+",
         "why": "near rest the error of a step is round-off, and the machine's round-off sets how long the next one is",
