@@ -20,7 +20,7 @@ from lindyn.moments import Moments
 from lindyn.operators import Diagonal
 from lindyn.solve.lanes.eight import ABREAST
 from lindyn.solve.lanes.tape import Program, Tape, Traced
-from lindyn.solve.lanes.tape_blocks import WIDEST, Block
+from lindyn.solve.lanes.tape_blocks import Block, fits_abreast
 from lindyn.solve.one_step import as_seen, minibatch, move_target, move_weights
 from lindyn.solve.reductions import StructuredMoments
 
@@ -61,7 +61,7 @@ class ModelForm(Brief):
     @property
     def abreast(self) -> bool:
         """Whether the systems run eight abreast."""
-        return self.n2 <= WIDEST and self.n1 <= 4 * WIDEST
+        return fits_abreast(self.n2, self.n1)
 
 
 def each(function: Any, *trees: Any) -> Any:

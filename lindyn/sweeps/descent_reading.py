@@ -106,7 +106,12 @@ def _collapse(F: np.ndarray, F_0: np.ndarray, choices: dict[str, Any]) -> dict[s
     """Return the outcome; the size counts where the loss sees it: under cosine or BatchNorm decay alone sets it."""
     seen = choices["loss"] == "squared" and choices["normalise"] == "none"
     scale = statistics.trace(F) / statistics.trace(F_0) if seen else np.ones(len(F))
-    could_live = min(F.shape[-1], choices["n1"])
-    code, living = living_directions.collapse(statistics.eigen(F)[0], could_live, scale)
+    code, living = of_spectrum(statistics.eigen(F)[0], min(F.shape[-1], choices["n1"]), scale)
+    return {"outcome": code, "living": living}
+
+
+def of_spectrum(s: np.ndarray, could_live: int, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (index into `OUTCOMES`, how many directions live) of spectra, see `living_directions.collapse`."""
+    code, living = living_directions.collapse(s, could_live, scale)
     words = {living_directions.COMPLETE: COMPLETE, living_directions.PARTIAL: PARTIAL, living_directions.NONE: HEALTHY}
-    return {"outcome": np.vectorize(words.get, otypes=[np.int8])(code), "living": living}
+    return np.vectorize(words.get, otypes=[np.int8])(code), living

@@ -1,6 +1,5 @@
 """`lindyn.sweep_descent`: finite steps of the deep normalised model over rates, depth, batch, seeds and spectra."""
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from lindyn.display.brief import Brief
 from lindyn.flows.deep_states import DeepWeightState
+from lindyn.solve.lanes.api import available_cores
 from lindyn.sweeps import axes as ax
 from lindyn.sweeps import descent_parameters, descent_reading
 from lindyn.sweeps.axes import Grid
@@ -64,7 +64,7 @@ class DescentPlan(Brief):
         x, x_aug = self._spectra(given)
         rates, start = self._rates(given), self._start(depth, given)
         systems = descent_kernel.Systems(form, start, rates, x, x_aug, given["seed"])
-        end, angles = descent_kernel.solve(systems, told["steps"], told["tail"], threads or os.cpu_count() or 1)
+        end, angles = descent_kernel.solve(systems, told["steps"], told["tail"], threads or available_cores())
         return descent_reading.read(end, start, angles, rates, x, x_aug, told)
 
     def _rates(self, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from lindyn import _checks, _files
 from lindyn._progress import Progress
+from lindyn.solve.lanes.api import available_cores
 from lindyn.sweeps import dataset_accessor
 from lindyn.sweeps.axes import Block
 from lindyn.sweeps.plan import Plan, Results, row_bytes
@@ -57,6 +58,7 @@ def execute(
     """
     dataset_accessor.register()
     points = None if points is None else _checks.as_whole("points", points)
+    threads = None if threads is None else _checks.as_whole("threads", threads)
     if store is None:
         check_memory(plan)
         results = Results.empty(plan)
@@ -164,7 +166,7 @@ class SweepBar:
             plan.compute(tuple(slice(a, a + w) for a, w in zip(at, wide, strict=True)), threads=1)
             if number:  # the first only loads what is compiled
                 took, count = took + time.monotonic() - start, count + max(wide)
-        self.line.foretell(left * took / count / (threads or os.cpu_count() or 1))
+        self.line.foretell(left * took / count / (threads or available_cores()))
 
     def share(self) -> str:
         """Return how far it is, in words."""

@@ -4,7 +4,6 @@ They show what single modes cannot: alignment, asymmetry, BatchNorm and the cosi
 """
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn.display.brief import Brief
 from lindyn.moments import Moments
+from lindyn.solve.lanes.api import available_cores
 from lindyn.states import WeightState
 from lindyn.sweeps import axes as ax
 from lindyn.sweeps import matrix_kernel, matrix_parameters, matrix_reading
@@ -82,7 +82,7 @@ class MatrixPlan(Brief):
         end, K_min, steps, status = matrix_kernel.solve(
             form, start, {name: given[name] for name in matrix_kernel.CONSTANTS}, shared,
             times=self.times[: looked_at[-1] + 1], rtol=set_["rtol"], max_steps=set_["max_steps"],
-            threads=threads or os.cpu_count() or 1,
+            threads=threads or available_cores(),
         )  # fmt: skip
         out = {v.name: np.empty((len(steps), len(looked_at)), v.dtype) for v in self.variables}
         failed = matrix_reading.failed(form)
@@ -216,6 +216,7 @@ def sweep_matrices(
     ax.check_names(unknown, (*matrix_parameters.TABLE, "seeds"))
     given = {name: asked[name] for name in matrix_parameters.TABLE}
     plan = plan_of(given, {name: asked[name] for name in matrix_parameters.SETTINGS}, data, times, seeds)
+    threads = None if threads is None else _checks.as_whole("threads", threads)
     _check_size(plan, threads)
     return execute(plan, store, client=client, threads=threads, points=points, progress=progress)
 
@@ -233,7 +234,7 @@ def plan_of(given: dict[str, Any], told: dict[str, Any], data: Any, times: Any, 
 
 def _check_size(plan: MatrixPlan, threads: int | None) -> None:
     """Raise ValueError if systems that are worked on at once do not fit in memory, with the largest n2 that does."""
-    workers, free = threads or os.cpu_count() or 1, SHARE * free_memory()
+    workers, free = threads or available_cores(), SHARE * free_memory()
     n2 = plan.settings["n2"]
     wanted = workers * matrix_kernel.working_bytes(plan.form)
     if wanted <= free:

@@ -24,13 +24,12 @@ from lindyn.solve.lanes.eight import ABREAST
 from lindyn.solve.lanes.eighth_order import SLOTS
 from lindyn.solve.lanes.recorded_rates import Recording, record
 from lindyn.solve.lanes.tape import Traced
+from lindyn.solve.lanes.tape_blocks import fits_abreast
 from lindyn.solve.reductions import StructuredMoments
 from lindyn.states import CorrelationState, WeightState
 
 STATUSES = recorded_march.STATUSES
 CONSTANTS = ("alpha_p", "beta", "eta_p", "eta_s", "x", "x_aug")
-WIDEST = 24
-"""Largest side of systems that run eight abreast; beyond, the products are left to BLAS."""
 ONE = (1, 1)
 
 
@@ -61,7 +60,7 @@ class SystemForm(Brief):
     @property
     def abreast(self) -> bool:
         """Whether the systems run eight abreast."""
-        return self.n2 <= WIDEST and self.columns <= 4 * WIDEST
+        return fits_abreast(self.n2, self.columns)
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:

@@ -107,6 +107,14 @@ def _check_choices(settings: dict[str, Any], parsed: dict[str, Any], data: Momen
         )
     if plain:
         return
+    x, x_aug = (parsed[name].values if isinstance(parsed[name], ax.Axis) else np.array([parsed[name]])
+                for name in ("x", "x_aug"))  # fmt: skip
+    spectra = (np.ones(1), np.ones(1)) if data is None else data.joint_spectrum()[:2]
+    if not np.any(x[0] * spectra[0] + x_aug[0] * spectra[1] > 0):
+        raise ValueError(
+            "x X + x_aug X' must not be 0 with loss='cosine' or normalise='batchnorm': all outputs are 0 then and have "
+            "neither direction nor deviation. Give larger x or x_aug, or other data."
+        )
     tau = parsed["tau"]
     if np.any((tau.values if isinstance(tau, ax.Axis) else np.array([tau])) == 0):
         raise ValueError(
@@ -116,8 +124,4 @@ def _check_choices(settings: dict[str, Any], parsed: dict[str, Any], data: Momen
     if settings["loss"] != losses.SQUARED:
         if settings["n2"] == 1:
             raise ValueError("loss='cosine' of one output is a constant; got n2 = 1. Give n2 >= 2.")
-        x, x_aug = (parsed[name] for name in ("x", "x_aug"))
-        least = float(x.values[0]) if isinstance(x, ax.Axis) else float(x)
-        most = float(x_aug.values[-1]) if isinstance(x_aug, ax.Axis) else float(x_aug)
-        spectra = (np.ones(1), np.ones(1)) if data is None else data.joint_spectrum()[:2]
-        losses.check_shared(least * spectra[0], most * spectra[1])
+        losses.check_shared(x[0] * spectra[0], x_aug[-1] * spectra[1])

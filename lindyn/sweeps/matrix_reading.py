@@ -10,7 +10,6 @@ from lindyn.states import CorrelationState
 from lindyn.sweeps import descent_reading, outcome
 from lindyn.sweeps.matrix_kernel import CONSTANTS, STATUSES, SystemForm
 from lindyn.sweeps.plan import Variable
-from lindyn.theory import living_directions
 
 _WHOLE = (
     Variable("alignment", "f8", "mean cosine of u_j and W_p u_j over the living eigenvectors u_j of F (NaN: none)"),
@@ -141,10 +140,5 @@ def _by_spectrum(
     s = statistics.eigen(state.F)[0]
     seen = form.loss == "squared" and form.normalise == "none"
     scale = statistics.trace(state.F) / trace_0 if seen else np.ones(len(s))
-    code, count = living_directions.collapse(s, min(form.n2, form.columns), scale)
-    words = {
-        living_directions.COMPLETE: descent_reading.COMPLETE,
-        living_directions.PARTIAL: descent_reading.PARTIAL,
-        living_directions.NONE: descent_reading.HEALTHY,
-    }
-    return np.arange(form.n2) < count[:, None], np.vectorize(words.get, otypes=[np.int8])(code)
+    code, count = descent_reading.of_spectrum(s, min(form.n2, form.columns), scale)
+    return np.arange(form.n2) < count[:, None], code

@@ -114,6 +114,12 @@ def test_times_are_those_of_shorter_runs_and_blocks_along_them_change_no_bit():
         ({"normalise": "layernorm"}, "normalise must be one of"),
         ({"times": [2.0, 1.0]}, "times must be rising numbers > 0; got"),
         ({"times": [1.0], "t1": 3.0}, "Give t1, or times, whose last one is the end."),
+        ({"normalise": "batchnorm", "x": 0.0, "x_aug": 0.0}, "must not be 0 with loss='cosine' or normalise="),
+        (
+            {"data": ld.Moments(np.zeros((3, 3)), np.zeros((3, 3))), "loss": "cosine"},
+            "x_aug X' must not be 0 with loss='cosine'",
+        ),
+        ({"threads": 0}, "threads must be a whole number >= 1; got 0"),
         ({"predictor": "direct_pred"}, "predictor must be 'trained' or 'symmetrised'; got"),
         ({"n2": 200_000, "n1": 2}, "of memory are free; n2 = "),
     ],

@@ -11,7 +11,12 @@ from lindyn.solve.lanes.tape import Program
 from lindyn.solve.lanes.tape_operations import compiled, fill_abreast, fill_alone, run_abreast, run_alone
 
 WIDEST = 24
-"""Rows and columns up to which systems run eight abreast; beyond, BLAS is faster."""
+"""Rows up to which systems run eight abreast; beyond, BLAS is faster."""
+
+
+def fits_abreast(rows: int, columns: int) -> bool:
+    """Return whether systems with maps of this size run eight abreast."""
+    return rows <= WIDEST and columns <= 4 * WIDEST
 
 
 @functools.cache
