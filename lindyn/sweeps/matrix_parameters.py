@@ -112,8 +112,8 @@ def _check_choices(settings: dict[str, Any], parsed: dict[str, Any], data: Momen
     spectra = (np.ones(1), np.ones(1)) if data is None else data.joint_spectrum()[:2]
     if not np.any(x[0] * spectra[0] + x_aug[0] * spectra[1] > 0):
         raise ValueError(
-            "x X + x_aug X' must not be 0 with loss='cosine' or normalise='batchnorm': all outputs are 0 then and have "
-            "neither direction nor deviation. Give larger x or x_aug, or other data."
+            "x X + x_aug X' must not be 0 with loss='cosine' or normalise='batchnorm': all outputs are 0 then, and "
+            "have neither direction nor deviation. Give larger x or x_aug, or other data."
         )
     tau = parsed["tau"]
     if np.any((tau.values if isinstance(tau, ax.Axis) else np.array([tau])) == 0):
