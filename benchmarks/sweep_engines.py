@@ -64,8 +64,9 @@ class SolverSettings(ctypes.Structure):
 
 
 def in_c(rtol: float, lanes: int, extra: tuple[str, ...] = ()) -> Solve:
+    from lindyn._linalg import available_cores
     from lindyn.solve.lanes import block
-    from lindyn.solve.lanes.api import available_cores, split
+    from lindyn.solve.lanes.api import split
     from lindyn.solve.lanes.problem import escape_level
 
     library = Path(tempfile.mkdtemp()) / "lanes.so"

@@ -70,6 +70,11 @@ def clip_negative(M: np.ndarray) -> tuple[np.ndarray, float]:
 SMALL = 300  # up to this size a second BLAS thread costs more in waiting than it computes
 
 
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def one_thread(size: int) -> contextlib.AbstractContextManager:
     """Return a context in which BLAS uses one thread where the largest matrix side is small.
 

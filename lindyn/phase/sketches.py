@@ -70,7 +70,8 @@ def _separatrix(system: PhaseSystem, saddle: FixedPoint, box: Any, n: int = 90) 
     values, vectors = np.linalg.eig(saddle.jacobian)
     tangent = vectors[:, np.argmin(values.real)].real
     tangent = tangent / np.linalg.norm(tangent / np.abs(saddle.point)) * np.sign(tangent[0])
-    halves = [follow_back(system, saddle.point + way * 30 * OFFSET * tangent, box, RTOL, n)[0] for way in (-1, 1)]
+    starts = np.stack([saddle.point + way * 30 * OFFSET * tangent for way in (-1, 1)])
+    halves, _ = follow_back(system, starts, box, RTOL, n)
     return Separatrix(np.concatenate([halves[0][::-1], saddle.point[None], halves[1]]), saddle, n, np.nan)
 
 

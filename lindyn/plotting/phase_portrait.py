@@ -305,6 +305,8 @@ def draw_basin(axes: Axes, data: Any, edge: Any = None) -> list[Any]:
             handles.append(Patch(facecolor=colour, edgecolor=style.GREY, label=label))
     for line in data.edge:
         axes.plot(*line.T, color=style.INK, linewidth=1.2, zorder=3)
+    if len(data.edge):
+        handles.append(Line2D([], [], color=style.INK, linewidth=1.2, label="edge of collapse"))
     if edge is not None:
         axes.plot(*edge.T, color="white", linewidth=3.0)
         axes.plot(*edge.T, color="black", linewidth=1.4, linestyle=(0, (5, 2)))

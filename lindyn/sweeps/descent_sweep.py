@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from lindyn._linalg import available_cores
 from lindyn.display.brief import Brief
 from lindyn.flows.deep_states import DeepWeightState
-from lindyn.solve.lanes.api import available_cores
 from lindyn.sweeps import axes as ax
 from lindyn.sweeps import descent_parameters, descent_reading
 from lindyn.sweeps.axes import Grid

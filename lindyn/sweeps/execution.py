@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks, _files
+from lindyn._linalg import available_cores
 from lindyn._progress import Progress
-from lindyn.solve.lanes.api import available_cores
 from lindyn.sweeps import dataset_accessor
 from lindyn.sweeps.axes import Block
 from lindyn.sweeps.plan import Plan, Results, row_bytes

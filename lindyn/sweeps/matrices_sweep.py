@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn._linalg import available_cores
 from lindyn.display.brief import Brief
 from lindyn.moments import Moments
-from lindyn.solve.lanes.api import available_cores
 from lindyn.states import WeightState
 from lindyn.sweeps import axes as ax
 from lindyn.sweeps import matrix_kernel, matrix_parameters, matrix_reading

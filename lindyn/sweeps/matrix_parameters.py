@@ -33,8 +33,9 @@ def settings(given: dict[str, Any], data: Any) -> dict[str, Any]:
     predictor = given["predictor"]
     choices.check(given["target"], True, predictor)
     if predictor not in ("trained", "symmetrised"):
+        why = ", under which nothing is learnt" if predictor == "identity" else ""
         raise ValueError(
-            f"predictor must be 'trained' or 'symmetrised'; got {predictor!r}. `simulate` runs the others one by one."
+            f"predictor must be 'trained' or 'symmetrised'; got {predictor!r}{why}. `simulate` runs others one by one."
         )
     words = {"system": SYSTEMS, "loss": (losses.SQUARED, losses.CLOSURE), "normalise": losses.NORMALISATIONS}
     told: dict[str, Any] = {name: _checks.one_of(name, given[name], allowed) for name, allowed in words.items()}

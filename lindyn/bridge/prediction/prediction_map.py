@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _files
+from lindyn._linalg import available_cores
 from lindyn.bridge.prediction import prediction as one
 from lindyn.bridge.prediction.training_prediction import DIRECTION, NONE, SCALE, judged
 from lindyn.bridge.run import normalised_theory as theory
@@ -22,7 +23,7 @@ from lindyn.stored import lines
 from lindyn.sweeps import axes
 
 COLLAPSES = (NONE, DIRECTION, SCALE)
-AT_ONCE = max(1, min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1))
+AT_ONCE = min(2, available_cores())
 """Cells that are predicted at the same time."""
 FEW = 12
 """Readings along each run of a map."""

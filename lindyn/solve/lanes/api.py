@@ -1,7 +1,6 @@
 """`solve_lanes`: millions of independent modes on the CPU."""
 
 import math
-import os
 import queue
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lindyn import _checks
+from lindyn._linalg import available_cores
 from lindyn.solve.lanes import layout, problem, sign_change
 from lindyn.solve.lanes.block import log2_bits
 from lindyn.solve.lanes.kernel import build
@@ -95,11 +95,6 @@ def split(n: int, threads: int) -> list[slice]:
         chunks.append(slice(start, min(start + size, n)))
         start += size
     return chunks
-
-
-def available_cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run_threads(work: Any, threads: int) -> None:
