@@ -49,9 +49,9 @@ def main(argv: list[str] | None = None) -> int:
 def _one(case: Case, args: argparse.Namespace) -> bool:
     start, cpu = time.monotonic(), time.process_time()
     before, after = record.kept(case.name, LIKES), run(case)
-    found = differences(before, after, case.rel)
+    found = differences(case.sure(before), after, case.rel, case.floor)
     if found and not args.check:
-        _write(case, merged(before, after, case.rel))
+        _write(case, merged(before, after, case.rel, case.floor))
     if args.times:
         print(f"{time.monotonic() - start:6.1f} s, {time.process_time() - cpu:6.1f} s of CPU  {case.name}", flush=True)
     if found:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.golden.compare import REL
+from tests.golden.compare import FLOOR, REL
 from tests.golden.files import sections, written
 from tests.golden.reduced import flat
 from tests.golden.shorter import Section
@@ -35,6 +35,7 @@ class Case:
         like: name of a case whose answer is much like this one; only what differs from it is kept.
         leave: patterns of files that are not looked into, since another case holds them.
         rel: relative tolerance of its numbers.
+        floor: absolute tolerance of them.
         unsure: pattern of words that another machine writes otherwise; they are kept as "<machine>".
         why: the reason of another tolerance, or of unsure words.
     """
@@ -47,8 +48,18 @@ class Case:
     like: str = ""
     leave: tuple[str, ...] = ()
     rel: float = REL
+    floor: float = FLOOR
     unsure: str = ""
     why: str = ""
+
+    def sure(self, sections: list[Section]) -> list[Section]:
+        """Return an answer without the words that another machine writes otherwise."""
+        if not self.unsure:
+            return sections
+        return [
+            replace(each, lines=tuple(re.sub(self.unsure, "<machine>", line) for line in each.lines))
+            for each in sections
+        ]
 
 
 def run(case: Case) -> list[Section]:
@@ -66,11 +77,7 @@ def run(case: Case) -> list[Section]:
             return [Section("returned", "values", tuple(f"{key} = {value}" for key, value in flat(case.call())))]
         found = [section for k, line in enumerate(case.commands, 1) for section in _command(k, line, here)]
         found += sections(here, before, case.pages, case.leave)
-        return [_sure(section, case.unsure) for section in found] if case.unsure else found
-
-
-def _sure(section: Section, unsure: str) -> Section:
-    return replace(section, lines=tuple(re.sub(unsure, "<machine>", line) for line in section.lines))
+        return case.sure(found)
 
 
 def _command(number: int, line: str, here: Path) -> list[Section]:

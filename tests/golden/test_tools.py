@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.golden import record
+from tests.golden.cases import CASES
 from tests.golden.compare import differences, merged, same, told
 from tests.golden.reduced import flat, line_of
 from tests.golden.shorter import Section, long, short
@@ -112,3 +113,15 @@ def test_what_differs_from_run_to_run_is_a_placeholder(tmp_path):
 def test_a_page_is_its_words():
     page = "<style>p {}</style><h1>A &lt;b&gt;</h1><table><tr><td>1</td><td>two</td></tr></table><img alt='x' src='y'>"
     assert words_of_page(page).splitlines() == ["A <b>", "| 1 | two", "[picture: x]"]
+
+
+def test_single_precision_is_held_to_its_own_round_off_and_not_to_checksums():
+    case = CASES["train-linear"]
+    kept, other = (
+        Section("o/trace.jsonl", "values", (f'crc[0] = "{crc}"', f"asymmetry = [{small}, {large}]"))
+        for crc, small, large in (("57287504", "3.8e-08", "0.41"), ("3abd5172", "2.1e-08", "0.411"))
+    )
+    assert differences(case.sure([kept]), case.sure([other]), case.rel, case.floor) == []
+    far = Section("o/trace.jsonl", "values", ('crc[0] = "57287504"', "asymmetry = [3.8e-08, 0.45]"))
+    assert len(differences(case.sure([kept]), case.sure([far]), case.rel, case.floor)) == 1
+    assert len(differences([kept], [other])) == 2
