@@ -41,6 +41,15 @@ def _edges(data: dict[str, Any]) -> np.ndarray:
     return np.where(gone.any(axis=0), data["eta"][np.argmax(gone, axis=0)], np.inf)
 
 
+def _curve(data: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edge for a target that starts at zero as a curve: where each step of the grid has its middle."""
+    edges, log_beta = _edges(data)[:, 1], np.log(data["beta"])
+    stairs, which = np.unique(edges, return_inverse=True)
+    middle = np.bincount(which, log_beta) / np.bincount(which)
+    eta = np.concatenate([edges[:1], stairs, edges[-1:]]) - 0.5 * (data["eta"][1] - data["eta"][0])
+    return eta, np.exp(np.concatenate([log_beta[:1], middle, log_beta[-1:]]))
+
+
 def check(data: dict[str, Any]) -> list[Claim]:
     """Return the figure's claims, measured."""
     given = data["parameters"]
@@ -86,12 +95,15 @@ def draw(data: dict[str, Any]) -> Figure:
     for k, (panel, title) in enumerate(zip(axes[0], STARTS.values(), strict=True)):
         outcome_map.fill_outcomes(panel, data["eta"], data["beta"], data["outcome"][:, :, k].T)
         panel.set(title=title, xlabel=r"weight decay $\eta$", yscale="log")
-        panel.axvline(critical, color="0.7", linewidth=1.6)
-        panel.axvline(exact, color=style.INK, linewidth=1.6, linestyle="--")
+        panel.autoscale(False)
+        for x, dashes in ((critical, "-"), (exact, "--")):
+            outcome_map.cased(panel, [x, x], panel.get_ylim(), dashes)
+    outcome_map.cased(axes[0, 1], *_curve(data), ":")
     axes[0, 0].set_ylabel(r"EMA rate $\beta$")
     lines = [
-        outcome_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$"),
+        outcome_map.line("-", style.INK, rf"critical decay $\eta_c = {critical:g}$"),
         outcome_map.line("--", style.INK, r"$p_-(\eta, \tau=1) = p(0)$"),
+        outcome_map.line(":", style.INK, "edge of collapse, computed"),
     ]
     key = [
         Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in outcome_map.outcome_key(data["outcome"])

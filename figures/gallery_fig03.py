@@ -4,7 +4,9 @@ import sys
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import lindyn as ld
 from lindyn.papers import Checklist, Claim, main, second_route
@@ -75,21 +77,32 @@ def _off_second_route(data: dict[str, Any]) -> tuple[float, str]:
 def draw(data: dict[str, Any]) -> Figure:
     """Return the curves."""
     given = data["parameters"]
-    figure, axes = style.new_figure(1, 1, height=4.0)
-    panel = axes[0, 0]
+    figure, axes = style.new_figure(1, 2, height=4.0, sharey=True, gridspec_kw={"width_ratios": [24, 1]})
+    panel, limit = axes[0]
     for k, (eta, colour) in enumerate(zip(data["eta"], style.shades(len(data["eta"])), strict=True)):
         panel.plot(data["beta"], data["share"][k, :, 0], "-", color=colour, label=rf"copy, $\eta = {eta:g}$")
         panel.plot(data["beta"], data["share"][k, :, 1], "--", color=colour, label=rf"zero, $\eta = {eta:g}$")
-        panel.plot(data["beta"][-1] * 1.35, data["online"][k], "D", color=colour, markersize=5, clip_on=False)
-    panel.plot([], [], "D", color="0.4", markersize=5, linestyle="", label=r"$\beta \to \infty$: online network")
+        limit.plot(0.0, data["online"][k], "D", color=colour, markersize=5, clip_on=False)
     panel.set(xscale="log", xlabel=r"EMA rate $\beta$", ylabel="share of starts that collapse", ylim=(0, 1.02))
+    _beyond(limit)
+    online = Line2D([], [], color="0.4", marker="D", markersize=5, linestyle="none")
+    online.set_label(r"$\beta \to \infty$: online network")
     style.frame(
         figure, "Basin of collapse against the EMA rate, for both starts of the target",
         rf"chosen: $p(0)$ uniform on 0..0.8, $s(0)$ log-uniform on 0.001..1 ({given['starts']}$^2$ midpoints), "
         rf"$\alpha_p = 1$, $\sigma^2 = {given['sigma2']:g}$, $t = {given['t1']:g}$",
-        panel.get_legend_handles_labels()[0], columns=7,
+        [*panel.get_legend_handles_labels()[0], online], columns=7,
     )  # fmt: skip
     return figure
+
+
+def _beyond(limit: Axes) -> None:
+    """Make a narrow panel the place of infinity: one tick, no left axis, and a sign that the scale is broken."""
+    limit.set(xlim=(-1, 1), xticks=[0.0], xticklabels=[r"$\infty$"])
+    limit.spines["left"].set_visible(False)
+    limit.tick_params(axis="y", left=False)
+    limit.text(-1.6, 0.0, "//", ha="center", va="center", fontsize=11, bbox={"facecolor": "white", "edgecolor": "none",
+               "pad": 0.5})  # fmt: skip
 
 
 if __name__ == "__main__":

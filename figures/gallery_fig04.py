@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import lindyn as ld
 from lindyn.papers import Checklist, Claim, listed, main, second_route
-from lindyn.plotting import style
+from lindyn.plotting import over_time, style
 from lindyn.sweeps.outcome import COLLAPSED
 from lindyn.theory import stationary_points
 
@@ -157,45 +158,48 @@ def _off_escape(data: dict[str, Any], sigma2: float) -> tuple[float, str]:
 
 
 PANELS = (
-    (1, "larger $\\alpha_p$ shrinks\nthe basin of collapse", r"$\alpha_p$", "collapsed share"),
+    (1, "larger $\\alpha_p$ shrinks\nthe basin of collapse", r"$\alpha_p$", "share of starts\nthat collapse"),
     (2, "too large $\\alpha_p$:\n$s$ does not grow", r"$\alpha_p$", "$s(t)/s(0)$"),
-    (3, "decay forgets the start $c$", r"$\eta$", "$c(20)/c(0)$, $c = s - p^2/\\alpha_p$"),
-    (4, "decay moves $p_-$ right", r"$\eta$", "edge of the basin, $p(0)$"),
+    (3, "decay forgets the start\n$c = s - p^2/\\alpha_p$", r"weight decay $\eta$", "$c(20)/c(0)$"),
+    (4, "decay moves\n$p_-$ right", r"weight decay $\eta$", "edge of the\nbasin, $p(0)$"),
     (5, "past the critical decay\ncollapse is certain", r"$\eta/\eta_c$", "final $p$"),
-    (6, "larger $\\alpha_p$ loosens Eq. 17", r"$\alpha_p$", "smallest $K$"),
-    (7, "decay loosens Eq. 17", r"$\eta$", "smallest $K$"),
+    (6, "larger $\\alpha_p$\nloosens Eq. 17", r"$\alpha_p$", style.LOWEST_K),
+    (7, "decay\nloosens Eq. 17", r"weight decay $\eta$", style.LOWEST_K),
     (8, "EMA: $\\tau$ small first,\nthen rising", "flow time $t$", r"$\tau$"),
-    (9, "slow EMA trains slowly", r"$\beta$", "time to escape"),
-    (10, "small $\\tau$ raises $p_-$", r"$\tau$ (held)", "edge of the basin, $p(0)$"),
+    (9, "slow EMA\ntrains slowly", r"EMA rate $\beta$", "flow time to escape"),
+    (10, "small $\\tau$\nraises $p_-$", r"$\tau$ (held)", "edge of the\nbasin, $p(0)$"),
 )
+RUN: dict[str, Any] = {"color": style.INK, "marker": ".", "markersize": 3.5}
+CLOSED: dict[str, Any] = {"color": style.STABLE, "linestyle": "--"}
+LOG_X, LOG_Y = (1, 2, 6, 9), (2, 9)
 
 
 @style.styled
 def draw(data: dict[str, Any]) -> Figure:
     """Return the ten panels."""
-    figure, axes = style.new_figure(2, 5, height=5.4)
-    for (number, title, x, y), panel in zip(PANELS, axes.ravel(), strict=True):
-        panel.set_title(f"#{number} {title}", fontsize=8.2)
-        panel.set_xlabel(x, fontsize=9)
-        panel.set_ylabel(y, fontsize=8.5)
-        panel.tick_params(labelsize=7.5)
+    figure, axes = style.new_figure(3, 4, height=7.8)
+    panels = axes.ravel()
+    for (number, title, x, y), panel in zip(PANELS, panels, strict=False):
+        panel.set_title(f"#{number} {title}", fontsize=9.5)
+        panel.set_xlabel(x, fontsize=10)
+        panel.set_ylabel(y, fontsize=10)
+        panel.set_xscale("log" if number in LOG_X else "linear")
+        panel.set_yscale("log" if number in LOG_Y else "linear")
         if number == 8:
-            for rate, row, colour in zip(data["rates"], data["y8"], style.shades(3), strict=True):
-                panel.plot(data["x8"], row, color=colour, label=rf"$\beta = {rate:g}$")
-            panel.legend(fontsize=6.5, loc="lower right")
+            over_time.family(panel, data["x8"], data["y8"], [rf"$\beta = {rate:g}$" for rate in data["rates"]])
+            panel.legend(fontsize=style.KEY, loc="lower right")
             continue
-        panel.plot(data[f"x{number}"], data[f"y{number}"], color=style.INK, marker=".", markersize=3)
+        panel.plot(data[f"x{number}"], data[f"y{number}"], **RUN)
         if f"c{number}" in data:
-            panel.plot(data[f"x{number}"], data[f"c{number}"], color=style.STABLE, linestyle="--", label="closed form")
-            panel.legend(fontsize=6.5)
-        if number in (1, 2, 6, 9):
-            panel.set_xscale("log")
-        if number in (2, 9):
-            panel.set_yscale("log")
+            panel.plot(data[f"x{number}"], data[f"c{number}"], **CLOSED)
         if number in (6, 7):
-            panel.axhline(0.0, color=style.GREY, linewidth=0.8)
+            over_time.level(panel, 0.0)
         if number == 5:
-            panel.axvline(1.0, color=style.GREY, linewidth=0.8, linestyle=":")
+            panel.axvline(1.0, color=style.GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    for panel in panels[len(PANELS) :]:
+        panel.set_axis_off()
+    panels[-2].legend(handles=[Line2D([], [], label="run", **RUN), Line2D([], [], label="closed form", **CLOSED)],
+                      loc="center left")  # fmt: skip
     style.frame(
         figure, "Obs#1 to #10 of Tian, Chen, Ganguli 2021 (Table 4), measured",
         rf"chosen: $\sigma^2 = {data['parameters']['sigma2']:g}$, target = online network in #1-#7, starts and rates "

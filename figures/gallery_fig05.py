@@ -10,7 +10,11 @@ import sys
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from scipy.stats import norm, spearmanr
 
 import lindyn as ld
@@ -26,8 +30,13 @@ TABLE_22 = np.array([
     [3.2, 25.7, 60.8, 66.7, 66.9], [1.4, 9.2, 55.2, 61.5, 66.0], [2.0, 5.3, 15.8, 60.9, 66.3],
     [1.5, 2.5, 2.5, 20.5, 60.5], [0.1, 2.1, 1.9, 2.8, 8.3],
 ])  # fmt: skip
-WORDS = np.array(["fails", "partly", "works"])
 TOP1, SHARE = (10.0, 50.0), (0.1, 0.5)  # fails up to the first, works from the second
+ROWS, HEADS = np.array([1, 2, 3, 4, 5, 7, 8, 9, 10, 11]), (0, 6)  # heights of the bars and of the names of their tables
+TABLES = ("Table 5a: EMA parameter", r"Table 21: predictor's rate")
+SHADES = ("0.56", "0.75", "0.94")
+LABELS = (r"fails: Top-1 $\leq$ 10 %, alive $\leq$ 0.1", "partly", r"works: Top-1 $\geq$ 50 %, alive $\geq$ 0.5")
+DIFFERS: dict[str, Any] = {"color": style.STABLE, "marker": "x", "markersize": 5, "markeredgewidth": 1.6,
+                           "linestyle": "none"}  # fmt: skip
 
 
 def compute(
@@ -153,72 +162,61 @@ def _scores(right: np.ndarray, printed: dict[Any, float]) -> str:
 
 @style.styled
 def draw(data: dict[str, Any]) -> Figure:
-    """Return the rows of 5a and 21 as a table, and 22 as two grids."""
+    """Return the rows of 5a and 21 as bars, and 22 as two grids; printed and measured side by side."""
     given = data["parameters"]
-    figure, axes = style.new_figure(1, 3, height=4.6, gridspec_kw={"width_ratios": [1.75, 1, 1]})
+    figure, axes = style.new_figure(1, 4, height=4.8, gridspec_kw={"width_ratios": [0.9, 0.9, 1.15, 1.15]})
     in_5a, in_21, in_22 = _agree(data)
-    panel = axes[0, 0]
-    panel.set_axis_off()
-    columns = (0.0, 0.42, 0.57, 0.73, 0.90)
-    heads = ("", "printed\nTop-1 %", "says", "measured\nalive", "says")
-    lines: list[tuple[Any, ...]] = [("head", *heads), ("title", "Table 5a: EMA parameter of the target")]
-    for (name, top1), share, right in zip(TABLE_5A.items(), data["table5a"], in_5a, strict=True):
-        lines.append(("row", rf"$\tau_{{base}}$ = {name}", top1, share, right))
-    lines.append(("title", r"Table 21: predictor's learning rate $\lambda$, no EMA"))
-    for (lam, top1), share, right in zip(TABLE_21.items(), data["table21"], in_21, strict=True):
-        lines.append(("row", rf"$\lambda$ = {lam}", top1, share, right))
-    for k, entry in enumerate(lines):
-        y = 1 - (k + 0.5) / len(lines)
-        _table_line(panel, y, columns, entry)
-    legend = (
-        "$\\times$ the words differ. fails / partly / works: Top-1 up to 10 / between / from 50 %,\n"
-        "share of modes alive up to 0.1 / between / from 0.5"
-    )
-    panel.text(0.0, -0.02, legend, fontsize=7.2, va="top", color="0.35", transform=panel.transAxes)
-    _grid(axes[0, 1], TABLE_22, _word(TABLE_22, TOP1), "Table 22, printed: Top-1 %", "{:.1f}")
-    _grid(axes[0, 2], data["table22"], _word(data["table22"], SHARE), "measured: share of modes alive", "{:.2f}")
-    for mu in range(len(FACTORS)):
-        for lam in range(len(FACTORS)):
-            if not in_22[mu, lam]:
-                axes[0, 2].plot(
-                    lam + 0.36, mu - 0.32, marker="x", color=style.STABLE, markersize=5, markeredgewidth=1.6
-                )
+    printed = np.array([*TABLE_5A.values(), *TABLE_21.values()])
+    measured = np.concatenate([data["table5a"], data["table21"]])
+    _rows(axes[0, 0], printed, _word(printed, TOP1), "{:.3g}")
+    _rows(axes[0, 1], measured, _word(measured, SHARE), "{:.2f}", np.concatenate([in_5a, in_21]))
+    names = [rf"$\tau_{{base}}$ = {name}" for name in TABLE_5A] + [rf"$\lambda$ = {lam}" for lam in TABLE_21]
+    axes[0, 0].set_yticks([*ROWS, *HEADS], [*names, *TABLES])
+    axes[0, 0].set(title="Tables 5a, 21, printed", xlabel="Top-1 %")
+    axes[0, 1].set(title="measured", xlabel="share of modes alive", yticks=[])
+    _grid(axes[0, 2], TABLE_22, _word(TABLE_22, TOP1), "{:.1f}")
+    _grid(axes[0, 3], data["table22"], _word(data["table22"], SHARE), "{:.2f}", in_22)
+    axes[0, 2].set_title("Table 22, printed: Top-1 %")
+    axes[0, 3].set_title("measured: share alive")
+    style.letters(axes)
+    key: list[Any] = [Patch(facecolor=shade, edgecolor=style.GREY, label=label)
+                      for shade, label in zip(SHADES, LABELS, strict=True)]  # fmt: skip
+    key.append(Line2D([], [], label="the words differ", **DIFFERS))
     style.frame(
         figure, "BYOL's tables beside the linear theory: it orders the rows, and misses the collapses",
         rf"Chosen: $\eta = {given['eta']:g}$, $\beta = (1-\tau_{{base}})/{given['alpha']:g}$, "
         rf"$\sigma^2 = {given['sigma2']:g}$, $p(0)$ normal ({given['spread']:g}), $s(0)$ log-uniform on 0.01..1, "
         r"$\alpha_p = \lambda/\mu$, $\eta_p = \alpha_p\,\eta$",
+        key,
     )  # fmt: skip
     return figure
 
 
-def _table_line(panel: Any, y: float, columns: tuple[float, ...], entry: tuple[Any, ...]) -> None:
-    kind, *cells = entry
-    if kind == "title":
-        panel.text(0.0, y, cells[0], weight="bold", fontsize=8.5, va="center", transform=panel.transAxes)
-        return
-    if kind == "head":
-        texts = cells
-    else:
-        name, top1, share, right = cells
-        words = (WORDS[_word(top1, TOP1)], WORDS[_word(share, SHARE)] + ("" if right else r"  $\times$"))
-        texts = [name, f"{top1:g}", words[0], f"{share:.2f}", words[1]]
-    for x, text in zip(columns, texts, strict=True):
-        colour = style.STABLE if "times" in text else style.INK
-        panel.text(x, y, text, fontsize=8.2, va="center", color=colour, transform=panel.transAxes)
+def _rows(panel: Axes, values: np.ndarray, words: np.ndarray, form: str, agree: np.ndarray | None = None) -> None:
+    """Draw the rows of Tables 5a and 21 as bars, shaded by their words, with the values at their ends."""
+    panel.barh(ROWS, values, height=0.72, color=[SHADES[word] for word in words], edgecolor=style.GREY, linewidth=0.6)
+    panel.set(xlim=(0, 1.42 * values.max()), ylim=(ROWS[-1] + 0.6, HEADS[0] - 0.5))
+    for y, value in zip(ROWS, values, strict=True):
+        panel.annotate(form.format(value), (value, y), (3, 0), textcoords="offset points", va="center", fontsize=8)
+    panel.tick_params(axis="y", length=0, labelsize=8.5)
+    if agree is not None:
+        wrong = np.flatnonzero(~agree)
+        panel.plot(np.full(len(wrong), 1.36 * values.max()), ROWS[wrong], **DIFFERS)
 
 
-def _grid(panel: Any, values: np.ndarray, words: np.ndarray, title: str, form: str) -> None:
+def _grid(panel: Axes, values: np.ndarray, words: np.ndarray, form: str, agree: np.ndarray | None = None) -> None:
     """Draw a 5 x 5 grid, shaded by its words, with the values in it."""
-    panel.imshow(words, cmap="Greys_r", vmin=-3.0, vmax=2.4, aspect="auto")
-    for mu in range(len(FACTORS)):
-        for lam in range(len(FACTORS)):
-            panel.text(lam, mu, form.format(values[mu, lam]), ha="center", va="center", fontsize=8)
+    panel.imshow(words, cmap=ListedColormap(SHADES), vmin=0, vmax=len(SHADES) - 1, aspect="auto")
+    for (mu, lam), value in np.ndenumerate(values):
+        panel.text(lam, mu, form.format(value), ha="center", va="center", fontsize=8)
     names = [f"{factor:g}" for factor in FACTORS]
     panel.set_xticks(range(5), names)
     panel.set_yticks(range(5), names)
-    panel.set(title=title, xlabel=r"predictor $\lambda$", ylabel=r"projector $\mu$")
+    panel.set(xlabel=r"predictor $\lambda$", ylabel=r"projector $\mu$")
     panel.tick_params(length=0)
+    if agree is not None:
+        mu, lam = np.nonzero(~agree)
+        panel.plot(lam, mu + 0.26, **DIFFERS)
 
 
 if __name__ == "__main__":

@@ -306,7 +306,7 @@ PANELS = (
     (3, FALLS, "decay forgets $c$:\nnot its share", r"$\eta$", "share of $c$ left"),
     (4, FALLS, "decay moves\n$p_-$ right", r"$\eta/\eta_c$", "smallest $p(0)$ that lives"),
     (5, FALLS, "past $\\eta_c$ collapse\nis certain", r"$\eta/\eta_c$", "effective rank (grey: final $p$)"),
-    (6, STAYS, "larger $\\alpha_p$\nloosens Eq. 17", r"$\alpha_p$", "smallest $K$"),
+    (6, STAYS, "larger $\\alpha_p$\nloosens Eq. 17", r"$\alpha_p$", style.LOWEST_K),
     (7, FALLS, "decay helps\nalignment", r"$\eta$", "commutator's share"),
     (8, FALLS, "small $\\tau$:\na slow start", r"$\tau(0)$", "speed at the start"),
     (9, STAYS, "a slow target\ntrains slowly", r"$\beta$", "time to rest"),

@@ -114,20 +114,20 @@ def draw(data: dict[str, Any]) -> Figure:
         for column, (cases, words) in enumerate(((slice(count), labels), (slice(count, None), others))):
             values = data[name][cases]
             mean, deviation = values.mean(axis=1), values.std(axis=1, ddof=1)
-            over_time.band(axes[row, column], t[1:], mean[:, 1:], deviation[:, 1:], words)
+            over_time.bars(axes[row, column], t[1:], mean[:, 1:], deviation[:, 1:], words)
         over_time.level(axes[row, 0], n2, "$n$")
         over_time.level(axes[row, 1], n2, "$n$")
     for column in (0, 1):
         axes[0, column].set_title(f"stable rank, {titles[column]}")
         axes[1, column].set_title(f"trace, {titles[column]}")
-        axes[0, column].legend(loc="lower right" if column == 0 else "center left")
+        style.key_above(axes[0, column], columns=3)
         axes[1, column].set(xlabel=r"flow time $t$", xscale="log", xlim=(t[1], t[-1]))
+    style.letters(axes)
     axes[0, 0].set(ylabel=r"stable rank $\|P\|_F^2/\|P\|_2^2$", ylim=(0, n2 + 0.9))
     axes[1, 0].set(ylabel=r"$\mathrm{tr}\, P$", ylim=(-1.5, n2 + 0.9))
-    style.letters(axes)
     style.frame(
         figure,
-        f"Trained linear predictor, claim 8 in the linear model: mean and standard deviation of {given['runs']} starts",
+        f"Trained linear predictor, claim 8 in the linear model: mean and deviation (bars) of {given['runs']} starts",
         rf"chosen here: $X = I$, $X'$ from {given['augmentation'][0]:g} to {given['augmentation'][1]:g}, "
         rf"$n_1 = {given['n1']}$, $n = n_2 = {n2}$, $\alpha_p = {given['alpha_p']:g}$, $\beta = {given['beta']:g}$, "
         rf"$P(0)$ as torch's Linear, decays and horizon",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import lindyn as ld
@@ -125,26 +126,25 @@ def draw(data: dict[str, Any]) -> Figure:
     given, t = data["parameters"], data["t"]
     figure, axes = style.new_figure(1, 3, height=3.9, sharey=True)
     labels = [rf"$\gamma_a = {g:g}$" for g in given["gamma_a"]]
-    mean, lost = data["distance"].mean(axis=1), data["lost"]
-    over_time.family(axes[0, 0], t[1:], mean[:, 1:], labels)
+    distance, lost = data["distance"], data["lost"]
+    mean, deviation = distance.mean(axis=1), distance.std(axis=1, ddof=1)
+    over_time.bars(axes[0, 0], t[1:], mean[:, 1:], deviation[:, 1:], labels, every=20)
     color = dict(zip(given["gamma_a"], style.shades(len(labels)), strict=True))
-    for g, runs in zip(given["twin_gamma_a"], data["twin"], strict=True):
-        axes[0, 1].plot(data["twin_t"][1:], runs.mean(axis=0)[1:], color=color.get(g, style.INK))
-    slow = 1 - np.array(given["gamma_a"])
-    axes[0, 2].plot(slow, mean[:, -1], color=style.INK, marker="o", markersize=5, label="all starts, mean")
-    few = _at_rest(given, lost).mean(axis=1)
-    axes[0, 2].plot(slow, few, "x", color=style.STABLE, markersize=9, label="from the number of modes lost")
-    for k, (x, y, number) in enumerate(zip(slow, mean[:, -1], lost.mean(axis=1), strict=True)):
-        offset = (0, -17 if k % 2 else 9)  # neighbours on either side of the line
-        axes[0, 2].annotate(f"{number:.2g} lost", (x, y), offset, textcoords="offset points", ha="center", fontsize=8)
-    for panel in axes[0]:
-        over_time.level(panel, _at_rest(given, 0), "$1 - p_+$, no mode lost")
-    axes[0, 0].set(title="flow", xlabel=r"flow time $t$", xscale="log", ylim=(0, 0.68))
+    colors = [color.get(g, style.INK) for g in given["twin_gamma_a"]]
+    runs = data["twin"][..., 1:]
+    words = [""] * len(runs)
+    over_time.bars(
+        axes[0, 1], data["twin_t"][1:], runs.mean(axis=1), runs.std(axis=1, ddof=1), words, every=25, colors=colors
+    )
+    _ends(axes[0, 2], 1 - np.array(given["gamma_a"]), distance[..., -1], lost, _at_rest(given, lost).mean(axis=1))
+    for panel, x in zip(axes[0], (0.5, 0.99, 0.99), strict=True):
+        over_time.level(panel, _at_rest(given, 0), "$1 - p_+$, no mode lost", x)
+    axes[0, 0].set(title="flow", xlabel=r"flow time $t$", xscale="log", ylim=(0, 0.8))
     axes[0, 0].set_ylabel(r"$\|P - \mathrm{polar}(P)\|_F/\sqrt{n}$")
     axes[0, 1].set(title=f"training, minibatches of {given['batch']}", xscale="log")
-    axes[0, 1].set_xlabel(r"learning rate $\times$ steps")
+    axes[0, 1].set_xlabel(r"flow time $t$ = learning rate $\times$ steps")
     axes[0, 2].set(title="flow at its end", xscale="log", xlabel=r"$1 - \gamma_a$ (slow target left)", xlim=(5e-4, 2.5))
-    axes[0, 2].legend(loc="lower right", bbox_to_anchor=(1.0, 0.05))
+    axes[0, 2].legend(loc="lower right", fontsize=style.KEY)
     handles, _ = axes[0, 0].get_legend_handles_labels()
     style.letters(axes)
     style.frame(
@@ -152,11 +152,20 @@ def draw(data: dict[str, Any]) -> Figure:
         "Distance of the trained predictor to its polar factor, claim 9 in the linear model: fast targets lose modes",
         rf"chosen here: $X = I$, $\sigma^2 = {given['sigma2']:g}$, $\eta = {given['eta']:g}$, learning rate "
         rf"{given['learning_rate']:g}, $n_1 = {given['n1']}$, $n = {given['n2']}$, $\alpha_p = {given['alpha_p']:g}$, "
-        rf"scales of $W(0)$ and $P(0)$ {given['scale']:g} and {given['scale_p']:g}; means of {given['runs']} starts, "
-        rf"{given['twin_runs']} of training",
+        rf"scales of $W(0)$ and $P(0)$ {given['scale']:g} and {given['scale_p']:g}; mean and standard "
+        rf"deviation (bars) of {given['runs']} starts, {given['twin_runs']} of training",
         handles,
     )
     return figure
+
+
+def _ends(panel: Axes, slow: np.ndarray, ends: np.ndarray, lost: np.ndarray, closed: np.ndarray) -> None:
+    """Draw the distances at the end with their spread, those of the modes lost, and how many were, in a row on top."""
+    bar = {"color": style.INK, "marker": "o", "markersize": 5, "elinewidth": 1.2, "capsize": 2.5}
+    panel.errorbar(slow, ends.mean(axis=1), ends.std(axis=1, ddof=1), label="all starts, mean", **bar)
+    panel.plot(slow, closed, "x", color=style.STABLE, markersize=9, zorder=3, label="from the number of modes lost")
+    for x, number in zip(slow, lost.mean(axis=1), strict=True):
+        panel.text(x, 0.765, f"{number:.2g}\nlost", ha="center", va="center", fontsize=style.KEY)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,9 @@ def draw(data: dict[str, Any]) -> Figure:
     picked = [(0, "Newton-Schulz"), (first, "DirectCopy"), (first + len(ridge) // 2, "DirectCopy")]
     for panel, (rule, name) in zip(axes[0], picked, strict=False):
         curves = _normalised(data["q"][rule, 0])
-        over_time.family(panel, x_aug, curves, [f"$t = {time:g}$" for time in t], marker="o", markersize=3)
+        panel.vlines(x_aug, curves.min(axis=0), curves.max(axis=0), color=style.PALE, linewidth=1.0, zorder=1)
+        words = [f"$t = {time:g}$" for time in t]
+        over_time.family(panel, x_aug, curves, words, linestyle="none", marker="o", markersize=3.5)
         a = given["ridge_ns"][rule] if rule < first else ridge[rule - first]
         panel.set(title=rf"{name}, ridge {a:g}", xscale="log", xlabel=r"augmentation $x'_j/x_j$")
     axes[0, 0].plot(x_aug, (1 + x_aug[0]) ** 2 / (1 + x_aug) ** 2, "x", color=style.STABLE, markersize=6)
@@ -133,6 +135,7 @@ def draw(data: dict[str, Any]) -> Figure:
     axes[0, 3].set(title="share of modes kept", xlabel="ridge")
     axes[0, 3].legend(loc="lower right")
     handles, _ = axes[0, 0].get_legend_handles_labels()
+    path = Line2D([], [], color=style.PALE, linewidth=1.0, label="one mode over time")
     closed = Line2D([], [], linestyle="none", marker="x", color=style.STABLE, label=r"$1/(1 + x'/x)^2$")
     style.letters(axes)
     style.frame(
@@ -141,7 +144,7 @@ def draw(data: dict[str, Any]) -> Figure:
         rf"chosen here: {given['modes']} modes, $x = 1$, $x'$ from {given['augmentation'][0]:g} to "
         rf"{given['augmentation'][1]:g}, target = online network, no decay, $q_j(0)$ about {given['size']:g} "
         rf"(one of {given['runs']} starts shown), $t = {given['horizon']:g}$",
-        [*handles, closed],
+        [*handles, path, closed],
     )
     return figure
 

@@ -34,6 +34,7 @@ RULES: dict[str, Any] = {
     "DirectCopy, ridge 0.3": Rule.of("direct_copy", ridge=0.3),
 }
 AT_REST = [0, 1, 2, 3, 5, 6, 7, 8, 9]  # rules under which every mode comes to rest at p_+ from this start
+REACH, FAR_REACH = 2.5, 100.0  # of s in the panels: one rule reaches far beyond the others
 POWER_2, REGRESSION, COPY = 4, 10, 11
 
 
@@ -102,7 +103,7 @@ def draw(data: dict[str, Any]) -> Figure:
     """Return the figure: one plane (s, p) per rule, one shade per mode."""
     given, s, p = data["parameters"], data["s"], data["p"]
     _, p_plus = ld.theory.branches(given["eta"], 1.0, 1.0, np.array(given["x_aug"]))
-    figure, axes = style.new_figure(3, 4, height=7.6, sharex=True, sharey=True)
+    figure, axes = style.new_figure(3, 4, height=7.8, sharey=True)
     colors = style.shades(len(p_plus))
     for k, (panel, name) in enumerate(zip(axes.flat, data["rules"], strict=True)):
         for j, color in enumerate(colors):
@@ -110,7 +111,8 @@ def draw(data: dict[str, Any]) -> Figure:
             panel.plot(s[k, :, j], p[k, :, j], color=color, clip_on=True)
             panel.plot(s[k, 0, j], p[k, 0, j], "o", color=color, markerfacecolor="white", markersize=4)
             panel.plot(s[k, -1, j], p[k, -1, j], "o", color=color, markersize=5)
-        panel.set(title=name, xscale="log", xlim=(5e-4, 1e2), ylim=(-0.03, 1.08))
+        reach = REACH if s[k].max() < REACH else FAR_REACH
+        panel.set(title=name, xscale="log", xlim=(5e-4, reach), ylim=(-0.03, 1.12))
     for panel in axes[-1]:
         panel.set_xlabel(r"$s_j$")
     for panel in axes[:, 0]:

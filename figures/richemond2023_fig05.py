@@ -142,8 +142,9 @@ def draw(data: dict[str, Any]) -> Figure:
     for k, (color, marker) in enumerate(looks):
         lives = closed[k] > 0
         axes[0, 0].plot(x_aug[lives], closed[k][lives], color=color, linewidth=1.0)
-        axes[0, 0].plot(x_aug[lives], q[k][lives], marker, color=color, markersize=4.5, markerfacecolor="white")
-        axes[0, 1].plot(x_aug[lives], p[k][lives], marker, color=color, markersize=4.5, markerfacecolor="white")
+        for panel, ends, every in ((axes[0, 0], q[k], 4), (axes[0, 1], p[k], COPY)):
+            shown = lives & (np.arange(len(x_aug)) % every == k % every)  # no two marks on each other
+            panel.plot(x_aug[shown], ends[shown], marker, color=color, markersize=5, markerfacecolor="white")
     axes[0, 0].set(title="eigenvalues at rest", ylabel=r"$q_j$ of the outputs", yscale="log")
     axes[0, 1].plot(x_aug, data["p_plus"], color=style.INK, linewidth=1.0, zorder=0)
     axes[0, 1].set(title="what every rule makes of them", ylabel=r"$p_j$", ylim=(0, 1.03))
@@ -155,14 +156,18 @@ def draw(data: dict[str, Any]) -> Figure:
         panel.set(xscale="log", xlabel=r"augmentation $x'_j/x_j$")
     key = [Line2D([], [], color=color, marker=marker, markerfacecolor="white", label=name)
            for (color, marker), name in zip(looks, data["rules"], strict=False)]  # fmt: skip
+    key.append(Line2D([], [], color=style.INK, linewidth=1.0, label="$p_+$ of Eq. 16"))
+    key.append(Line2D([], [], color=style.STABLE, linewidth=1.0, marker="o", markerfacecolor="white"))
+    key[-1].set_label(str(data["rules"][COPY]))
     style.letters(axes)
     style.frame(
         figure,
         "Final spectrum against the augmentation (not in the paper): closed forms (lines), the flow's end (marks)",
         rf"chosen here: {given['modes']} modes, $x = 1$, $\eta = {given['eta']:g}$, $\alpha_p = {given['alpha_p']:g}$, "
-        rf"target = online network, $q_j(0) = {given['s0']:g}$, $t = {given['horizon']:g}$",
+        rf"target = online network, $q_j(0) = {given['s0']:g}$, $t = {given['horizon']:g}$; "
+        "the rules take turns in the modes that they mark",
         key,
-        columns=7,
+        columns=5,
     )
     return figure
 

@@ -161,23 +161,23 @@ def check(data: dict[str, Any]) -> list[Claim]:
 def draw(data: dict[str, Any]) -> Figure:
     """Return the figure: residuals, distance of the regression from I, angle of the flow to the k-PCA."""
     given, sigma, t = data["parameters"], data["sigma"], data["t"]
-    figure, axes = style.new_figure(1, 3, height=3.9)
+    figure, axes = style.new_figure(1, 3, height=4.2)
     left, middle, right = axes[0]
     for row, name, color, marker in zip(data["residual"], data["rules"], style.shades(len(RULES)), "os^D", strict=True):
         left.plot(given["batches"], row, color=color, marker=marker, markersize=4, label=str(name))
-    left.axvline(given["f"], color=style.GREY, linewidth=0.8, linestyle="--")
-    left.annotate("$b = f$", (given["f"], 1e-12), (4, 0), textcoords="offset points", fontsize=8)
-    left.set(title=r"claim 1: $Z P$ off the projection", xscale="log", yscale="log", ylim=(1e-17, 30))
+    left.axvline(given["f"], color=style.GREY, linewidth=0.8, linestyle="--", gid="f")
+    left.annotate("$b = f$", (given["f"], 0.2), (4, 0), textcoords="offset points", fontsize=style.KEY, gid="f")
+    words = f"{data['rules'][0]}: at most {data['residual'][0].max():.0e}"
+    left.annotate(words, (given["batches"][-1], 0.0), (0, 6), textcoords="offset points", ha="right",
+                  fontsize=style.KEY)  # fmt: skip
+    left.set(title=r"claim 1: $Z P$ off the projection", xscale="log", ylim=(-0.03, 1.0))
     left.set(xlabel="batch $b$", ylabel=r"$\|ZP - \mathrm{Proj}\,Z'\| / \|\mathrm{Proj}\,Z'\|$")
-    left.legend(loc="center right")
     middle.plot(sigma, data["from_identity"], "o", color=style.FLOW, markersize=4, label=r"$Z' = Z + \sigma_t G$")
     middle.plot(sigma, data["predicted"], color=style.FLOW, label=r"its derived size, slope 1")
     middle.plot(sigma, data["both_noisy"], color=style.STABLE, label=r"both views noisy, $b \to \infty$: slope 2")
     middle.set(
         title=r"claim 2: regression $\to I$", xscale="log", yscale="log", xlabel=r"$\sigma_t$", ylabel=r"$\|P - I\|_F$"
     )
-    middle.set_ylim(2e-7, 3e3)
-    middle.legend(loc="upper left")
     for decay, runs, color in zip(given["eta"], data["angle"], style.shades(len(given["eta"])), strict=True):
         for number, run in enumerate(runs):
             right.plot(t[1:], run[1:], color=color, label="_" * (number > 0) + rf"$\eta = {decay:g}$", linewidth=1.1)
@@ -186,8 +186,9 @@ def draw(data: dict[str, Any]) -> Figure:
         title=f"claim 3: rows of $W$ against {given['k']}-PCA", xscale="log", yscale="log", xlabel=r"flow time $t$"
     )
     right.set(ylabel="sine of the largest angle", ylim=(1e-9, 4))
-    right.legend(loc="lower left")
     style.letters(axes)
+    for panel, columns in ((left, 2), (middle, 1), (right, 3)):
+        style.key_above(panel, columns)
     style.frame(
         figure,
         "Claims 1, 2 and 3 on data",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import lindyn as ld
 from lindyn.papers import Checklist, Claim, main
@@ -147,21 +148,23 @@ def draw(data: dict[str, Any]) -> Figure:
         for zero, name in zip(zeros, names, strict=True):
             beside = (4, -17) if name == "-" else (5, 8)
             panel.annotate(rf"$p_{name}$", (zero, 0), xytext=beside, textcoords="offset points", fontsize=11)
-    merged = float(data["zeros"][2][1])
-    axes[0, 2].plot(data["p"], data["velocity"][2], color=style.GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=2)
-    phase_plane.points(axes[0, 2], [merged], [0.0], ["half-stable right"], size=5.5)
-    critical = rf"$\eta = \eta_c = {data['eta'][2]:g}$"
-    axes[0, 2].annotate(
-        critical, (merged, 0), xytext=(2, 12), textcoords="offset points", color="0.35", fontsize=8.5, ha="center"
-    )
-    axes[0, 0].set_ylabel(r"$\dot p_j = p_j^2\,[\tau - (1+\sigma^2)\,p_j] - \eta\,p_j$")
-    axes[0, 0].legend(handles=phase_plane.legend_entries("stable", "unstable", "half-stable left"), loc="lower left")
+    at_critical: dict[str, Any] = {"color": style.GREY, "linewidth": 1.0, "linestyle": (0, (4, 2))}
+    axes[0, 2].plot(data["p"], data["velocity"][2], zorder=2, **at_critical)
+    phase_plane.points(axes[0, 2], [float(data["zeros"][2][1])], [0.0], ["half-stable right"], size=5.5)
+    axes[0, 0].set_ylabel(r"velocity $\dot p_j$")
+    key = [
+        Line2D([], [], color=style.INK, label=r"$\dot p_j$"),
+        Line2D([], [], label=rf"$\dot p_j$ at $\eta = \eta_c = {data['eta'][2]:g}$", **at_critical),
+        Line2D([], [], color=style.FLOW, linestyle="none", marker=">", label="flow"),
+        *phase_plane.legend_entries("stable", "unstable", "half-stable left"),
+    ]
     style.letters(axes)
     style.frame(
         figure,
-        "Fixed points of Eq. 16 on the parabola",
+        r"Fixed points of Eq. 16 on the parabola, $\dot p_j = p_j^2\,[\tau - (1+\sigma^2)\,p_j] - \eta\,p_j$",
         rf"chosen here (not printed in the paper): $\tau = {given['tau']:g}$, $\sigma^2 = {given['sigma2']:g}$, "
         rf"weak and strong $\eta$; $\eta_c = \tau^2/(4(1+\sigma^2)) = {data['eta'][2]:g}$",
+        key,
     )
     return figure
 

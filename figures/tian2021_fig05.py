@@ -176,22 +176,22 @@ def draw(data: dict[str, Any]) -> Figure:
     given = data["parameters"]
     figure, axes = style.new_figure(2, 4, height=5.4, sharex=True, sharey="col")
     names = {"top": [rf"$\eta = {v:g}$" for v in given["eta"]], "bottom": [rf"$\beta = {v:g}$" for v in given["beta"]]}
-    titles = (r"$p_j$", r"$s_j$", r"$\tau_j$", r"$\lambda_{\min}(K)$")
+    symbols = (r"$p_j$", r"$s_j$", r"$\tau_j$", r"$\lambda_{\min}(K)$")
     for row, panels in zip(ROWS, axes, strict=True):
-        for panel, name, title in zip(panels, QUANTITIES, titles, strict=True):
+        for panel, name, symbol in zip(panels, QUANTITIES, symbols, strict=True):
             _panel(panel, data, row, name, names[row])
-            if row == "top":
-                panel.set_title(title, fontsize=12)
+            panel.set_ylabel(symbol)
         panels[2].legend(loc="lower right", ncols=2, fontsize=7.5, handlelength=1.4, columnspacing=0.9)
         held = rf"$\beta = {given['beta_top']:g}$" if row == "top" else rf"$\eta = {given['eta_bottom']:g}$"
         varied = r"weight decay $\eta$ varied" if row == "top" else r"EMA rate $\beta$ varied"
-        panels[0].set_ylabel(f"{varied}, {held}", fontsize=9.5)
+        style.row_name(panels[-1], f"{varied}, {held}")
     axes[0, 2].set_ylim(-0.05, 1.6)
     axes[0, 2].text(
         0.14, 0.93, r"collapse: $\tau_j \to \beta/(\beta - \eta)$", transform=axes[0, 2].transAxes, fontsize=8
     )
     for panel in axes[1]:
-        panel.set_xlabel("steps / 1000")
+        panel.set_xlabel("training steps / 1000")
+    style.letters(axes)
     looks: tuple[dict[str, Any], ...] = (
         {"label": rf"mode 1, $s(0) = {given['s_start'][0]:g}$"},
         {"label": rf"mode 2, $s(0) = {given['s_start'][1]:g}$", "linestyle": (0, (3, 1.4))},

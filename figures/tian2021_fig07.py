@@ -147,18 +147,18 @@ def draw(data: dict[str, Any]) -> Figure:
     for k, panel in enumerate(axes[0]):
         over_time.band(panel, steps, r[k].mean(axis=1), r[k].std(axis=1, ddof=1), labels)
         over_time.level(panel, 0.9, "0.9", x=0.08)
-        panel.set(title=rf"$\eta = {given['eta'][k]:g}$", xlabel="training steps", xscale="log", ylim=(0.86, 1.004))
+        panel.set(title=rf"$\eta = {given['eta'][k]:g}$", xlabel="training steps", xscale="log", ylim=(0.885, 1.004))
     axes[0, 0].set_ylabel(r"$\langle W_a, W\rangle / (\|W_a\|\,\|W\|)$")
-    handles, _ = axes[0, 0].get_legend_handles_labels()
+    handles = [*axes[0, 0].get_legend_handles_labels()[0], over_time.spread_key("standard deviation")]
+    axes[0, 0].legend(handles=handles, loc="lower left", bbox_to_anchor=(0.0, 0.2), ncols=2, fontsize=style.KEY)
     style.letters(axes)
     style.frame(
         figure,
         rf"Correlation of $W_a$ and $W$: $X = I$, $X' = \sigma^2 I$, $\sigma = {given['sigma']:g}$, $W_a(0) = 0$; "
-        f"mean and standard deviation of {given['runs']} runs",
+        f"mean of {given['runs']} runs",
         rf"chosen here (not printed in the paper): $\gamma_a$ beside 0.996, learning rate {given['learning_rate']:g}, "
         rf"$n_1 = {given['n1']}$, $n_2 = {given['n2']}$, initial $W$ and $W_p$ (scales {given['scale']:g} and "
         rf"{given['scale_p']:g}), steps",
-        handles,
     )
     return figure
 

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -122,6 +123,8 @@ def draw(data: dict[str, Any]) -> Figure:
         over_time.family(panel, data["t"], data["symmetric"][k], [""] * len(given["tau"]), linestyle=(0, (5, 1.8)))
         over_time.family(panel, data["t"], data["antisymmetric"][k], [rf"$\tau = {tau:g}$" for tau in given["tau"]])
         panel.set(title=rf"$\eta = {given['eta'][k]:g}$", xlabel=r"flow time $t$", yscale="log", ylim=(1e-10, 8))
+        for j in np.flatnonzero(~_alive(data)[k]):
+            _collapse(panel, data["t"], data["symmetric"][k, j], given["tau"][j], given["sigma2"])
     axes[0, 0].set_ylabel("Frobenius norm")
     handles, _ = axes[0, 0].get_legend_handles_labels()
     dark = {"color": style.INK, "linewidth": 1.5}
@@ -136,6 +139,13 @@ def draw(data: dict[str, Any]) -> Figure:
         [*parts, *handles],
     )
     return figure
+
+
+def _collapse(panel: Axes, t: np.ndarray, symmetric: np.ndarray, tau: float, sigma2: float) -> None:
+    """Say why a symmetric part falls."""
+    critical = float(ld.theory.critical_decay(tau, x_aug=sigma2))
+    at, words = len(t) // 3, rf"$\tau = {tau:g}$ collapses: $\eta > \eta_c = {critical:.2g}$"
+    panel.annotate(words, (t[at], symmetric[at]), (2, 8), textcoords="offset points", fontsize=style.KEY)
 
 
 if __name__ == "__main__":

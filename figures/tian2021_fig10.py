@@ -20,6 +20,7 @@ from lindyn.plotting import phase_plane, style
 
 REACH = 2.0  # left window: |w|, |w_p| <= REACH
 PLANE = (-0.5, 1.0)  # middle and right window: w and w_a
+TICKS = (-0.5, 0.0, 0.5, 1.0)
 NUDGE = 0.01
 MIDDLE_START = np.array(  # w_a, w
     [(-0.5, 0.15), (-0.5, 0.5), (-0.5, 0.95), (0.1, 1.0), (0.6, 1.0), (1.0, 0.8), (1.0, 0.3), (1.0, 0.05), (0.5, 0.03),
@@ -206,10 +207,10 @@ def check(data: dict[str, Any]) -> list[Claim]:
 def draw(data: dict[str, Any]) -> Figure:
     """Return the figure: (w, w_p) at w_a = 1, w = w_p against w_a, and no predictor."""
     given = data["parameters"]
-    figure, axes = style.new_figure(1, 3, height=4.0)
+    figure, axes = style.new_figure(1, 3, height=4.2)
     _draw_left(axes[0, 0], data)
     for panel, name in ((axes[0, 1], "middle"), (axes[0, 2], "right")):
-        panel.set(xlim=PLANE, ylim=PLANE, xlabel=r"$w_a$", aspect="equal")
+        panel.set(xlim=PLANE, ylim=PLANE, xlabel=r"$w_a$", aspect="equal", xticks=TICKS, yticks=TICKS)
         phase_plane.flow_lines(panel, data[f"{name}_a"], data[f"{name}_w"], arrow=0.4)
         for branch in data[f"{name}_w_null"]:
             phase_plane.nullcline(panel, *branch, 0)
@@ -220,10 +221,12 @@ def draw(data: dict[str, Any]) -> Figure:
     axes[0, 1].set(title=r"$w_p = w$", ylabel=r"$w = w_p$")
     axes[0, 2].set(title=r"no predictor, $w_p = 1$", ylabel=r"$w$")
     entries = phase_plane.legend_entries(
-        "flow", "nullcline 0", "nullcline 1", "stable", "unstable", "half-stable left", "stable line"
+        "flow", "nullcline 0", "nullcline 1", "stable", "unstable", "half-stable left", "stable line", "parabola"
     )
     entries[1].set_label(r"$\dot w = 0$")
     entries[2].set_label(r"$\dot w_a = 0$")
+    entries[6].set_label(r"stable line $w_p w = w_a l_d/l_s$")
+    entries[7].set_label("line into the origin")
     style.letters(axes)
     style.frame(
         figure,
@@ -231,6 +234,7 @@ def draw(data: dict[str, Any]) -> Figure:
         rf"$\beta = {given['beta']:g}$, $\eta = 0$",
         "chosen here (not printed in the paper): windows, initial points and horizon",
         entries,
+        columns=4,
     )
     return figure
 
@@ -258,9 +262,6 @@ def _draw_left(panel: Axes, data: dict[str, Any]) -> None:
     alpha_p = data["parameters"]["alpha_p"]
     phase_plane.invariant_curve(panel, np.array(limits), -np.sqrt(alpha_p) * np.array(limits))
     phase_plane.points(panel, [0.0], [0.0], [_word(data["left_origin_eigenvalues"])])
-    plate = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-    panel.text(0.78, 1.05, r"$w_p w = w_a l_d/l_s$", fontsize=9.5, bbox=plate)
-    panel.text(1.02, -0.9, "into the origin", fontsize=8, bbox=plate, rotation=-45, rotation_mode="anchor", ha="center")
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def without_key(figure):
 
     A line of its own in a panel is named by the panel's axis; white ones are the ground of others.
     """
-    keys = [key for legend in figure.findobj(Legend) for key in legend.legend_handles if isinstance(key, Line2D)]
+    keys = [key for legend in figure.findobj(Legend) for key in legend.findobj(Line2D)]
     looks = {look(key) for key in keys}
     shades = {to_rgba(color)[:3] for n in range(2, 65) for color in style.shades(n)}
     families = shades & {colour for colour, *_ in looks}
@@ -207,12 +207,15 @@ def without_key(figure):
 
 
 def told(seen, looks):
-    """Whether a key shows a look, or one of the colour with its dashes or its marker; arrows point beyond the axis."""
+    """Whether a key shows a look, or one of the colour with its dashes or its marker.
+
+    Arrows that point beyond the axis and the caps of error bars need the colour only.
+    """
     colour, dashes, marker = seen
     alike = [key for key in looks if key[0] == colour]
     if dashes != "none":
         return any(dashes == key[1] for key in alike)
-    return any(marker == key[2] for key in alike) or (bool(alike) and marker in ("<", ">"))
+    return any(marker == key[2] for key in alike) or (bool(alike) and marker in ("<", ">", "_", "|"))
 
 
 def look(line):

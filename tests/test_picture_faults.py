@@ -35,9 +35,23 @@ def beyond_the_edge(figure, axes):
     figure.text(0.97, 0.5, "a text that runs out of the figure")
 
 
+def unnamed_bars(figure, axes):
+    axes.errorbar([0.2, 0.6], [0.4, 0.3], 0.05, color=style.UNSTABLE, capsize=2, linestyle="none")
+
+
+def bars_of_a_line(figure, axes):
+    axes.errorbar([0.2, 0.6], [0.2, 0.6], 0.05, color=style.FLOW, capsize=2, linestyle="none")
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
-    [(on_the_lines, "lies on"), (two_texts, "overlap"), (unnamed, "in no key"), (beyond_the_edge, "cut off")],
+    [
+        (on_the_lines, "lies on"),
+        (two_texts, "overlap"),
+        (unnamed, "in no key"),
+        (unnamed_bars, "in no key"),
+        (beyond_the_edge, "cut off"),
+    ],
 )
 def test_each_fault_is_found(spoil, words):
     found = picture(spoil)
@@ -46,3 +60,7 @@ def test_each_fault_is_found(spoil, words):
 
 def test_a_good_picture_has_none():
     assert picture() == []
+
+
+def test_error_bars_are_told_by_the_colour_of_their_line():
+    assert picture(bars_of_a_line) == []

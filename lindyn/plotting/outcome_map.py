@@ -145,6 +145,12 @@ def line(dashes: Any, colour: Any, label: str) -> Line2D:
     return Line2D([], [], color=colour, linestyle=dashes, linewidth=1.6, label=label)
 
 
+def cased(panel: Axes, x: Any, y: Any, dashes: Any, colour: Any = style.INK) -> None:
+    """Draw a boundary that is seen on dark and light outcomes: a line on a white one."""
+    for shade, width, look in (("white", 2.6, "-"), (colour, 1.4, dashes)):
+        panel.plot(x, y, color=shade, linewidth=width, linestyle=look)
+
+
 def boundaries(panel: Axes, ds: Any, shown: list[str], edge: Any = None) -> dict[str, Any]:
     """Draw theory's boundaries where they cross the panel; return their legend entries.
 

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 
 from lindyn.plotting.style import GREY, shades
 
 
-def family(axes: Axes, t: Any, curves: Any, labels: Sequence[str], linestyle: Any = "-", **line: Any) -> Axes:
+def family(
+    axes: Axes, t: Any, curves: Any, labels: Sequence[str], linestyle: Any = "-", colors: Any = None, **line: Any
+) -> Axes:  # fmt: skip
     """Draw an ordered family of curves, dark to light.
 
     Args:
@@ -18,13 +21,14 @@ def family(axes: Axes, t: Any, curves: Any, labels: Sequence[str], linestyle: An
         curves: family x n.
         labels: one per curve; empty strings stay out of the legend.
         linestyle: one for all.
+        colors: one per curve, where they are a part of a larger family.
         **line: further properties of the lines.
 
     Returns:
         The axes.
     """
     curves = np.asarray(curves)
-    for curve, color, label in zip(curves, shades(len(curves)), labels, strict=True):
+    for curve, color, label in zip(curves, colors or shades(len(curves)), labels, strict=True):
         axes.plot(t, curve, color=color, linestyle=linestyle, label=label or "_nolegend_", **line)
     return axes
 
@@ -48,6 +52,36 @@ def band(axes: Axes, t: Any, mean: Any, deviation: Any, labels: Sequence[str]) -
     return family(axes, t, mean, labels)
 
 
+def bars(
+    axes: Axes, t: Any, mean: Any, deviation: Any, labels: Sequence[str], every: int = 12, colors: Any = None
+) -> Axes:  # fmt: skip
+    """Draw a family of means with bars of one standard deviation, at times apart: bands of near means would merge.
+
+    Args:
+        axes: where to draw.
+        t: times, n.
+        mean: family x n.
+        deviation: family x n, standard deviations.
+        labels: one per curve.
+        every: times from one bar of a curve to its next; those of the family stand between.
+        colors: one per curve, where they are a part of a larger family.
+
+    Returns:
+        The axes.
+    """
+    t, mean, deviation = np.asarray(t), np.asarray(mean), np.asarray(deviation)
+    for k, color in enumerate(colors or shades(len(mean))):
+        at = slice(((2 * k + 1) * every) // (2 * len(mean)), None, every)
+        bar = {"color": color, "linestyle": "none", "elinewidth": 1.2, "capsize": 2.5, "capthick": 1.2}
+        axes.errorbar(t[at], mean[k, at], deviation[k, at], zorder=2.5, **bar)
+    return family(axes, t, mean, labels, colors=colors)
+
+
+def spread_key(words: str) -> Patch:
+    """Return the legend entry of a band."""
+    return Patch(facecolor=GREY, alpha=0.4, linewidth=0, label=words)
+
+
 def marks(axes: Axes, t: Any, curves: Any, every: int = 1, **marker: Any) -> Axes:
     """Draw a family as sparse open markers, for a second route laid over the lines of the first."""
     curves = np.asarray(curves)
@@ -62,8 +96,9 @@ def marks(axes: Axes, t: Any, curves: Any, every: int = 1, **marker: Any) -> Axe
 
 def level(axes: Axes, value: float, label: str = "", x: float = 0.99) -> Axes:
     """Draw a horizontal reference line, named at the share `x` of the width."""
-    axes.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1)
+    name = label or None  # line and text are told as one
+    axes.axhline(value, color=GREY, linewidth=0.9, linestyle=(0, (4, 2)), zorder=1, gid=name)
     if label:
         axes.annotate(label, (x, value), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points",
-                      ha="right", va="bottom", fontsize=7.5, color="0.35")  # fmt: skip
+                      ha="right", va="bottom", fontsize=7.5, color="0.35", gid=name)  # fmt: skip
     return axes

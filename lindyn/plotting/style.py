@@ -26,6 +26,7 @@ from lindyn.outputs.picture_style import write
 GREY, PALE = "0.55", "0.85"
 WIDTH = 10.0  # inches; a double column at 70 %
 TIME = "flow time $t$ (learning rate × steps / (1 − momentum))"  # `_options.FLOW_TIME` as an axis says it
+LOWEST_K = r"lowest $\lambda_{\min}(K)$"  # of Eq. 17, over the run
 KEY = 7.5  # points: the letters of a panel's own key
 
 
@@ -92,6 +93,14 @@ def frame(figure: Figure, title: str, note: str, key: Sequence[Any] = (), column
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.set(rect=(0, bottom, 1, 1 - top - bottom))  # type: ignore[call-arg]
+
+
+def row_name(panel: Axes, words: str) -> None:
+    """Name a row of panels at its right end, so that the left axes keep their quantities."""
+    panel.annotate(
+        words, (1.0, 0.5), xycoords="axes fraction", xytext=(8, 0), textcoords="offset points", rotation=-90,
+        ha="left", va="center", fontsize=8.5,
+    )  # fmt: skip
 
 
 def letters(axes: Any) -> None:

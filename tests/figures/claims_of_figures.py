@@ -8,6 +8,7 @@ import numpy as np
 
 from lindyn.outputs import picture_style
 from lindyn.papers import expected, figure_claims, figure_scripts
+from tests import pictures
 
 RNG = np.random.default_rng(0)
 BROKEN = (ValueError, IndexError, KeyError, TypeError, np.linalg.LinAlgError)
@@ -131,16 +132,22 @@ def notice(figures, number, key, index, value, claim):
 
 
 def are_written(figures, number, tmp_path, monkeypatch):
-    """The numbers file gives the picture and the verdicts again."""
+    """The numbers file gives the picture and the verdicts again; the picture can be read."""
     monkeypatch.setattr(picture_style, "DPI", 60)
     script, path, data = figures.script[number], figures.paths[number], figures.data(number)
-    found = script.check(data)
-    figure_scripts._write(data, found, script.draw(data), tmp_path, path.stem)
+    found, figure = script.check(data), script.draw(data)
+    figure_scripts._write(data, found, figure, tmp_path, path.stem)
+    can_be_read(figure)
     again = figure_scripts.load_numbers(tmp_path / f"{path.stem}.npz")
     assert script.check(again) == found
     assert figure_scripts._rendered(script.draw(again), ".png") == (tmp_path / f"{path.stem}.png").read_bytes()
     report = json.loads((tmp_path / f"{path.stem}.json").read_text())
     assert [row["text"] for row in report["claims"]] == [claim.text for claim in found]
+
+
+def can_be_read(figure):
+    """No text on another or cut off, no key on what is plotted, every line in a key, no panel empty."""
+    assert [*pictures.faults(figure), *pictures.faults_when_larger(figure)] == []
 
 
 def agree_with_their_defaults(figures):
@@ -159,8 +166,10 @@ def agree_with_their_defaults(figures):
 
 
 def keep_at_full_size(paper, number, tmp_path):
-    """The figure as it is published runs and keeps its claims."""
-    result = figure_scripts.run_figure(figure_scripts.find(paper)[number], tmp_path)
+    """The figure as it is published runs, keeps its claims, and its picture can be read."""
+    path = figure_scripts.find(paper)[number]
+    result = figure_scripts.run_figure(path, tmp_path)
     assert result.error == ""
     assert result.as_expected, [claim.text for claim in result.claims if not claim.as_expected]
-    assert (tmp_path / f"{paper}_fig{number:02}.png").stat().st_size > 20_000
+    assert (tmp_path / f"{path.stem}.png").stat().st_size > 20_000
+    can_be_read(figure_scripts.load(path).draw(figure_scripts.load_numbers(tmp_path / f"{path.stem}.npz")))

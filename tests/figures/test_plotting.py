@@ -73,6 +73,16 @@ def test_bands_and_marks_follow_the_family(axes):
     assert axes.get_legend_handles_labels()[1] == ["a", "b", "c"]
 
 
+def test_bars_of_a_family_stand_apart_and_are_as_long_as_its_spread(axes):
+    t, mean, deviation = np.arange(24.0), np.zeros((3, 24)), np.tile([[0.1], [0.2], [0.3]], 24)
+    over_time.bars(axes, t, mean, deviation, ["a", "b", "c"], every=12)
+    ends = [bars.get_segments() for bars in axes.collections]
+    at = [segment[0][0] for segments in ends for segment in segments]
+    assert len(set(at)) == len(at) == 6
+    assert [np.ptp(segments[0], axis=0)[1] for segments in ends] == pytest.approx([0.2, 0.4, 0.6])
+    assert axes.get_legend_handles_labels()[1] == ["a", "b", "c"]
+
+
 def test_the_users_settings_do_not_reach_the_figures(figures):
     import io
 

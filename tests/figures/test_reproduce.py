@@ -20,6 +20,7 @@ from lindyn.papers import (
     figure_claims,
     figure_scripts,
 )
+from tests.figures import claims_of_figures
 from tests.figures.conftest import SMALL
 
 REDUCED = """
@@ -57,8 +58,9 @@ def reduced(figures, number, folder, source=REDUCED):
 def test_files_hold_the_picture_and_all_that_is_behind_it(figures, number, tmp_path, monkeypatch):
     monkeypatch.setattr(picture_style, "DPI", 60)
     script, path, data = figures.script[number], figures.paths[number], figures.data(number)
-    found = script.check(data)
-    files = figure_scripts._write(data, found, script.draw(data), tmp_path, path.stem)
+    found, figure = script.check(data), script.draw(data)
+    files = figure_scripts._write(data, found, figure, tmp_path, path.stem)
+    claims_of_figures.can_be_read(figure)
     assert sorted(file.suffix for file in files) == [".json", ".npz", ".pdf", ".png"]
     assert (tmp_path / f"{path.stem}.png").read_bytes()[:4] == b"\x89PNG"
     assert (tmp_path / f"{path.stem}.pdf").read_bytes()[:5] == b"%PDF-"
