@@ -12,6 +12,7 @@ import numpy as np
 import scipy.integrate
 import scipy.optimize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lindyn.equations import bao
 from lindyn.papers import Checklist, Claim, listed, main
@@ -111,7 +112,7 @@ def check(data: dict[str, Any]) -> list[Claim]:
 def draw(data: dict[str, Any]) -> Figure:
     """Return the figure: dp/dt in the three regimes, and the fixed points against the size of the weights."""
     given = data["parameters"]
-    figure, axes = style.new_figure(1, 4, height=3.5)
+    figure, axes = style.new_figure(1, 4, height=3.8)
     for k, panel in enumerate(axes[0, :3]):
         scale, grid = given["scales"][k], data["grid"][k]
         panel.axhline(0, color=style.GREY, linewidth=0.7)
@@ -130,15 +131,19 @@ def draw(data: dict[str, Any]) -> Figure:
     panel.plot(along, data["fixed"][:, 0] / along, color=style.UNSTABLE, linestyle="--", label="unstable")
     panel.axhline(given["shape"][0], color=style.INK, linewidth=0.9, linestyle=":", label="smallest mode")
     for border in data["borders"]:
-        panel.axvline(border, color=style.GREY, linewidth=0.8)
+        panel.axvline(border, color=style.GREY, linewidth=0.8, label="border" if border == data["borders"][0] else None)
     panel.set(xlabel="scale $c$ of the weights", ylabel="$p/c$", title="fixed points", ylim=(0, 1.0), xlim=(0, 1.5))
-    panel.legend(loc="upper left", fontsize=7.5)
     style.letters(axes)
+    style.key_above(panel)
+    key = [Line2D([], [], color=style.FLOW, label="$dp/dt$"),
+           Line2D([], [], color=style.INK, linestyle="none", marker="|", markersize=7, label="mode"),
+           *phase_plane.legend_entries("stable", "unstable")]  # fmt: skip
     style.frame(
         figure,
         "Frozen norms: no positive fixed point, one out of reach for some modes, one in reach for all",
         rf"$v = {given['v']:g}$, $\rho = {given['rho']:g}$, {given['modes']} modes $p_j = c \times$ "
-        rf"{given['shape'][0]:g} to {given['shape'][1]:g} (ticks); grey: borders in closed form",
+        rf"{given['shape'][0]:g} to {given['shape'][1]:g}; borders in closed form",
+        key,
     )
     return figure
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.integrate
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import lindyn as ld
 from lindyn.equations import bao
@@ -143,15 +144,13 @@ def draw(data: dict[str, Any]) -> Figure:
     """Return the figure: modes by every route, then the norm."""
     given, t, p = data["parameters"], data["t"], dict(zip(NAMES, data["p"], strict=True))
     figure, axes = style.new_figure(1, 3, height=4.0)
-    for panel, one, other, words in ((axes[0, 0], EXACT, WITHOUT, "circles: without $p^6$"),
-                                     (axes[0, 1], WITH, KEPT, "dashed: norms of the start kept")):  # fmt: skip
+    for panel, one, other in ((axes[0, 0], EXACT, WITHOUT), (axes[0, 1], WITH, KEPT)):
         over_time.family(panel, t, _shown(p[one]).T, [""] * given["modes"])
         if other == WITHOUT:
             over_time.marks(panel, t, p[other].T, every=12)
         else:
             over_time.family(panel, t, p[other].T, [""] * given["modes"], linestyle=(0, (3, 2)), linewidth=1.0)
         panel.set(yscale="log", ylim=(1e-3, 2.5), title=one, xlabel=r"flow time $t$", xlim=(0, t[-1]))
-        panel.annotate(words, (0.97, 0.97), xycoords="axes fraction", ha="right", va="top", fontsize=8)
     _shade(axes[0, 0], t, data["regimes"])
     panel = axes[0, 2]
     looks = {
@@ -169,11 +168,17 @@ def draw(data: dict[str, Any]) -> Figure:
     panel.legend(loc="lower right")
     axes[0, 0].set_ylabel("$p_j$")
     style.letters(axes)
+    key = [*style.mode_key(given["modes"], 3),
+           Line2D([], [], linestyle="none", marker="o", markersize=3.5, markerfacecolor="white", color=style.GREY,
+                  label="without $p^6$"),
+           Line2D([], [], color=style.GREY, linestyle=(0, (3, 2)), linewidth=1.0,
+                  label="norms of the start kept")]  # fmt: skip
     style.frame(
         figure,
         "Cosine loss, learnt linear predictor: the exact flow against norms frozen before the mean",
         rf"{given['modes']} modes, $v = {given['v']:g}$, $\rho = {given['rho']:g}$; training: {given['steps']} "
         f"minibatches of {given['batch']}; shades: regime of the norms that the exact flow has",
+        key,
     )
     return figure
 

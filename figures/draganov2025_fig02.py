@@ -282,8 +282,9 @@ def _draw_pairs(axes: Any, data: dict[str, Any]) -> None:
     rows = np.arange(len(names))[::-1]
     colors = [style.INK] * len(EQUAL) + [style.STABLE] * len(OTHER)
     axes.hlines(rows, 1e-17, values, color=style.PALE, linewidth=1.0)
-    for row, value, color, equal in zip(rows, values, colors, rows >= len(OTHER), strict=True):
-        axes.plot(value, row, "o" if equal else "s", color=color, markersize=5)
+    for part, marker, word in ((slice(len(EQUAL)), "o", "equal"), (slice(len(EQUAL), None), "s", "not equal")):
+        axes.plot(values[part], rows[part], marker, color=colors[part][0], markersize=5, label=word)
+    axes.legend(fontsize=style.KEY, loc="upper right")
     shown = [name.replace("W_p", "$W_p$").replace("W alone", "$W$ alone") for name in names]
     axes.set_yticks(rows, shown, fontsize=style.KEY)
     axes.set(title="cut against its rate: equal, and not", xscale="log", xlim=(1e-17, 1e4))

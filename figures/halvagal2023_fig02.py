@@ -21,13 +21,14 @@ import numpy as np
 import scipy.integrate
 import scipy.interpolate
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import lindyn as ld
 from lindyn._records import static
 from lindyn.equations import cosine, halvagal
 from lindyn.flows import losses, rules
 from lindyn.papers import Checklist, Claim, listed, main
-from lindyn.plotting import over_time, style
+from lindyn.plotting import over_time, phase_plane, style
 
 OPEN, WRONG, NONE, SIAM, ISO = SETTINGS = (
     "no stop-gradient", "stop-gradient, wrong side", "no predictor", "as is", "IsoLoss"
@@ -312,7 +313,7 @@ def draw(data: dict[str, Any]) -> Figure:
     figure, axes = style.new_figure(4, 5, height=8.8)
     for i, loss in enumerate(LOSSES.values()):
         for j, setting in enumerate(SETTINGS):
-            _responses(axes[2 * i, j], data, i, j)
+            phase_plane.responses(axes[2 * i, j], _responses(data, i, j))
             panel, t, l = axes[2 * i + 1, j], data["t"][i, j], data["spectra"][i, j]
             over_time.family(panel, t[1:], l[1:].T, [""] * l.shape[1], linewidth=1.0)
             panel.set(xscale="log", yscale="log", ylim=(1e-2, 12), xlim=(t[-1] / 1e3, t[-1]))
@@ -323,27 +324,28 @@ def draw(data: dict[str, Any]) -> Figure:
         axes[2 * i + 1, 0].set_ylabel(rf"$\lambda$, {given['n1']} to {given['n2']}")
     over_time.level(axes[1, 4], 1 / (1 + given["sigma"] ** 2), "$1/(1 + v)$")
     t, sums = given["learning_rate"][1] * np.arange(len(data["released"])), data["released"]
-    axes[3, 0].plot(t[1:], sums[1:] / given["n2"], color=style.STABLE, linestyle="--")
-    axes[3, 0].plot(data["t"][1, 0][1:], data["spectra"][1, 0][1:].mean(axis=1), color=style.INK, linestyle="--")
+    exact, released = {"color": style.INK, "linestyle": "--"}, {"color": style.STABLE, "linestyle": "--"}
+    axes[3, 0].plot(t[1:], sums[1:] / given["n2"], **released)
+    axes[3, 0].plot(data["t"][1, 0][1:], data["spectra"][1, 0][1:].mean(axis=1), **exact)
+    key = [*phase_plane.legend_entries("response", "end"), *style.mode_key(given["n2"], 3, r"\lambda_j, j"),
+           Line2D([], [], label=r"mean $\lambda$ by the gradient", **exact),
+           Line2D([], [], label="as released", **released)]  # fmt: skip
     style.frame(
         figure,
         r"Linear Siamese network, $W_p = U \mathrm{diag}(\lambda)\, U^T$: where the eigenvalues of $W W^T$ go",
         rf"$\sigma = {given['sigma']:g}$, $W(0)$ of entries $N(0, 1/16)$; {given['steps']} steps of "
         rf"{given['learning_rate'][0]:g} (squared) and {given['learning_rate'][1]:g} (cosine), "
-        f"{given['steps_no_predictor']} of {given['learning_rate'][1]:g} without predictor.\n"
-        r"Cosine loss without stop-gradient: mean $\lambda$ dashed, black by the gradient, red as released",
+        f"{given['steps_no_predictor']} of {given['learning_rate'][1]:g} without predictor",
+        key,
     )
     return figure
 
 
-def _responses(axes: Any, data: dict[str, Any], i: int, j: int) -> None:
-    """Draw how the small network's responses move, z(t) = U diag(w(t)) V x, a line per input."""
+def _responses(data: dict[str, Any], i: int, j: int) -> np.ndarray:
+    """Return the small network's responses z(t) = U diag(w(t)) V x, times x 2 x inputs."""
     w = np.sqrt(data["twos"][i, j])
     z = np.einsum("ok,tk,kp->top", data["U"], w[~np.isnan(w).any(axis=1)], data["V"] @ data["inputs"])
-    axes.plot(z[:, 0], z[:, 1], color=style.FLOW, linewidth=0.8, zorder=1)
-    axes.plot(z[-1, 0], z[-1, 1], "o", color=style.INK, markersize=3, zorder=2)
-    size = np.abs(z).max() * 1.1
-    axes.set(xlim=(-size, size), ylim=(-size, size), xticks=[], yticks=[], aspect="equal")
+    return np.asarray(z)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 import lindyn as ld
 from lindyn.papers import Checklist, Claim, listed, main
@@ -106,20 +107,27 @@ def draw(data: dict[str, Any]) -> Figure:
             for k, line in enumerate(("-", (0, (4, 2)))):
                 panel.plot(t, start[:, k], color=colour, linestyle=line)
         panel.plot(data["sampled_t"][::4], sampled[::4], "o", color=colours[0], markersize=3, markerfacecolor="white")
-        panel.set(title=loss, xlabel=r"flow time $t$ (learning rate $\times$ steps)", xlim=(0, 1.0 * t[-1]))
+        panel.set(title=loss, xlabel=r"flow time $t$ = learning rate $\times$ steps", xlim=(0, 1.0 * t[-1]))
         panel.set_xscale("symlog", linthresh=given["learning_rate"] * given["steps"])
     over_time.level(axes[0, 0], 1 / c, "$1/(1 + v)$")
     for start, colour in zip(data["l"][1], colours, strict=True):
         axes[0, 1].axhline(start[0].mean(), color=colour, linewidth=0.8, linestyle=":")
-    axes[0, 1].annotate("dotted: mean of the start", (0.98, 0.97), xycoords="axes fraction", ha="right", va="top",
-                        fontsize=8)  # fmt: skip
-    axes[0, 0].set_ylabel(r"$\lambda_1$ (line), $\lambda_2$ (dashed)")
+    axes[0, 0].set_ylabel(r"eigenvalues $\lambda_1$, $\lambda_2$")
+    looks: tuple[dict[str, Any], ...] = (
+        {"label": r"$\lambda_1$"},
+        {"label": r"$\lambda_2$", "linestyle": (0, (4, 2))},
+        {"label": "mean of the start", "linestyle": ":", "linewidth": 0.8},
+        {"label": "training", "linestyle": "none", "marker": "o", "markersize": 3, "markerfacecolor": "white"},
+    )
+    key = [Line2D([], [], color=colour, label=f"start {k}") for k, colour in enumerate(colours, 1)]
+    key += [Line2D([], [], **{"color": style.GREY, **look}) for look in looks]
     style.letters(axes)
     style.frame(
         figure,
         "Two neurons from three starts: the squared loss has a scale to rest at, the cosine loss keeps its own",
-        rf"{given['neurons'][1]} inputs, $\sigma = {given['sigma']:g}$; circles: training with minibatches of "
+        rf"{given['neurons'][1]} inputs, $\sigma = {given['sigma']:g}$; training with minibatches of "
         f"{given['batch']}, {given['steps']} steps of {given['learning_rate']:g}; time is linear up to there",
+        key,
     )
     return figure
 

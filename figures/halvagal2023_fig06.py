@@ -16,10 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax.lax import stop_gradient as held
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from lindyn.equations import rectified
 from lindyn.papers import Checklist, Claim, listed, main
-from lindyn.plotting import over_time, style
+from lindyn.plotting import over_time, phase_plane, style
 
 OPEN, WRONG, NONE, SIAM, ISO = SETTINGS = (
     "no stop-gradient", "stop-gradient, wrong side", "no predictor", "as is", "IsoLoss"
@@ -227,7 +228,9 @@ def draw(data: dict[str, Any]) -> Figure:
     figure, axes = style.new_figure(4, 5, height=8.8)
     for i, loss in enumerate(LOSSES):
         for j, setting in enumerate(SETTINGS):
-            _responses(axes[2 * i, j], data["small"][i, j], data["inputs"])
+            small = data["small"][i, j]
+            small = small[np.isfinite(small).all(axis=(1, 2))]
+            phase_plane.responses(axes[2 * i, j], np.maximum(small @ data["inputs"], 0.0), low=-0.05)
             panel, t = axes[2 * i + 1, j], data["t"][i, j]
             l = _spectrum(data["W"][i, j])
             over_time.family(panel, t, l.T, [""] * l.shape[1], linewidth=1.0)
@@ -235,30 +238,24 @@ def draw(data: dict[str, Any]) -> Figure:
                 over_time.marks(panel, t, _spectrum(data["population"][j]).T, every=12)
                 axes[0, j].set_title(setting)
             panel.set(yscale="log", ylim=(1e-2, 30), xlim=(0, t[-1]))
-            panel.set_xlabel(r"learning rate $\times$ steps", fontsize=8.5)
+            panel.set_xlabel(r"flow time $t$", fontsize=8.5)
             panel.tick_params(labelsize=7.5)
         axes[2 * i, 0].set_ylabel(f"{loss}\ntwo neurons, $z_2$ over $z_1$", fontsize=8.5)
         axes[2 * i + 1, 0].set_ylabel(rf"$\lambda$, {given['n1']} to {given['n2']}")
+    key = [*phase_plane.legend_entries("response", "end"), *style.mode_key(given["n2"], 3, r"\lambda_j, j")]
+    key.append(Line2D([], [], linestyle="none", marker="o", markersize=3, markerfacecolor="white", color=style.GREY,
+                      label="population gradient"))  # fmt: skip
     style.frame(
         figure,
         r"Rectified network $z = \mathrm{relu}(W x)$ with $W_p = W W^T$: where the eigenvalues of $W W^T$ go",
-        rf"lines: minibatches of {given['batch']}; circles: population gradient of the squared loss. $\sigma = "
-        rf"{given['sigma']:g}$, $W(0)$ of entries $N(0, 1/16)$,"
+        rf"lines: minibatches of {given['batch']}, $t$ = learning rate $\times$ steps; population gradient: of the "
+        rf"squared loss. $\sigma = {given['sigma']:g}$, $W(0)$ of entries $N(0, 1/16)$,"
         f"\n{given['steps']} steps of "
         rf"{given['learning_rate'][0]:g} and {given['learning_rate'][1]:g}; {given['steps_no_predictor']} of "
         rf"{max(given['learning_rate']):g} without predictor; two neurons at {given['learning_rate'][0]:g} throughout",
+        key,
     )
     return figure
-
-
-def _responses(axes: Any, path: np.ndarray, inputs: np.ndarray) -> None:
-    """Draw how the small network's responses move, a line per input."""
-    path = path[np.isfinite(path).all(axis=(1, 2))]
-    z = np.maximum(path @ inputs, 0.0)
-    axes.plot(z[:, 0], z[:, 1], color=style.FLOW, linewidth=0.8, zorder=1)
-    axes.plot(z[-1, 0], z[-1, 1], "o", color=style.INK, markersize=3, zorder=2)
-    size = np.abs(z).max() * 1.1
-    axes.set(xlim=(-0.05 * size, size), ylim=(-0.05 * size, size), xticks=[], yticks=[], aspect="equal")
 
 
 if __name__ == "__main__":

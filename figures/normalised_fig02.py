@@ -362,10 +362,11 @@ def draw(data: dict[str, Any]) -> Figure:
 
 def _at_rest(panel: Any, data: dict[str, Any], key: str) -> None:
     laws = data["rest_law"] if key == "rest_s" else np.tile(data["r"] / data["r"].sum(), (3, 1))
-    for found, law, color in zip(data[key], laws, style.shades(3), strict=True):
-        panel.plot(law, found / found.sum(), "o", color=color, markersize=3.5)
+    for depth, (found, law, color) in enumerate(zip(data[key], laws, style.shades(3), strict=True), 1):
+        panel.plot(law, found / found.sum(), "o", color=color, markersize=3.5, label=f"$L = {depth}$")
     ends = np.array([laws.min(), laws.max()])
     panel.plot(ends, ends, color=style.STABLE, linestyle="--", linewidth=1.1)
+    panel.legend(fontsize=style.KEY, loc="upper left")
     if key == "rest_s":
         panel.set(xscale="log", yscale="log")
 

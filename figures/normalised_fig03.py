@@ -174,8 +174,8 @@ def draw(data: dict[str, Any]) -> Figure:
     panel.axvline(0.0, color=style.GREY, linewidth=0.6)
     panel.set(xlabel="eigenvalue of the transverse matrix", ylabel="measured rate")
     panel.set_title("unused directions, at rest")
-    panel.legend(loc="upper left")
     style.letters(axes)
+    style.key_above(panel)
     style.frame(
         figure, "Rank one does not hold: a faint direction escapes after a time $\\varepsilon^{-(2-1/L)}$",
         rf"closure, no decay, target = online network. chosen: $c = {given['c'][0]:g}, {given['c'][1]:g}$, "

@@ -133,7 +133,7 @@ def draw(data: dict[str, Any]) -> Figure:
     for k, (name, color) in enumerate(zip(NAMES, (style.STABLE, style.FLOW), strict=True)):
         axes[0, 2].plot(along.ravel(), living[..., k].ravel(), "o", color=color, markersize=3.5, label=name)
         axes[0, 3].plot(along.ravel(), angle[..., k].ravel(), "o", color=color, markersize=3.5, label=name)
-    axes[0, 3].axhline(1.0, color=style.INK, linestyle="--", linewidth=1.0)
+    axes[0, 3].axhline(1.0, color=style.INK, linestyle="--", linewidth=1.0, label="law")
     axes[0, 2].set(title="outputs that live", ylabel=f"outputs, of {given['n2']}", ylim=(0, None))
     axes[0, 3].set(title="angle per step", ylabel=r"over $\sqrt{2\,lr\,\eta/(1 + \mu)}$", ylim=(0, 2.5))
     for panel in axes[0, 2:]:

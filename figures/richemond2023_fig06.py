@@ -171,6 +171,8 @@ def draw(data: dict[str, Any]) -> Figure:
     left.annotate(words, (given["batches"][-1], 0.0), (0, 6), textcoords="offset points", ha="right",
                   fontsize=style.KEY)  # fmt: skip
     left.set(title=r"claim 1: $Z P$ off the projection", xscale="log", ylim=(-0.03, 1.0))
+    left.set_xticks(given["batches"], [f"{b}" for b in given["batches"]])
+    left.minorticks_off()
     left.set(xlabel="batch $b$", ylabel=r"$\|ZP - \mathrm{Proj}\,Z'\| / \|\mathrm{Proj}\,Z'\|$")
     middle.plot(sigma, data["from_identity"], "o", color=style.FLOW, markersize=4, label=r"$Z' = Z + \sigma_t G$")
     middle.plot(sigma, data["predicted"], color=style.FLOW, label=r"its derived size, slope 1")

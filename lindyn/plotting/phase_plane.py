@@ -102,6 +102,25 @@ def nullcline(axes: Axes, x: Any, y: Any, which: int) -> Axes:
     return axes
 
 
+def responses(axes: Axes, z: Any, low: float = -1.0) -> Axes:
+    """Draw how the responses of two neurons move in their plane, a line per input and a mark at its end.
+
+    Args:
+        axes: where to draw; its ticks are taken away.
+        z: times x 2 x inputs.
+        low: lower end of both axes, as a share of the upper one.
+
+    Returns:
+        The axes.
+    """
+    z = np.asarray(z)
+    axes.plot(z[:, 0], z[:, 1], color=FLOW, linewidth=0.8, zorder=1)
+    axes.plot(z[-1, 0], z[-1, 1], "o", color=INK, markersize=3, zorder=2)
+    size = np.abs(z).max() * 1.1
+    axes.set(xlim=(low * size, size), ylim=(low * size, size), xticks=[], yticks=[], aspect="equal")
+    return axes
+
+
 def unit_arrows(axes: Axes, x: Any, y: Any, u: Any, v: Any, length: float) -> Axes:
     """Draw a direction field: arrows (u, v) of unit length, drawn `length` long in data units."""
     axes.quiver(
@@ -145,7 +164,11 @@ def phase_line(axes: Axes, x: Any, velocity: Any, roots: Any, stability: Any) ->
 
 
 def legend_entries(*names: str) -> list[Line2D]:
-    """Return legend handles: a stability, "stable line", "unstable line", "flow", "parabola", "nullcline 0" or "1"."""
+    """Return legend handles.
+
+    Names are a stability, "stable line", "unstable line", "flow", "parabola", "nullcline 0" or "1", "response" or "end"
+    of one.
+    """
     return [_entry(name) for name in names]
 
 
@@ -159,6 +182,8 @@ def _entry(name: str) -> Line2D:
         "nullcline 0": {"color": "0.25", "linestyle": (0, (6, 1.6, 1.2, 1.6)), "linewidth": 1.2},
         "nullcline 1": {"color": "0.05", "linestyle": (0, (1.1, 1.5)), "linewidth": 1.7},
         "stable line": {"linewidth": 3.0, "label": "stable line", **_LINES["stable"]},
+        "response": {"color": FLOW, "linewidth": 0.8, "label": "response to an input"},
+        "end": {"color": INK, "linestyle": "none", "marker": "o", "markersize": 3, "label": "its end"},
         "unstable line": {"linewidth": 3.0, "label": "unstable line", **_LINES["unstable"]},
     }
     return Line2D([], [], **looks[name])

@@ -49,11 +49,11 @@ def shades(n: int) -> list[Any]:
     return [matplotlib.colormaps["viridis"](0.86 * k / max(n - 1, 1)) for k in range(n)]
 
 
-def mode_key(n: int, most: int = 8) -> list[Line2D]:
+def mode_key(n: int, most: int = 8, name: str = "j") -> list[Line2D]:
     """Return legend entries of a family of n modes: all of them, or the first, the middle and the last."""
     shown = range(n) if n <= most else (0, (n - 1) // 2, n - 1)
     colours = shades(n)
-    return [Line2D([], [], color=colours[j], linewidth=1.5, label=f"$j = {j + 1}$") for j in shown]
+    return [Line2D([], [], color=colours[j], linewidth=1.5, label=f"${name} = {j + 1}$") for j in shown]
 
 
 def key_above(axes: Axes, columns: int = 2, handles: Sequence[Any] | None = None) -> None:

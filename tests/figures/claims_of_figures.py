@@ -147,7 +147,8 @@ def are_written(figures, number, tmp_path, monkeypatch):
 
 def can_be_read(figure):
     """No text on another or cut off, no key on what is plotted, every line in a key, no panel empty."""
-    assert [*pictures.faults(figure), *pictures.faults_when_larger(figure)] == []
+    found = [*pictures.faults(figure), *pictures.faults_when_larger(figure)]
+    assert not found, found
 
 
 def agree_with_their_defaults(figures):
