@@ -95,9 +95,8 @@ def draw(data: dict[str, Any]) -> Figure:
     for k, (panel, title) in enumerate(zip(axes[0], STARTS.values(), strict=True)):
         outcome_map.fill_outcomes(panel, data["eta"], data["beta"], data["outcome"][:, :, k].T)
         panel.set(title=title, xlabel=r"weight decay $\eta$", yscale="log")
-        panel.autoscale(False)
-        for x, dashes in ((critical, "-"), (exact, "--")):
-            outcome_map.cased(panel, [x, x], panel.get_ylim(), dashes)
+        outcome_map.cased_upright(panel, critical, "-")
+        outcome_map.cased_upright(panel, exact, "--")
     outcome_map.cased(axes[0, 1], *_curve(data), ":")
     axes[0, 0].set_ylabel(r"EMA rate $\beta$")
     lines = [

@@ -104,9 +104,9 @@ def draw(data: dict[str, Any]) -> Figure:
     bar.set_label(r"$\log_{10}\, s(t)/s(0)$ (cut at $-3$)")
     axes[0, 1].set_title("growth of $s$")
     for panel in axes[0]:
-        panel.axvline(critical, color="0.7", linewidth=1.6)
+        outcome_map.cased_upright(panel, critical, "-")
         panel.set_xlabel(r"weight decay $\eta$")
-    lines = [outcome_map.line("-", "0.7", rf"critical decay $\eta_c = {critical:g}$")]
+    lines = [outcome_map.line("-", style.INK, rf"critical decay $\eta_c = {critical:g}$")]
     key = [
         Patch(facecolor=c, edgecolor=style.GREY, label=w) for c, w in outcome_map.outcome_key(data["outcome"])
     ] + lines

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import itertools
 import pathlib
 
@@ -191,7 +192,7 @@ def without_key(figure):
     """
     keys = [key for legend in figure.findobj(Legend) for key in legend.findobj(Line2D)]
     looks = {look(key) for key in keys}
-    shades = {to_rgba(color)[:3] for n in range(2, 65) for color in style.shades(n)}
+    shades = shades_of_families()
     families = shades & {colour for colour, *_ in looks}
     found = set()
     for axes in figure.axes:
@@ -204,6 +205,12 @@ def without_key(figure):
             if not (told(look(line), looks) or named(line, axes) or (families and look(line)[0] in shades)):
                 found.add(f"{name(line)} in {panel!r} is in no key: {look(line)}")
     return sorted(found)
+
+
+@functools.cache
+def shades_of_families():
+    """Return the colours that an ordered family of curves may have."""
+    return frozenset(to_rgba(color)[:3] for n in range(2, 65) for color in style.shades(n))
 
 
 def told(seen, looks):

@@ -88,7 +88,7 @@ def _maps(ds: Any, shown: list[str], edge: Any) -> tuple[Figure, list[Any]]:
                 set_scale("log")
     outcome_map(axes[0, 0], ds, shown)
     shade(figure, axes[0, 1], ds, shown, ds["p"], r"final $p$")
-    shade(figure, axes[0, 2], ds, shown, ds["K_min"], r"smallest $K$ over the run", "RdGy", centre=0.0)
+    shade(figure, axes[0, 2], ds, shown, ds["K_min"], style.LOWEST_K, "RdGy", centre=0.0)
     _mark_risk(axes[0, 2], ds, shown)
     drawn: dict[str, Any] = {}
     for panel in axes[0]:
@@ -149,6 +149,12 @@ def cased(panel: Axes, x: Any, y: Any, dashes: Any, colour: Any = style.INK) -> 
     """Draw a boundary that is seen on dark and light outcomes: a line on a white one."""
     for shade, width, look in (("white", 2.6, "-"), (colour, 1.4, dashes)):
         panel.plot(x, y, color=shade, linewidth=width, linestyle=look)
+
+
+def cased_upright(panel: Axes, x: float, dashes: Any) -> None:
+    """Draw a boundary at one x over the height of a panel, which keeps its limits."""
+    panel.autoscale(False)
+    cased(panel, [x, x], panel.get_ylim(), dashes)
 
 
 def boundaries(panel: Axes, ds: Any, shown: list[str], edge: Any = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from lindyn.plotting import over_time, phase_plane, style
+from lindyn.plotting import outcome_map, over_time, phase_plane, style
 
 
 @pytest.fixture
@@ -81,6 +81,22 @@ def test_bars_of_a_family_stand_apart_and_are_as_long_as_its_spread(axes):
     assert len(set(at)) == len(at) == 6
     assert [np.ptp(segments[0], axis=0)[1] for segments in ends] == pytest.approx([0.2, 0.4, 0.6])
     assert axes.get_legend_handles_labels()[1] == ["a", "b", "c"]
+
+
+def test_a_boundary_is_seen_on_dark_and_light_and_keeps_the_window(axes):
+    outcome_map.cased_upright(axes, 0.4, "--")
+    assert [line.get_color() for line in axes.lines] == ["white", style.INK]
+    assert axes.lines[0].get_linewidth() > axes.lines[1].get_linewidth()
+    assert [tuple(line.get_xdata()) for line in axes.lines] == [(0.4, 0.4)] * 2
+    assert axes.get_ylim() == (0, 1) and axes.get_xlim() == (0, 1)
+
+
+def test_responses_have_a_line_and_an_end_per_input(axes):
+    z = np.stack([np.linspace(0, [1.0, 2.0, -4.0], 9)] * 2, axis=1)
+    phase_plane.responses(axes, z, low=-1.0)
+    lines = axes.lines[:-1]
+    assert [line.get_xdata()[-1] for line in lines] == [1.0, 2.0, -4.0] == list(axes.lines[-1].get_xdata())
+    assert axes.get_xlim() == pytest.approx((-4.4, 4.4))
 
 
 def test_the_users_settings_do_not_reach_the_figures(figures):
