@@ -49,6 +49,20 @@ _TIME = """async ([name, values, redraws]) => {
   return out;
 }"""
 
+_MOVING = """async ([name, values, redraws, pause, most]) => {
+  const doc = Bokeh.documents[0], slider = doc.get_model_by_name(name), drawn = doc.get_model_by_name('drawn');
+  let seen = 0;
+  const one = () => { seen += 1; };
+  drawn.properties.data.change.connect(one);
+  const began = performance.now();
+  for (let k = 0; seen < redraws && performance.now() - began < most; k += 1) {
+    slider.value = values[k % values.length];
+    await new Promise(done => setTimeout(done, pause));
+  }
+  drawn.properties.data.change.disconnect(one);
+  return seen;
+}"""
+
 
 def needs_browser():
     """Skip, saying why, where no browser can be driven."""
@@ -164,3 +178,10 @@ class ExplorerTab:
     def time_redraws(self, slider, values, redraws):
         """Return ms from the slider to each redraw on the screen, a row for each value."""
         return self.page.evaluate(_TIME, [slider, values, redraws])
+
+    def redraws_while_moving(self, slider, values, redraws, pause, most):
+        """Return how many redraws, `redraws` at the most, come while a slider never rests for longer than `pause` ms.
+
+        It goes through `values` again and again, `most` ms at the most.
+        """
+        return self.page.evaluate(_MOVING, [slider, values, redraws, pause, most])
