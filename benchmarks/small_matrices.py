@@ -19,9 +19,9 @@ from common import arguments, median_seconds, report
 
 ETAS, T1, BETA, X_AUG = (0.0, 0.02, 0.05, 0.1), 20.0, 0.4, 0.25
 SYSTEMS = {
-    "ours": {4: 4096, 8: 2048, 16: 512, 32: 128},
-    "diffrax": {4: 256, 8: 256, 16: 128, 32: 32},
-    "scipy": {4: 12, 8: 12, 16: 12, 32: 12},
+    "ours": {2: 4096, 4: 4096, 8: 2048, 16: 512, 32: 128, 64: 24},
+    "diffrax": {2: 256, 4: 256, 8: 256, 16: 128, 32: 32, 64: 12},
+    "scipy": dict.fromkeys((2, 4, 8, 16, 32, 64), 12),
 }
 CHECKED, MOST = 12, 4096
 BLOCKS = ("W", "W_p", "W_a")

@@ -1,6 +1,6 @@
 """Sweeps: the lane kernel against what a user would pick instead. Problem S of anchors/performance.md, t = 200.
 
-python benchmarks/sweep.py [--json FILE] [--repeats N] [--picture FILE]
+python benchmarks/sweep.py [--json FILE] [--repeats N]
 
 Every engine has a process of its own and they run in turns; figures are medians, ratios are from this run. The slow
 routes (RK45, LSODA: Python loops) run a seeded sample of the grid. All use every core they can. `ratio` is of wall
@@ -54,15 +54,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, time.perf_count
 class Engine:
     """One engine in its own process."""
 
-    def __init__(self, name: str, rtol: float) -> None:
+    def __init__(self, name: str, rtol: float, lanes: int | None = None, span: tuple[float, ...] = ()) -> None:
         self.name, self.rtol = name, rtol
-        command = [
-            sys.executable,
-            str(HERE / "sweep_engines.py"),
-            name,
-            str(rtol),
-            str((SAMPLES | SMALLER).get(name, LANES)),
-        ]
+        lanes = (SAMPLES | SMALLER).get(name, LANES) if lanes is None else lanes
+        command = [sys.executable, str(HERE / "sweep_engines.py"), name, *map(str, (rtol, lanes, *span))]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lanes = self._answer()["lanes"]
         self.seconds: list[float] = []
@@ -178,7 +173,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, help="write the numbers here")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--picture", type=Path, help="also measure growth with N, t, tolerance and beta; draw it here")
     args = parser.parse_args()
     load = [os.getloadavg()[0]]
     rows = measure(args.repeats)
@@ -187,11 +181,6 @@ def main() -> None:
         "machine": machine(), "load_before_and_after": load, "rows": rows, "ratios": verdicts(rows),
         "memory": memory(), "reference_against_DOP853": reference_error(), "gpu": "not run",
     }  # fmt: skip
-    if args.picture:
-        from sweep_growth import draw, growth
-
-        result["growth"] = growth()
-        draw(result["growth"], args.picture)
     for name in ("machine", "load_before_and_after", "memory", "reference_against_DOP853", "gpu"):
         print(name, result[name])
     for row in (*rows, *result["ratios"]):

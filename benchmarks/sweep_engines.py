@@ -1,6 +1,6 @@
 """The engines that benchmarks/sweep.py compares, one process each: reads "run", answers with seconds per lane.
 
-python benchmarks/sweep_engines.py ENGINE RTOL LANES
+python benchmarks/sweep_engines.py ENGINE RTOL LANES [T1 LOWEST_BETA HIGHEST_BETA]
 """
 
 import ctypes
@@ -17,13 +17,15 @@ import numpy as np
 
 P0, S0, TAU0, ALPHA_P, X, X_AUG, T1 = 0.1, 0.05, 0.5, 1.0, 1.0, 0.25, 200.0  # Problem S of performance.md
 C_FLAGS = ["-O3", "-march=native", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC"]
+BETA = (0.01, 10.0)
+WIDE = 8  # lanes of heyoka's batches
 Solve = Callable[[], np.ndarray]
 
 
-def grid(lanes: int, beta: tuple[float, float] = (0.01, 10.0)) -> tuple[np.ndarray, np.ndarray]:
-    """Return eta and beta of about `lanes` points: eta in [0, 0.3] x beta in log [0.01, 10]."""
+def grid(lanes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return eta and beta of about `lanes` points: eta in [0, 0.3] x beta in log `BETA`."""
     side = round(lanes**0.5)
-    eta, b = np.meshgrid(np.linspace(0, 0.3, side), np.geomspace(*beta, side))
+    eta, b = np.meshgrid(np.linspace(0, 0.3, side), np.geomspace(*BETA, side))
     return eta.ravel(), b.ravel()
 
 
@@ -176,14 +178,92 @@ def diffrax_vmap_8(rtol: float, lanes: int) -> Solve:
     return diffrax_vmap(rtol, lanes, "Dopri8")
 
 
+def taylor(rtol: float, lanes: int, logarithms: bool = True) -> Solve:
+    """heyoka: a Taylor method compiled by LLVM, as many lanes abreast as its vectors hold, an integrator a core.
+
+    In (log p, log s, tau), or in (p, s, tau), where errors on lanes that collapse are as large as those are.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    import heyoka as hy
+
+    from lindyn._linalg import available_cores
+
+    u, v, tau = hy.make_vars("u", "v", "tau")
+    eta, beta = hy.par[0], hy.par[1]
+    p, s = (hy.exp(u), hy.exp(v)) if logarithms else (u, v)
+    drive = X * tau - (X + X_AUG) * p
+    growth = p * drive - eta
+    rates = [(u, ALPHA_P * s * drive / p - eta), (v, 2.0 * growth)]
+    if not logarithms:
+        rates = [(u, ALPHA_P * s * drive - eta * p), (v, 2.0 * s * growth)]
+    rates.append((tau, beta * (1.0 - tau) - tau * growth))
+    etas, betas = grid(lanes)
+    order = np.argsort(betas, kind="stable")
+    places = np.resize(order, -(-len(order) // WIDE) * WIDE).reshape(-1, WIDE)
+    first = np.array([P0, S0, TAU0])
+    first[:2] = np.log(first[:2]) if logarithms else first[:2]
+    start = np.repeat(first[:, None], WIDE, axis=1)
+    own = [
+        hy.taylor_adaptive_batch(rates, start.copy(), pars=np.zeros((2, WIDE)), tol=rtol)
+        for _ in range(available_cores())
+    ]
+    found = np.empty((3, len(etas)))
+
+    def share(k: int) -> None:
+        integrator = own[k]
+        for lane in places[k :: len(own)]:
+            integrator.set_time(0.0)
+            integrator.state[:] = start
+            integrator.pars[:] = etas[lane], betas[lane]
+            integrator.propagate_until(T1)
+            found[:, lane] = integrator.state
+
+    def run() -> np.ndarray:
+        with ThreadPoolExecutor(len(own)) as pool:
+            list(pool.map(share, range(len(own))))
+        return np.stack([np.exp(found[0]), np.exp(found[1]), found[2]]) if logarithms else found.copy()
+
+    return run
+
+
+def taylor_plain(rtol: float, lanes: int) -> Solve:
+    return taylor(rtol, lanes, logarithms=False)
+
+
+def torch_lanes(rtol: float, lanes: int, method: str = "dopri5") -> Solve:
+    """All lanes as one state of torchdiffeq: they share each step."""
+    import torch
+    from torchdiffeq import odeint
+
+    eta, beta = map(torch.as_tensor, grid(lanes))
+    rates = _rates(eta, beta)  # type: ignore[arg-type]
+    start = torch.tensor([P0, S0, TAU0], dtype=torch.float64)[:, None].repeat(1, len(eta))
+    times = torch.tensor([0.0, T1], dtype=torch.float64)
+
+    def run() -> np.ndarray:
+        with torch.no_grad():
+            path = odeint(lambda t, y: torch.stack(rates(t, y)), start, times, rtol=rtol, atol=1e-300, method=method)
+        return path[-1].numpy()
+
+    return run
+
+
+def torch_lanes_8(rtol: float, lanes: int) -> Solve:
+    return torch_lanes(rtol, lanes, "dopri8")
+
+
 ENGINES = {
     "lanes": kernel, "C": in_c, "C, 512-bit": in_c_512, "numba, one lane": one_lane, "RK45 loop": rk45,
     "LSODA log": lsoda, "diffrax vmap": diffrax_vmap, "diffrax vmap, Dopri8": diffrax_vmap_8,
-    "lanes in JAX": jax_engine,
+    "lanes in JAX": jax_engine, "heyoka, log": taylor, "heyoka": taylor_plain,
+    "torchdiffeq": torch_lanes, "torchdiffeq, dopri8": torch_lanes_8,
 }  # fmt: skip
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 4:
+        T1, BETA = float(sys.argv[4]), (float(sys.argv[5]), float(sys.argv[6]))
     run = ENGINES[sys.argv[1]](float(sys.argv[2]), int(sys.argv[3]))
     final = run()  # compiles
     print(json.dumps({"lanes": final.shape[1]}), flush=True)

@@ -1,6 +1,7 @@
 """Checks of what is given: one clear sentence with the argument, the value received and the likely fix."""
 
 import importlib.util
+import math
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -114,9 +115,9 @@ def as_scalar(name: str, value: Any, minimum: float = -np.inf, exclusive: bool =
         number = float(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be a number; got {value!r:.80}.") from error
-    sign = ">" if exclusive else ">="
-    bound = "finite" if minimum == -np.inf else f"finite and {sign} {minimum:g}"
-    if not np.isfinite(number) or number < minimum or (exclusive and number == minimum):
+    if not math.isfinite(number) or number < minimum or (exclusive and number == minimum):
+        sign = ">" if exclusive else ">="
+        bound = "finite" if minimum == -np.inf else f"finite and {sign} {minimum:g}"
         raise ValueError(f"{name} must be {bound}; got {number:g}.{' ' + fix if fix else ''}")
     return number
 

@@ -84,7 +84,7 @@ class Record(Brief):
     def _unchecked(cls, **values: Any) -> Self:
         """Make a record without its checks (derivatives, JAX placeholders, stacked trajectories)."""
         record = object.__new__(cls)
-        record._set(**values)
+        record.__dict__.update(values)
         return record
 
     def _replace(self, **values: Any) -> Self:

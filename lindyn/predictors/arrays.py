@@ -49,6 +49,8 @@ class Modes:
 
 
 PRECISE = {"float32": 1e-5, "float64": 1e-10}  # dtypes a rule takes, and the asymmetry that counts as round-off
+NUMPY = np if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else None
+"""numpy itself, where it keeps to the array API."""
 
 
 class Eigen(NamedTuple):
@@ -64,7 +66,10 @@ class Eigen(NamedTuple):
 
 def namespace(*arrays: Any) -> Any:
     """Return the array API namespace of numpy, JAX or torch arrays (of the values, for `Modes`)."""
-    return array_api_compat.array_namespace(*(a.values if isinstance(a, Modes) else a for a in arrays))
+    values = [a.values if isinstance(a, Modes) else a for a in arrays]
+    if NUMPY is not None and all(type(value) is np.ndarray for value in values):
+        return NUMPY  # a rule inside a flow is asked thousands of times: no search, no wrappers
+    return array_api_compat.array_namespace(*values)
 
 
 def dtype_name(array: Any) -> str:

@@ -51,11 +51,15 @@ class _Packing:
         return self.template.of_blocks({n: vector[..., part].reshape(lead + shape) for n, part, shape in blocks})
 
     def rate(self, flow: Flow) -> Any:
-        """Return the flow as a function of (t, vector)."""
+        """Return the flow as a function of (t, vector); the state that it sees, and the rates, are views made once."""
+        seen, told = np.empty_like(self.vector), np.empty_like(self.vector)
+        y, rates = self.state(seen), self.state(told).blocks().values()
 
         def derivative(t: float, vector: np.ndarray) -> np.ndarray:
-            dy = flow(t, self.state(vector))
-            return np.concatenate([np.ravel(block) for block in dy.blocks().values()])
+            seen[:] = vector
+            for block, rate in zip(rates, flow(t, y).blocks().values(), strict=True):
+                block[...] = rate
+            return told.copy()
 
         return derivative
 
@@ -63,9 +67,11 @@ class _Packing:
         """Return each entry's block root mean square."""
         out = np.empty_like(vector)
         for part in self.slices:
-            size = float(np.max(np.abs(vector[part]), initial=0.0))
+            block = vector[part]
+            size = float(np.abs(block).max(initial=0.0))
             usable = 0 < size < np.inf  # scaled, so that squares neither under- nor overflow
-            out[part] = size * np.sqrt(np.mean((vector[part] / size) ** 2)) if usable else size
+            shares = block / size if usable else block
+            out[part] = size * np.sqrt(shares.dot(shares) / block.size) if usable else size
         return out
 
 
