@@ -80,7 +80,7 @@ def _off_second_route(data: dict[str, Any], edges: np.ndarray, step: float) -> t
     given, beta = data["parameters"], data["beta"]
     at = [k for k in np.linspace(0, len(beta) - 1, 7).astype(int) if beta[k] < 20]
     mode = {"p": given["p0"], "s": given["p0"] ** 2, "tau": 0.0, "sigma2": given["sigma2"], "t1": given["t1"]}
-    found = [second_route.edge_of_collapse(0.0, 0.25, beta=float(beta[k]), **mode) for k in at]
+    found = second_route.edge_of_collapse(0.0, 0.25, beta=beta[at], **mode)
     off = np.abs(edges[at] - step / 2 - found) / step
     return float(off.max()), "edges " + listed(found, ".3f") + " at beta = " + listed(beta[at], ".2g")
 

@@ -69,7 +69,7 @@ def _off_second_route(data: dict[str, Any], edge: np.ndarray, step: float) -> tu
     given, alpha_p = data["parameters"], data["alpha_p"]
     at = [k for k in np.linspace(0, len(alpha_p) - 1, 9).astype(int) if alpha_p[k] < 30]
     mode = {"p": given["p0"], "s": given["s0"], "tau": 1.0, "sigma2": given["sigma2"], "t1": 600.0}
-    found = [second_route.edge_of_collapse(0.0, 0.25, alpha_p=float(alpha_p[k]), **mode) for k in at]
+    found = second_route.edge_of_collapse(0.0, 0.25, alpha_p=alpha_p[at], **mode)
     off = np.abs(edge[at] - step / 2 - found) / step
     return float(off.max()), "edges " + listed(found, ".3f") + " at alpha_p = " + listed(alpha_p[at], ".2g")
 

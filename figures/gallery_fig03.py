@@ -61,14 +61,12 @@ def _off_second_route(data: dict[str, Any]) -> tuple[float, str]:
     given, beta, share = data["parameters"], data["beta"], data["share"]
     middle = (np.arange(given["starts"]) + 0.5) / given["starts"]
     p, s = np.meshgrid(0.8 * middle, 10.0 ** (-3.0 * (1 - middle)), indexing="ij")
-    off, null = [], []
-    for k in (np.searchsorted(beta, 0.05), np.searchsorted(beta, 0.6)):
-        for tau in (1.0, 0.0):
-            alive = second_route.lives(p, s, tau, beta=beta[k], eta=data["eta"][1], sigma2=given["sigma2"], t1=900.0)
-            own = float(1 - alive.mean())
-            off.append(abs(own - float(share[1, k, int(tau == 0.0)])))
-            null.append((own, 1 - own, abs(own - float(data["online"][1]))))
-    lives, dies, online = np.max(null, axis=0)
+    at = [np.searchsorted(beta, 0.05), np.searchsorted(beta, 0.6)]
+    rate, tau = beta[at][:, None, None, None], np.array([1.0, 0.0])[:, None, None]
+    alive = second_route.lives(p, s, tau, beta=rate, eta=data["eta"][1], sigma2=given["sigma2"], t1=900.0)
+    own = 1 - alive.mean(axis=(-2, -1))
+    off = np.abs(own - share[1, at]).ravel().tolist()
+    lives, dies, online = own.max(), (1 - own).max(), np.abs(own - float(data["online"][1])).max()
     told = f"{max(off):.4f}; always lives {lives:.2f}, always collapses {dies:.2f}, online at every beta {online:.2f}"
     return max(off), told
 

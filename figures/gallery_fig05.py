@@ -138,12 +138,9 @@ def _off_second_route(data: dict[str, Any]) -> tuple[float, str]:
     given = data["parameters"]
     middle = (np.arange(given["starts"]) + 0.5) / given["starts"]
     p, s = np.meshgrid(norm.ppf(middle) * given["spread"], 10.0 ** (-2 * (1 - middle)), indexing="ij")
-    own = [
-        second_route.lives(
-            p, s, 1.0, beta=(1 - base) / given["alpha"], eta=given["eta"], sigma2=given["sigma2"], t1=600.0
-        ).mean()
-        for base in BASES[1:4]
-    ]  # fmt: skip
+    beta = (1 - np.array(BASES[1:4]))[:, None, None] / given["alpha"]
+    alive = second_route.lives(p, s, 1.0, beta=beta, eta=given["eta"], sigma2=given["sigma2"], t1=600.0)
+    own = alive.mean(axis=(-2, -1))
     return float(np.abs(data["table5a"][1:4] - own).max()), "shares " + listed(own, ".3f")
 
 

@@ -85,22 +85,32 @@ def lives(
     return np.asarray(y[1] ** 2 * alpha_p > 1e-2 / (4 * (1 + sigma2) ** 2))
 
 
-def edge_of_collapse(low: float, high: float, count: int = 24, rounds: int = 2, **mode: Any) -> float:
-    """Return the decay past which a mode collapses, found between two decays by grids on grids of `lives`.
+def edge_of_collapse(
+    low: float, high: float, count: int = 24, rounds: int = 2, t1: float = 1500.0, step: float = 0.1, **mode: Any
+) -> np.ndarray:
+    """Return the decays past which modes collapse, found between two decays by grids on grids of `lives`.
 
     Args:
-        low: a decay that it bears.
-        high: one that it does not.
+        low: a decay that all bear.
+        high: one that none bears.
         count: decays of a grid.
         rounds: grids, each between two neighbours of the one before.
-        **mode: what `lives` takes, but for eta.
+        t1: see `lives`.
+        step: see `lives`.
+        **mode: what `lives` takes of a mode, but for eta; many modes, of which all arguments broadcast, run side by side.
     """
+    given = {name: np.asarray(value)[..., None] for name, value in mode.items() if value is not None}
+    sigma2 = float(mode.get("sigma2", 0.25))
+    given = {name: value for name, value in given.items() if name != "sigma2"}
+    shape = np.broadcast_shapes(*(value.shape[:-1] for value in given.values()))
+    lows, highs = np.full(shape, low), np.full(shape, high)
     for _ in range(rounds):
-        grid = np.linspace(low, high, count)
-        alive = lives(eta=grid, **mode)
-        first = int(np.argmin(alive)) if not alive.all() else count - 1
-        low, high = float(grid[max(first - 1, 0)]), float(grid[first])
-    return (low + high) / 2
+        grid = np.linspace(lows, highs, count, axis=-1)
+        alive = lives(eta=grid, sigma2=sigma2, t1=t1, step=step, **given)
+        first = np.where(alive.all(axis=-1), count - 1, np.argmin(alive, axis=-1))[..., None]
+        lows = np.take_along_axis(grid, np.maximum(first - 1, 0), axis=-1)[..., 0]
+        highs = np.take_along_axis(grid, first, axis=-1)[..., 0]
+    return np.asarray((lows + highs) / 2)
 
 
 def matrix_ends(
