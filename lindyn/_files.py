@@ -285,6 +285,25 @@ def writable_folder(folder: str | Path) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def output_folder(folder: str | Path) -> Iterator[Path]:
+    """Make an output folder; where the body ends in an error, what was made and is still empty goes again.
+
+    Raises:
+        OSError: it cannot be made or written to; nothing was changed.
+    """
+    folder = Path(folder)
+    fresh = [each for each in (folder, *folder.parents) if not each.exists()]
+    writable_folder(folder)
+    try:
+        yield folder
+    except BaseException:
+        with contextlib.suppress(OSError):  # not empty
+            for each in fresh:
+                each.rmdir()
+        raise
+
+
 def why(error: OSError) -> str:
     """Return what went wrong, without its number."""
     return str(error.strerror or error)

@@ -96,10 +96,10 @@ def run(args: argparse.Namespace) -> int:
     from lindyn.outputs.number_tables import write_csv
     from lindyn.plotting.style import write
 
-    _files.writable_folder(file.parent)
     make = getattr(phase_pictures, args.kind.replace("-", "_"))
-    picture = make(given, vars(args))
-    write(picture.figure, file, command=command)
+    with _files.output_folder(file.parent):
+        picture = make(given, vars(args))
+        write(picture.figure, file, command=command)
     if numbers is not None:
         write_csv(numbers, picture.numbers, command)
     print(picture.words)

@@ -85,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
         out = places.as_folder(args.out)
     _check_free(out, command, settings, args.overwrite)
     if settings["images"] is not None:
-        return run_images(settings, given, _files.writable_folder(out), command)
+        with _files.output_folder(out):
+            return run_images(settings, given, out, command)
     from lindyn._progress import Progress
     from lindyn.commands import flow_settings
 

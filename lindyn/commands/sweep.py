@@ -118,13 +118,11 @@ def run(args: argparse.Namespace) -> int:
     words = TABLE.command("", values)
     out, picture = _places(args, words)
     given = _parameters(args)
-    for file in (out, picture):
-        _files.writable_folder(file.parent)
-    if args.overwrite and out.suffix != ".nc":
-        shutil.rmtree(out, ignore_errors=not out.exists())
     command = f"lindyn sweep{words}"
     try:
-        with _warnings_as_notes():
+        with _files.output_folder(out.parent), _files.output_folder(picture.parent), _warnings_as_notes():
+            if args.overwrite and out.suffix != ".nc":
+                shutil.rmtree(out, ignore_errors=not out.exists())
             ds = _sweep(model, given | settings, out, args.scheduler)
     except SweepInterrupted as error:
         print(f"lindyn: {error}", file=sys.stderr)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from lindyn import _checks
-from lindyn.explore import explorer_options
+from lindyn.explore import explorer_options, opened_files
 
 
 class LiveView:
@@ -107,6 +107,14 @@ def normalised(**values: Any) -> LiveView:
 
 
 def saved(path: Path | str) -> LiveView:
-    """Return a saved trajectory, sweep, trace or report of validate."""
+    """Return a saved trajectory, sweep, trace or report of validate.
+
+    Args:
+        path: of the file, or of the store of a sweep.
+
+    Raises:
+        ValueError: nothing is there, or another kind of file.
+    """
     path = Path(path).resolve()
+    opened_files.opened(opened_files.below(path.parent, path.name))
     return LiveView("saved", {"file": path.name}, path.parent)

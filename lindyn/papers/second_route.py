@@ -97,7 +97,7 @@ def edge_of_collapse(
         rounds: grids, each between two neighbours of the one before.
         t1: see `lives`.
         step: see `lives`.
-        **mode: what `lives` takes of a mode, but for eta; many modes, of which all arguments broadcast, run side by side.
+        **mode: what `lives` takes of a mode, but for eta; many modes run side by side, their arguments broadcast.
     """
     given = {name: np.asarray(value)[..., None] for name, value in mode.items() if value is not None}
     sigma2 = float(mode.get("sigma2", 0.25))

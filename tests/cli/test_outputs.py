@@ -9,6 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import lindyn as ld
+from lindyn import _files
 from lindyn.commands import phase_pictures
 from lindyn.outputs import places
 from lindyn.plotting import trajectory_picture
@@ -176,3 +177,29 @@ def test_a_picture_has_lindyn_s_style_and_leaves_the_user_s_alone(ending, tmp_pa
         matplotlib.rcParams["backend"] = "agg"
     if ending == "png":
         assert found == plain
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("phase --start 1", "start"),
+        ("simulate --images nowhere.npy", "nowhere.npy"),
+        ("phase --start 1,-1", "start"),
+    ],
+)
+def test_a_refused_start_leaves_no_folder(words, said, command, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = command(*words.split(), "--out", "a/b")
+    assert (code, out) == (2, "") and said in err
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_that_was_there_or_holds_something_stays(tmp_path):
+    (tmp_path / "old").mkdir()
+    with pytest.raises(KeyError), _files.output_folder(tmp_path / "old" / "new"):
+        raise KeyError
+    assert (tmp_path / "old").is_dir() and not (tmp_path / "old" / "new").exists()
+    with pytest.raises(KeyError), _files.output_folder(tmp_path / "fresh") as folder:
+        (folder / "kept.txt").write_text("1")
+        raise KeyError
+    assert (tmp_path / "fresh" / "kept.txt").read_text() == "1"

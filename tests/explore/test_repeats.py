@@ -148,3 +148,11 @@ def test_a_saved_file_is_repeated(view, tmp_path):
         assert np.array_equal(found["ds"]["p"], shown.data["p"])
         found["ds"].close()
     assert shown.export("csv") and shown.export("png")
+
+
+def test_a_view_of_a_file_that_is_not_there_is_refused_where_it_is_asked_for(tmp_path):
+    with pytest.raises(ValueError, match=r"There is no file gone\.nc below"):
+        ld.explore.saved(tmp_path / "gone.nc")
+    (tmp_path / "note.txt").write_text("no run")
+    with pytest.raises(ValueError, match=r"note\.txt is no file that is shown here; give a trajectory"):
+        ld.explore.saved(tmp_path / "note.txt")
