@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from lindyn.solve.lanes import layout as at
-from lindyn.solve.lanes.compiled import where
+from lindyn.solve.lanes.compiled import where, wide_vectors
 from lindyn.solve.lanes.methods import make_cubic
 from lindyn.solve.lanes.problem import BISECTIONS
 
@@ -164,6 +164,7 @@ def make_settle(step: Any, rate: Any, alignment: Any, slope: Any, compiled: Any)
     @compiled
     def move(w):  # type: ignore[no-untyped-def]
         """Take every lane that moves one step of Newton's method on; return whether any moves still."""
+        wide_vectors()
         moving = 0
         for l in range(L):
             y, c, h, u = state(w, l), constants(w, l), w[at.H * L + l], w[WITHIN * L + l]

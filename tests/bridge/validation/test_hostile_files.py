@@ -23,7 +23,7 @@ MOST = 30_000_000  # bytes of memory that a refusal may take
 def refused(read, path, text=""):
     """Assert that a file is refused in one sentence, soon, and without taking room."""
     tracemalloc.start()
-    start = time.monotonic()
+    start = time.process_time()
     try:
         with pytest.raises(ValueError, match=text) as caught:
             read(path)
@@ -31,7 +31,7 @@ def refused(read, path, text=""):
     finally:
         tracemalloc.stop()
     assert "\n" not in str(caught.value) and path.name in str(caught.value)
-    assert peak < MOST and time.monotonic() - start < 20
+    assert peak < MOST and time.process_time() - start < 20
 
 
 def named(value):
@@ -366,10 +366,10 @@ def keras(folder, kind):
 )
 def test_a_file_of_keras_gives_only_what_it_holds(tmp_path, kind):
     path = keras(tmp_path, kind)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ValueError, match=r"a\.h5") as caught:
         checkpoint_files.read(path)
-    assert "\n" not in str(caught.value) and time.monotonic() - start < 20
+    assert "\n" not in str(caught.value) and time.process_time() - start < 20
 
 
 def test_a_header_of_safetensors_without_end(tmp_path):
