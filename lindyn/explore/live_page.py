@@ -35,8 +35,22 @@ told.style = 'position:fixed;z-index:99;left:0;right:0;top:0;margin:0;padding:.6
 told.textContent = 'The engine has stopped: start lindyn explore again and reload; what is on the page stays.';
 if (!document.getElementById('lindyn-lost')) document.body.prepend(told);
 """
-_INTRO = """<p style="margin:0 0 .6em"><b>lindyn explore</b>: one mode of BYOL, SimSiam and DirectPred. Move a slider;
-click the portrait to start a trajectory, click the map to set the portrait.</p>"""
+_INTRO = """<h1 style="margin:0;font-size:1em">lindyn explore</h1><p style="margin:0 0 .6em">One mode of BYOL, SimSiam
+and DirectPred. Move a slider; click the portrait to start a trajectory, click the map to set the portrait.</p>"""
+_MAIN = "{% block contents %}<main>{{ super() }}</main>{% endblock %}"
+_NAMES = """
+const every = (node, what) => [...node.querySelectorAll('*')].flatMap(
+  each => each.shadowRoot ? [...each.shadowRoot.querySelectorAll(what), ...every(each.shadowRoot, what)] : []);
+const name = (what, words) => every(document, what).forEach(each => each.setAttribute('aria-label', words(each)));
+const title = each => each.getRootNode().querySelector('.bk-slider-title, label')?.textContent.split(':')[0] || 'value';
+clearTimeout(window.lindynNames);
+window.lindynNames = setTimeout(() => {
+  name('.noUi-handle', title);
+  name('.bk-spin-btn-up', each => title(each) + ': more');
+  name('.bk-spin-btn-down', each => title(each) + ': less');
+}, 300);
+"""
+"""What bokeh leaves without a name for those who hear the page: handles of sliders, buttons of spinners."""
 
 
 def fill(document: Any, session: LiveSession, views: Mapping[str, tuple[Any, ...]] = PANELS) -> None:
@@ -67,7 +81,9 @@ def fill(document: Any, session: LiveSession, views: Mapping[str, tuple[Any, ...
         body.on_change("active", _turned(session, names, seen))
     document.add_root(row(_sidebar(session), column(session.message, body), name="page"))
     document.add_root(carrier(session.address, session.drawn))
-    document.title = "lindyn explore"
+    document.title, document.template = "lindyn explore", _MAIN
+    session.drawn.js_on_change("data", CustomJS(code=_NAMES))
+    document.js_on_event("document_ready", CustomJS(code=_NAMES))
     document.js_on_event("connection_lost", CustomJS(code=_LOST))
     session.visible = shown
 

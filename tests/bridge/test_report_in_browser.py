@@ -1,6 +1,5 @@
 """report.html in a browser, on a phone and on a desk: it asks for nothing, fits, and can be read by anyone."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from tests.explore import browser
 
 FIXTURES = Path(__file__).parent / "validation" / "fixtures"
-AXE = os.environ.get("LINDYN_AXE", "")
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 pytestmark = pytest.mark.rendered
 
@@ -38,6 +36,7 @@ def context():
 def page(request, context, report):
     width, height = SIZES[request.param]
     window = context.new_context(viewport={"width": width, "height": height}, bypass_csp=True)
+    window.set_default_timeout(browser.READY)
     asked = []
     window.on("request", lambda one: asked.append(one.url))
     shown = window.new_page()
@@ -81,10 +80,6 @@ def test_formulas_are_drawn(page):
     assert shown.evaluate("[...document.querySelectorAll('math')].every(m => m.getBoundingClientRect().height > 8)")
 
 
-@pytest.mark.skipif(not Path(AXE).is_file(), reason="no axe-core: npm install axe-core, and LINDYN_AXE=.../axe.min.js")
 def test_axe_finds_no_violation(page):
-    shown, _ = page
-    shown.evaluate(Path(AXE).read_text(encoding="utf-8"))
-    told = "v => v.id + ': ' + v.help + ' ' + v.nodes[0].html"
-    found = shown.evaluate(f"async () => (await axe.run()).violations.map({told})")
-    assert found == []
+    browser.needs_axe()
+    assert browser.violations(page[0]) == []

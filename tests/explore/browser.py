@@ -8,6 +8,7 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = os.environ.get("LINDYN_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+AXE = os.environ.get("LINDYN_AXE", "")
 READY = int(os.environ.get("LINDYN_BROWSER_MS", "60000"))  # ms
 _AT = """([name, x, y]) => {
   const model = Bokeh.documents[0].get_model_by_name(name), view = Bokeh.index.find_one(model);
@@ -71,6 +72,20 @@ def needs_browser():
         pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)")
 
 
+def needs_axe():
+    """Skip, saying why, where the rules of accessibility are not on this machine."""
+    if not os.path.isfile(AXE):
+        pytest.skip("no axe-core: npm install axe-core, and LINDYN_AXE=.../axe.min.js")
+
+
+def violations(page):
+    """Return what axe-core finds on a page, a line each."""
+    with open(AXE, encoding="utf-8") as file:
+        page.evaluate(file.read())
+    told = "v => v.id + ': ' + v.help + ' ' + v.nodes[0].html"
+    return page.evaluate(f"async () => (await axe.run()).violations.map({told})")
+
+
 @contextlib.contextmanager
 def opened(width=1500, height=1000):
     """Give a browser context that may read the clipboard, and the addresses that it has asked for."""
@@ -81,6 +96,7 @@ def opened(width=1500, height=1000):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
         try:
             context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+            context.set_default_timeout(READY)
             asked = []
             context.on("request", lambda request: asked.append(request.url))
             yield context, asked

@@ -203,6 +203,18 @@ def test_a_slider_is_followed_while_it_moves(tab):
     assert tab.redraws_while_moving("dial-alpha_p", values, 8, pause, most=30_000) >= 8
 
 
+@pytest.mark.parametrize("view", ["portrait", "modes", "bifurcation", "matrices", "normalised", "saved"])
+def test_axe_finds_no_violation(tab, view):
+    browser.needs_axe()
+    if view != "portrait":
+        tab.turn(view)
+    named = "() => { const bare = node => [...node.querySelectorAll('*')].some(each => each.shadowRoot && " \
+        "(each.shadowRoot.querySelector('.noUi-handle:not([aria-label]), .bk-spin-btn:not([aria-label])') || " \
+        "bare(each.shadowRoot))); return !bare(document); }"  # fmt: skip
+    tab.settled(named)
+    assert browser.violations(tab.page) == []
+
+
 def test_the_page_without_a_server(chromium, tmp_path):
     from lindyn.explore import write_page
 
@@ -223,4 +235,6 @@ def test_the_page_without_a_server(chromium, tmp_path):
     page.evaluate("location.hash = 'eta=9'")
     page.wait_for_function("() => document.getElementById('message').textContent.includes('eta must be between 0 and')")
     assert errors == [] and asked[before:] == [path.as_uri()]
+    if browser.AXE:
+        assert browser.violations(page) == []
     page.close()
