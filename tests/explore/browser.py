@@ -45,7 +45,10 @@ _TIME = """async ([name, values, redraws]) => {
       slider.value = value;
     });
     out.push(ends);
-    await new Promise(done => setTimeout(done, 700));
+    for (let seen = -1; seen !== drawn.data.count[0];) {  // until the exact picture is there, and nothing more comes
+      seen = drawn.data.count[0];
+      await new Promise(done => setTimeout(done, 700));
+    }
   }
   return out;
 }"""
