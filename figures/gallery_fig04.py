@@ -128,7 +128,7 @@ SOME = slice(None, None, 6)
 
 
 def _off_K(data: dict[str, Any], number: str, sigma2: float) -> tuple[float, str]:
-    """Return how far the smallest K is from that of runs of the printed equations, over alpha_p or eta."""
+    """Return how far the lowest lambda_min(K) is from that of runs of the printed equations, over alpha_p or eta."""
     x, y = data[f"x{number}"][SOME], data[f"y{number}"][SOME]
     ts = np.append(0.0, np.geomspace(1e-3, 2000.0, 6000))
     ways = [{"alpha_p": float(v), "eta": 0.02} if number == "6" else {"eta": float(v)} for v in x]
