@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,30 @@ def test_a_picture_in_another_format_stands_beside_the_png(ending, head, command
     assert (tmp_path / "phase" / f"bifurcation.{ending}").read_bytes().startswith(head)
     assert command("simulate", "--system", "modes", "--t1", "6", "--overwrite", "--out", tmp_path / "run")[0] == 0
     assert not (tmp_path / "run" / f"trajectory.{ending}").exists()  # of the earlier run: it would mislead
+
+
+SOLO = Path(__file__).parents[1] / "bridge" / "validation" / "fixtures" / "solo_learn"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "sweep --eta 0:0.3:9 --t1 20 --out OUT/s.nc",
+        "simulate --images digits --eta 0.02 --t1 5 --out OUT/images",
+        "simulate --verify --t1 5 --out OUT/verified",
+        pytest.param("reproduce tian2021 --figure 4 --out OUT", marks=pytest.mark.slow),
+        pytest.param("train data.name=digits run.epochs=1 run.folder=OUT/run", marks=pytest.mark.slow),
+        pytest.param("predict data.name=digits run.epochs=1 --out OUT/predicted", marks=pytest.mark.slow),
+        pytest.param("validate SOLO --images digits --out OUT/validated", marks=pytest.mark.slow),
+    ],
+)
+def test_every_drawing_command_writes_the_format_beside_each_png(words, command, tmp_path):
+    pytest.importorskip("torch", reason="torch is not installed: pip install 'lindyn[torch]'")
+    words = words.replace("OUT", str(tmp_path)).replace("SOLO", str(next(SOLO.glob("*.ckpt")))).split()
+    code, _, err = command(*words, "--format", "svg")
+    assert code == 0, err
+    pictures = [path.with_suffix("") for path in tmp_path.rglob("*.png")]
+    assert pictures and all(path.with_suffix(".svg").read_bytes().startswith(b"<?xml") for path in pictures)
 
 
 def test_another_format_is_refused(command):
