@@ -146,11 +146,8 @@ def are_written(figures, number, tmp_path, monkeypatch):
 
 
 def can_be_read(figure):
-    """No text on another or cut off, no key on what is plotted, every line in a key, no panel empty.
-
-    A paper's figure is written at its own size, so it is not looked at larger too.
-    """
-    found = pictures.faults(figure)
+    """No text on another or cut off, no key on what is plotted, every line in a key, no panel empty; larger too."""
+    found = [*pictures.faults(figure), *pictures.faults_when_larger(figure)]
     assert not found, found
 
 
