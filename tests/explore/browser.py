@@ -29,6 +29,18 @@ _BUTTON = """name => {
   const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
   view.shadow_el.querySelector('button').click();
 }"""
+_TOOLTIP = """() => {
+  const out = [];
+  const walk = node => {
+    for (const each of node.querySelectorAll('*')) {
+      const inner = each.shadowRoot && each.shadowRoot.querySelector('.bk-tooltip-content');
+      if (each.classList.contains('bk-Tooltip') || inner) out.push((inner || each).textContent);
+      if (each.shadowRoot) walk(each.shadowRoot);
+    }
+  };
+  walk(document);
+  return out.join(' ');
+}"""
 _TIME = """async ([name, values, redraws]) => {
   const doc = Bokeh.documents[0], slider = doc.get_model_by_name(name), drawn = doc.get_model_by_name('drawn');
   const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));
@@ -150,19 +162,24 @@ class ExplorerTab:
         """Click a figure at a place of its axes."""
         self.page.mouse.click(*self.page.evaluate(_AT, [figure, x, y]))
 
-    def point(self, figure, x, y):
-        """Move the pointer there and return what the tooltip says."""
+    def point(self, figure, x, y, awaited):
+        """Move the pointer there and return what the tooltip says, once it says what is awaited."""
         place = self.page.evaluate(_AT, [figure, x, y])
-        self.page.mouse.move(place[0] - 3, place[1] - 3)
-        self.page.mouse.move(*place, steps=3)
-        self.page.wait_for_timeout(300)
-        return self.page.evaluate(
-            """() => { const out = []; const walk = node => { for (const e of node.querySelectorAll('*')) {
-            const inner = e.shadowRoot && e.shadowRoot.querySelector('.bk-tooltip-content');
-            if (e.classList.contains('bk-Tooltip') || inner)
-              out.push((inner || e).textContent); if (e.shadowRoot) walk(e.shadowRoot); } };
-            walk(document); return out.join(' '); }"""
-        )
+
+        def asked():
+            self.page.mouse.move(place[0] - 3, place[1] - 3)
+            self.page.mouse.move(*place, steps=3)
+            return self.page.evaluate(_TOOLTIP)
+
+        return self.asked_until(asked, lambda said: awaited in said)
+
+    def asked_until(self, asked, holds):
+        """Ask again and again and return the answer that holds, or the last one."""
+        for _ in range(READY // 100):
+            if holds(answer := asked()):
+                break
+            self.page.wait_for_timeout(100)
+        return answer
 
     def press(self, name):
         self.page.evaluate(_BUTTON, name)
@@ -179,12 +196,9 @@ class ExplorerTab:
         """Press a copy button and return the clipboard."""
         self.page.evaluate("navigator.clipboard.writeText('')")
         self.press(name)
-        for _ in range(50):
-            text = self.page.evaluate("navigator.clipboard.readText()")
-            if text:
-                return text
-            self.page.wait_for_timeout(50)
-        raise AssertionError("nothing was copied")
+        text = self.asked_until(lambda: self.page.evaluate("navigator.clipboard.readText()"), bool)
+        assert text, "nothing was copied"
+        return text
 
     def turn(self, view):
         """Turn to a view, and wait until it is drawn."""

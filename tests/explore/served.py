@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-WAIT = 60
+WAIT = 180  # s, on a busy machine
 
 
 class Served:
