@@ -53,11 +53,17 @@ class _Packing:
     def rate(self, flow: Flow) -> Any:
         """Return the flow as a function of (t, vector); the state that it sees, and the rates, are views made once."""
         seen, told = np.empty_like(self.vector), np.empty_like(self.vector)
-        y, rates = self.state(seen), self.state(told).blocks().values()
+        y, rates = self.state(seen), self.state(told).blocks()
 
         def derivative(t: float, vector: np.ndarray) -> np.ndarray:
             seen[:] = vector
-            for block, rate in zip(rates, flow(t, y).blocks().values(), strict=True):
+            found = flow(t, y).blocks()
+            if found.keys() != rates.keys():
+                raise ValueError(_wrong_names(flow, rates, found))
+            for name, block in rates.items():
+                rate = found[name]
+                if np.shape(rate) != block.shape:  # the assignment would repeat it along the block
+                    raise ValueError(_wrong_shape(flow, name, block, rate))
                 block[...] = rate
             return told.copy()
 
@@ -73,6 +79,15 @@ class _Packing:
             shares = block / size if usable else block
             out[part] = size * np.sqrt(shares.dot(shares) / block.size) if usable else size
         return out
+
+
+def _wrong_names(flow: Flow, rates: dict[str, Any], found: dict[str, Any]) -> str:
+    return f"{type(flow).__name__} must give the rates of {', '.join(rates)}; got those of {', '.join(found)}."
+
+
+def _wrong_shape(flow: Flow, name: str, block: np.ndarray, rate: Any) -> str:
+    kind = type(flow).__name__
+    return f"{kind} must give d{name}/dt of the shape of {name}, {block.shape}; got {np.shape(rate)}."
 
 
 def solve(flow: Flow, y0: State, settings: SolverSettings) -> Solution:

@@ -101,6 +101,34 @@ def test_a_singularity_is_reported_with_the_states_before_it(engine):
         ld.simulate(flow, ld.ModeState(0.5, 0.1), t1=5.0, engine=engine)
 
 
+class Summed(ld.ModeFlow):
+    """A user's flow whose ds/dt is one number, that of all modes together."""
+
+    def __call__(self, t, y, args=None):
+        return ld.ModeState.rates(p=-y.p, s=-np.sum(y.s), tau=0.0 * y.tau)
+
+
+class OfAnotherState(ld.ModeFlow):
+    """A user's flow that answers with the rates of another state, as many and as long."""
+
+    def __call__(self, t, y, args=None):
+        return ld.ModeWeightState.rates(p=-y.p, w=-y.s, a=0.0 * y.tau)
+
+
+@pytest.mark.parametrize(
+    ("flow", "told"),
+    [
+        (Summed, "Summed must give ds/dt of the shape of s, (2,); got ()."),
+        (OfAnotherState, "OfAnotherState must give the rates of p, s, tau; got those of p, w, a."),
+    ],
+)
+def test_a_rate_of_another_shape_is_one_sentence(flow, told):
+    """An assignment would repeat the number along the modes, and the run would end well."""
+    with pytest.raises(ValueError) as caught:
+        ld.simulate(flow(HP), START, t1=1.0, engine="scipy")
+    assert str(caught.value) == told
+
+
 def test_stiff_solver_takes_few_steps():
     flow, ts = ld.ModeFlow(ld.Hyperparameters(1.0, 1e3, 0.05)), np.array([0.0, 100.0])
     run = ld.simulate(flow, ld.ModeState(0.4, 0.3, 0.1), ts, engine="scipy")
