@@ -84,23 +84,31 @@ def run(args: argparse.Namespace) -> int:
     if args.out is not None:
         out = places.as_folder(args.out)
     _check_free(out, command, settings, args.overwrite)
-    if settings["images"] is not None:
-        with _files.output_folder(out):
+    with _files.output_folder(out):  # what is refused, by the solver too, leaves no empty folder
+        if settings["images"] is not None:
             return run_images(settings, given, out, command)
+        return run_system(settings, given, out, command, args.verify)
+
+
+def run_system(settings: dict[str, Any], given: set[str], out: Path, command: str, check: bool) -> int:
+    """Run one system and write its files, and with `check` test the papers' statements; return the exit code.
+
+    Raises:
+        ValueError: a setting that has no meaning for this system, or is out of its range.
+    """
     from lindyn._progress import Progress
     from lindyn.commands import flow_settings
 
     flow_settings.check_relevant(settings, given)
     settings = flow_settings.relevant(settings)
     flow, y0 = flow_settings.build(settings)
-    _files.writable_folder(out)
     progress = Progress("simulate", settings["t1"], hint=flow_settings.hint(flow, settings))
     try:
         trajectory = flow_settings.solve(flow, y0, settings, progress)
     finally:
         progress.close()
     code = write(trajectory, settings, out, command)
-    if not args.verify:
+    if not check:
         return code
     from lindyn.commands.verify import show
     from lindyn.verification import verify

@@ -185,6 +185,8 @@ def test_a_picture_has_lindyn_s_style_and_leaves_the_user_s_alone(ending, tmp_pa
         ("phase --start 1", "start"),
         ("simulate --images nowhere.npy", "nowhere.npy"),
         ("phase --start 1,-1", "start"),
+        ("simulate --t1 -1", "t1 must be finite and > 0; got -1"),
+        ("simulate --p 0.3", "system='weights' has no p"),
     ],
 )
 def test_a_refused_start_leaves_no_folder(words, said, command, monkeypatch, tmp_path):
