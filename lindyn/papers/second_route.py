@@ -86,8 +86,9 @@ def lives(
 
 
 def edge_of_collapse(
-    low: float, high: float, count: int = 24, rounds: int = 2, t1: float = 1500.0, step: float = 0.1, **mode: Any
-) -> np.ndarray:
+    low: float, high: float, count: int = 24, rounds: int = 2, sigma2: float = 0.25, t1: float = 1500.0,
+    step: float = 0.1, **mode: Any,
+) -> np.ndarray:  # fmt: skip
     """Return the decays past which modes collapse, found between two decays by grids on grids of `lives`.
 
     Args:
@@ -95,13 +96,16 @@ def edge_of_collapse(
         high: one that none bears.
         count: decays of a grid.
         rounds: grids, each between two neighbours of the one before.
+        sigma2: see `lives`; one for all modes.
         t1: see `lives`.
         step: see `lives`.
-        **mode: what `lives` takes of a mode, but for eta; many modes run side by side, their arguments broadcast.
+        **mode: what else `lives` takes of a mode, but for eta; many modes run side by side, their arguments broadcast.
+
+    Returns:
+        An edge for each mode, in the shape that the arguments broadcast to.
     """
+    # the last axis is that of a mode's grid, in which only eta differs
     given = {name: np.asarray(value)[..., None] for name, value in mode.items() if value is not None}
-    sigma2 = float(mode.get("sigma2", 0.25))
-    given = {name: value for name, value in given.items() if name != "sigma2"}
     shape = np.broadcast_shapes(*(value.shape[:-1] for value in given.values()))
     lows, highs = np.full(shape, low), np.full(shape, high)
     for _ in range(rounds):
