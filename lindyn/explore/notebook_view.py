@@ -113,8 +113,8 @@ def saved(path: Path | str) -> LiveView:
         path: of the file, or of the store of a sweep.
 
     Raises:
-        ValueError: nothing is there, or another kind of file.
+        ValueError: nothing is there, or another kind of file by its name; what is wrong inside the view says.
     """
     path = Path(path).resolve()
-    opened_files.opened(opened_files.below(path.parent, path.name))
+    opened_files.reader(opened_files.below(path.parent, path.name))  # the view reads it, once, when it is shown
     return LiveView("saved", {"file": path.name}, path.parent)

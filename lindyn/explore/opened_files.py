@@ -1,10 +1,14 @@
 """What the explorer may open: files below the folder that was opened, each told by what is in it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 KINDS = "a trajectory (.nc), a sweep (.nc, .zarr), a trace.jsonl, or a report.json of validate"
+Reader = Callable[[Path], tuple[str, Any]]
+_NO_NETCDF = (OSError, EOFError, LookupError, TypeError, ValueError, ArithmeticError, MemoryError)
+"""What scipy's and xarray's readers make of bytes that are no netCDF file, or a damaged one."""
 
 
 def below(folder: Path | None, text: str) -> Path:
@@ -30,18 +34,19 @@ def opened(path: Path) -> tuple[str, Any]:
     Raises:
         ValueError: another kind of file, or a damaged one.
     """
-    if path.suffix == ".nc":
-        return _netcdf(path)
-    if path.suffix == ".jsonl":
-        from lindyn.bridge.watch.trace import read_trace
+    return reader(path)(path)
 
-        return "trace", read_trace(path)
-    if path.suffix == ".json":
-        return _report(path)
+
+def reader(path: Path) -> Reader:
+    """Return what reads a file, by its name alone: nothing is read yet.
+
+    Raises:
+        ValueError: no kind of file that is shown here.
+    """
+    if path.suffix in _READERS:
+        return _READERS[path.suffix]
     if path.is_dir() and ((path / "zarr.json").exists() or path.suffix == ".zarr"):
-        import xarray
-
-        return "sweep", _sweep(path, xarray.open_zarr(path))
+        return _store
     raise ValueError(f"{path.name} is no file that is shown here; give {KINDS}.")
 
 
@@ -50,13 +55,26 @@ def _netcdf(path: Path) -> tuple[str, Any]:
 
     import lindyn
 
+    found = None
     try:
         with xarray.open_dataset(path, engine="scipy") as ds:
             if "outcome" in ds and "lindyn" not in ds.attrs:
-                return "sweep", _sweep(path, ds.load())
-    except Exception:  # whatever a damaged or foreign file brings up is told by the reader below
-        pass
-    return "trajectory", lindyn.load(path)
+                found = ds.load()
+    except _NO_NETCDF:
+        pass  # the reader of trajectories says what is the matter
+    return ("trajectory", lindyn.load(path)) if found is None else ("sweep", _sweep(path, found))
+
+
+def _store(path: Path) -> tuple[str, Any]:
+    import xarray
+
+    return "sweep", _sweep(path, xarray.open_zarr(path))
+
+
+def _trace(path: Path) -> tuple[str, Any]:
+    from lindyn.bridge.watch.trace import read_trace
+
+    return "trace", read_trace(path)
 
 
 def _sweep(path: Path, ds: Any) -> Any:
@@ -75,3 +93,6 @@ def _report(path: Path) -> tuple[str, Any]:
     if not isinstance(found, dict) or "lindyn_validation" not in found or "findings" not in found:
         raise ValueError(f"{path.name} is no report of lindyn validate; give {KINDS}.")
     return "report", found
+
+
+_READERS: dict[str, Reader] = {".nc": _netcdf, ".jsonl": _trace, ".json": _report}

@@ -150,6 +150,17 @@ def test_a_saved_file_is_repeated(view, tmp_path):
     assert shown.export("csv") and shown.export("png")
 
 
+def test_a_saved_file_is_read_once(tmp_path, monkeypatch):
+    flow = ld.ModeFlow(ld.Hyperparameters(eta=0.02))
+    path = ld.simulate(flow, ld.ModeState(0.2, 0.1), t1=5.0).save(tmp_path / "run.nc")
+    load, read = ld.load, []
+    monkeypatch.setattr(ld, "load", lambda path: read.append(path) or load(path))
+    view = ld.explore.saved(path)
+    assert read == []
+    view.fill(Document())
+    assert read == [path]
+
+
 def test_a_view_of_a_file_that_is_not_there_is_refused_where_it_is_asked_for(tmp_path):
     with pytest.raises(ValueError, match=r"There is no file gone\.nc below"):
         ld.explore.saved(tmp_path / "gone.nc")
