@@ -21,6 +21,7 @@ from tests.explore import browser
 from tests.explore.served import served
 
 SLIDER, STARTS = "dial-alpha_p", 5
+NO_CHROMIUM = "There is no Chromium here. Install it (Debian: apt-get install chromium), or name it in LINDYN_CHROMIUM."
 
 
 def rows(repeats: int) -> list[dict[str, Any]]:
@@ -46,8 +47,14 @@ def rows(repeats: int) -> list[dict[str, Any]]:
     ]
 
 
-if __name__ == "__main__":
+def main(words: list[str] | None = None) -> None:
     parser = arguments(str(__doc__).partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=20)
-    given = parser.parse_args()
+    given = parser.parse_args(words)
+    if browser.CHROMIUM is None:
+        parser.error(NO_CHROMIUM)
     report("Explorer", rows(given.repeats), "slider alpha_p; portrait and map of 100 x 100 runs", given)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,7 @@ diffrax for matrices, scipy's DOP853 for one run of many modes, a numpy loop of 
 a median of five in this run; engines of lanes and of matrices have processes of their own.
 """
 
+import functools
 import importlib.util
 import json
 import os
@@ -119,7 +120,7 @@ def depth_rows() -> list[Row]:
 
 
 MEASURES: dict[str, Callable[[], list[Row]]] = {
-    **{axis: lambda axis=axis: lane_rows(axis) for axis in ("N", "t", "rtol", "beta")},  # type: ignore[misc]
+    **{axis: functools.partial(lane_rows, axis) for axis in ("N", "t", "rtol", "beta")},
     "n": matrix_rows, "modes": mode_rows, "depth": depth_rows,
 }  # fmt: skip
 

@@ -24,6 +24,7 @@ from sweep_engines import ALPHA_P, P0, S0, T1, TAU0, X_AUG, X, grid, sample
 
 HERE = Path(__file__).parent
 LANES = 10_000
+REFERENCE = 1e-11  # relative tolerance of the reference
 SAMPLES = {"RK45 loop": 40, "LSODA log": 100}
 SMALLER = {"diffrax vmap": 2500, "diffrax vmap, Dopri8": 2500, "lanes in JAX": 2500}  # coarser grid, same ranges
 SETTINGS = [
@@ -94,10 +95,10 @@ class Engine:
 
 
 def exact(eta: np.ndarray, beta: np.ndarray) -> np.ndarray:
-    """Return the reference: the lane kernel at 1e-11, itself held against DOP853 at 1e-12 in `reference_error`."""
+    """Return the reference: the lane kernel at `REFERENCE`, held against DOP853 at 1e-12 in `reference_error`."""
     from lindyn.solve.lanes import solve_lanes
 
-    r = solve_lanes(ALPHA_P, beta, eta, eta, X, X_AUG, P0, S0, TAU0, t1=T1, rtol=1e-11)
+    r = solve_lanes(ALPHA_P, beta, eta, eta, X, X_AUG, P0, S0, TAU0, t1=T1, rtol=REFERENCE)
     return np.stack([r.p, r.s, r.tau])
 
 
