@@ -16,6 +16,9 @@ from lindyn.plotting import style
 
 MIME = {"png": "image/png", "svg": "image/svg+xml", "csv": "text/csv"}
 TOOLS = "pan,wheel_zoom,box_zoom,reset"
+WIDE: dict[str, Any] = {"sizing_mode": "stretch_width"}
+WRAPS: dict[str, Any] = WIDE | {"styles": {"flex-wrap": "wrap"}}
+"""Of a row: what does not fit beside the rest, in a notebook's cell say, stands below it."""
 _COPY = """
 const text = texts.data[name][0];
 const old = () => {
@@ -48,6 +51,8 @@ class ExplorerPanel(ABC):
     title: str
     quick = True
     """Whether `update` may run while a slider moves."""
+    wide = False
+    """Whether it takes the whole width, beside nothing."""
 
     def __init__(self, session: Any) -> None:
         self.session = session
@@ -110,7 +115,8 @@ class ExplorerPanel(ABC):
 
     def layout(self) -> Any:
         """Return figures, exports, command and reading under each other."""
-        return column(self.body, self._exports(), self.shown, self.words, carrier(self.saved, self.texts))
+        below = (self._exports(), self.shown, self.words, carrier(self.saved, self.texts))
+        return column(self.body, *below, **(WIDE if self.wide else {}))
 
     def _exports(self) -> Any:
         buttons = []

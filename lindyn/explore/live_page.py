@@ -8,7 +8,7 @@ import numpy as np
 from bokeh.layouts import column, row
 from bokeh.models import CustomJS, CustomJSTickFormatter, Div, Select, Slider, TabPanel, Tabs
 
-from lindyn.explore.explored_panel import carrier
+from lindyn.explore.explored_panel import WIDE, WRAPS, carrier
 from lindyn.explore.explorer_options import DIALS, VIEWS, Dial
 from lindyn.explore.fold_panel import FoldPanel
 from lindyn.explore.live_session import LiveSession
@@ -32,7 +32,8 @@ const told = document.createElement('p');
 told.id = 'lindyn-lost';
 told.setAttribute('role', 'alert');
 told.style = 'position:fixed;z-index:99;left:0;right:0;top:0;margin:0;padding:.6em 1em;background:#a84c00;color:#fff';
-told.textContent = 'The engine has stopped: start lindyn explore again and reload; what is on the page stays.';
+told.textContent =
+  'The engine has stopped: start lindyn explore, or run the cell, again and reload; what is on the page stays.';
 if (!document.getElementById('lindyn-lost')) document.body.prepend(told);
 """
 _INTRO = """<h1 style="margin:0;font-size:1em">lindyn explore</h1><p style="margin:0 0 .6em">One mode of BYOL, SimSiam
@@ -63,7 +64,7 @@ def fill(document: Any, session: LiveSession, views: Mapping[str, tuple[Any, ...
     """
     names = list(views)
     first = session.values["view"] if session.values["view"] in views else names[0]
-    places = {view: row() for view in names}
+    places = {view: row(**WRAPS) for view in names}
 
     def seen(view: str) -> tuple[str, ...]:
         """Make the panels of a view when it is first turned to; the page is there sooner for it."""
@@ -77,9 +78,10 @@ def fill(document: Any, session: LiveSession, views: Mapping[str, tuple[Any, ...
     body: Any = places[first]
     if len(names) > 1:
         tabs = [TabPanel(child=places[view], title=VIEWS[view]) for view in names]
-        body = Tabs(tabs=tabs, active=names.index(first), name="views")
+        body = Tabs(tabs=tabs, active=names.index(first), name="views", **WIDE)
         body.on_change("active", _turned(session, names, seen))
-    document.add_root(row(_sidebar(session), column(session.message, body), name="page"))
+    beside = column(session.message, body, **WIDE, styles={"min-width": "0"})
+    document.add_root(row(_sidebar(session), beside, name="page", **WIDE))
     document.add_root(carrier(session.address, session.drawn))
     document.title, document.template = "lindyn explore", _MAIN
     session.drawn.js_on_change("data", CustomJS(code=_NAMES))

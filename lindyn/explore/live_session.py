@@ -9,7 +9,7 @@ from typing import Any
 from bokeh.models import ColumnDataSource, CustomJS, Div
 
 from lindyn.explore import explorer_options
-from lindyn.explore.explored_panel import ExplorerPanel
+from lindyn.explore.explored_panel import WIDE, ExplorerPanel
 
 DRAFT_MS, SENT_MS, REST_MS = 2, 10, 220
 """How long a slider may go on before a draft, how long that is sent, how long it rests before the exact picture."""
@@ -34,7 +34,7 @@ class LiveSession:
         self.folder, self.out, self.engine = folder, out, engine
         self.panels: dict[str, ExplorerPanel] = {}
         self.visible: tuple[str, ...] = ()
-        self.message = Div(text="", name="message", width=900)
+        self.message = Div(text="", name="message", **WIDE)
         self.address = ColumnDataSource({"query": [""]}, name="address")
         place = "const q = cb_obj.data.query[0]; history.replaceState(null, '', q ? '?' + q : location.pathname)"
         self.address.js_on_change("data", CustomJS(code=place))

@@ -72,21 +72,36 @@ def make_server(
     root = Path.cwd() if folder is None else Path(folder)
     if not root.is_dir():
         raise ValueError(f"There is no folder {root} to open. Give one, or start without.")
+    from lindyn.explore.engine_process import EngineProcess
+
+    kept, engine = None if out is None else Path(out), EngineProcess()
+
+    def opens(document: Any) -> None:
+        _page(document, first, root, kept, engine)
+
+    server = started_server(opens, port)
+    server.engine = engine
+    return server
+
+
+def started_server(opens: Callable[[Any], object], port: int = 0) -> Any:
+    """Return a started server, on this machine alone, of the pages that a function fills, on the current loop.
+
+    Args:
+        opens: takes a bokeh document.
+        port: 0 for a free one.
+
+    Raises:
+        ValueError: a port that is taken or no port.
+    """
     if not 0 <= port <= 65535:
         raise ValueError(f"port must be between 0 (a free one) and 65535; got {port}.")
     from bokeh.application import Application
     from bokeh.application.handlers.function import FunctionHandler
     from bokeh.server.server import Server
 
-    from lindyn.explore.engine_process import EngineProcess
-
-    kept, engine = None if out is None else Path(out), EngineProcess()
     logging.getLogger("bokeh").setLevel(logging.ERROR)
     logging.getLogger("tornado").setLevel(logging.ERROR)
-
-    def opens(document: Any) -> None:
-        _page(document, first, root, kept, engine)
-
     application = Application(FunctionHandler(opens))
     _check_port(port)
     server = Server(
@@ -98,7 +113,6 @@ def make_server(
     )
     _only_what_is_used(server)
     server.start()
-    server.engine = engine
     return server
 
 

@@ -63,18 +63,19 @@ class MapPanel(ExplorerPanel):
     def _controls(self) -> Any:
         made = []
         for axis in ("across", "up"):
-            choice = Select(title=axis, options=[(n, _WORDS[n]) for n in AXES], width=170, name=f"map-{axis}")
-            text = TextInput(title="its range", width=160, name=f"map-{axis}-range")
+            choice = Select(title=axis, options=[(n, _WORDS[n]) for n in AXES], width=150, name=f"map-{axis}")
+            text = TextInput(title="its range", width=135, name=f"map-{axis}-range")
             choice.on_change("value", self._chosen(axis))
             text.on_change("value", self._ranged(axis))
             self._follow(choice, text, axis)
             made += [choice, text]
         words = [outcome_map.WORDS[word] for word in OUTCOMES]
         box = "border:1px solid #888;padding:0 .7em;margin:0 .3em 0 .8em"
-        keys = [f"<span style='background:{colour};{box}'></span>{word}"
+        whole = "display:inline-block;white-space:nowrap"
+        keys = [f"<span style='{whole}'><span style='background:{colour};{box}'></span>{word}</span> "
                 for colour, word in zip(outcome_map.COLOURS, words, strict=True)]  # fmt: skip
-        line = "<b style='margin-left:.8em'>—</b> critical decay"
-        return column(row(*made), Div(text=f"<div>{''.join(keys)}{line}</div>", width=680))
+        line = f"<span style='{whole}'><b style='margin-left:.8em'>—</b> critical decay</span>"
+        return column(row(*made), Div(text=f"<div>{''.join(keys)}{line}</div>", width=600))
 
     def _follow(self, choice: Any, text: Any, axis: str) -> None:
         def follow(values: Mapping[str, Any]) -> None:

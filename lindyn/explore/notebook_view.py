@@ -1,10 +1,14 @@
 """The explorer's views in a notebook: `ld.explore.portrait(phase.plane(eta=0.05))` is live in its cell."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from lindyn import _checks
 from lindyn.explore import explorer_options, opened_files
+
+HEIGHTS = {"portrait": 1360, "modes": 960, "bifurcation": 720, "matrices": 1280, "normalised": 1280, "saved": 1280}
+"""Of a view's frame in a notebook, px; it scrolls where a narrow cell needs more."""
 
 
 class LiveView:
@@ -20,6 +24,7 @@ class LiveView:
         _checks.require("bokeh", "bokeh", "the explorer", "explore")
         self.view, self.folder = view, folder
         self.values = explorer_options.checked(values | {"view": view})
+        self._server: Any = None
 
     def __repr__(self) -> str:
         """Return the view and what is not at its default."""
@@ -41,11 +46,25 @@ class LiveView:
 
         serve(self.values, folder=self.folder, **how)
 
-    def _ipython_display_(self) -> None:
-        from bokeh.io import output_notebook, show
+    def _repr_html_(self) -> str | None:
+        """Return a frame of the view, served by the notebook's kernel; None, so that the text is shown, without one.
 
-        output_notebook(hide_banner=True)
-        show(self.fill)
+        A frame has its own address, with bokeh's parts behind it: neither Jupyter's port nor a network matters.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return None  # nothing would answer the frame
+        from lindyn.explore.local_server import HOST, started_server
+
+        if self._server is None:
+            self._server = started_server(self.fill)
+        address = f"http://{HOST}:{self._server.port}/"
+        return (
+            f'<iframe src="{address}" title="lindyn explore: {self.view}" width="100%" height="{HEIGHTS[self.view]}" '
+            f'allow="clipboard-write" style="border:0"></iframe><p>Live as long as the kernel runs, '
+            f'in a browser on its machine: <a href="{address}">{address}</a></p>'
+        )
 
 
 def _of_system(system: Any, values: dict[str, Any]) -> dict[str, Any]:

@@ -55,11 +55,11 @@ class PlanePanel(ExplorerPanel):
         self.figure.on_event(Tap, self._clicked)
         self.figure.on_event(RangesUpdate, self._zoomed)
         self.figure.on_event(Reset, lambda event: self.session.set(window_p=None, window_s=None))
-        self.over_time = plain_figure("target / online", "flow time from the start", "τ", width=300, height=430)
+        self.over_time = plain_figure("target / online", "flow time from the start", "τ", width=560, height=210)
         self.over_time.x_range = Range1d(0, 100)
         self.over_time.line("x", "y", source=self.tau, line_color=STARTED, line_width=2.4)
         self.over_time.add_tools(HoverTool(tooltips=[("t", "$x{0.000}"), ("τ", "$y{0.0000}")], mode="mouse"))
-        return column(row(self.figure, self.over_time), self._controls())
+        return column(self.figure, self.over_time, self._controls())
 
     def _draw_glyphs(self) -> None:
         plot = self.figure

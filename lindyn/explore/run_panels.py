@@ -5,19 +5,21 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
-from bokeh.layouts import column, gridplot, row
+from bokeh.layouts import column, row
 from bokeh.models import ColumnDataSource, HoverTool, Select, Spinner, TextInput
 
 from lindyn.commands import flow_settings, simulate_options
 from lindyn.explore import repeats
 from lindyn.explore.engine_process import solved
-from lindyn.explore.explored_panel import ExplorerPanel, plain_figure, powers_of_ten
+from lindyn.explore.explored_panel import WIDE, WRAPS, ExplorerPanel, plain_figure, powers_of_ten
 from lindyn.explore.explorer_options import TABLE
 from lindyn.explore.run_curves import CurveGroup, curves_of, numbers_of
 from lindyn.outputs.number_tables import Series
 from lindyn.plotting import style
 
 MOST_PANELS = 6
+MOST_LETTERS = 42
+"""Of a line of a small figure's title."""
 DASHES = ("solid", "dashed", "dotted", "dotdash")
 SIGNS = ("―", "- -", "···", "-·-")  # the same as a title can show them
 SHORT = {
@@ -31,11 +33,11 @@ SHORT = {
 class CurvesPanel(ExplorerPanel):
     """Up to six small figures of curves over one axis, filled with what `groups` gives."""
 
-    x_label = "flow time"
+    x_label, wide = "flow time", True
     groups: list[CurveGroup]
 
     def build(self) -> Any:
-        """Return the grid of figures."""
+        """Return the figures, as many beside each other as there is room for."""
         self.figures, self.sources = [], []
         for k in range(MOST_PANELS):
             plot = plain_figure("", self.x_label, "", width=380, height=270, name=f"{self.name}-figure-{k}")
@@ -47,7 +49,7 @@ class CurvesPanel(ExplorerPanel):
             self.figures.append(plot)
             self.sources.append(source)
         self.key = ColumnDataSource({"words": []})
-        return gridplot([self.figures[:3], self.figures[3:]], merge_tools=False, toolbar_location=None)
+        return row(*self.figures, **WRAPS)
 
     def show(self, groups: list[CurveGroup]) -> None:
         """Fill the figures; the log axes hold log10 of their quantity."""
@@ -79,7 +81,8 @@ class RunPanel(CurvesPanel):
 
     def layout(self) -> Any:
         """Return the controls above the rest."""
-        return column(row(*(_control(self.session, self.name, name) for name in self.fields)), super().layout())
+        fields = row(*(_control(self.session, self.name, name) for name in self.fields), **WRAPS)
+        return column(fields, super().layout(), **WIDE)
 
     def update(self, values: Mapping[str, Any]) -> None:
         """Solve and show; what takes longer than a slider waits is solved in the session's engine process."""
@@ -196,7 +199,12 @@ def _titled(group: CurveGroup, family: bool) -> str:
     """Return the title of a figure, with the key of its lines where they are not modes."""
     if family or len(group.curves) < 2:
         return group.title
-    return ",  ".join(f"{sign} {name}" for sign, name in zip(SIGNS, group.curves, strict=False))
+    keys = [f"{sign} {name}" for sign, name in zip(SIGNS, group.curves, strict=False)]
+    lines = [keys[0]]
+    for key in keys[1:]:
+        fits = len(lines[-1]) + 3 + len(key) <= MOST_LETTERS
+        lines[-1:] = [f"{lines[-1]},  {key}"] if fits else [lines[-1], key]
+    return "\n".join(lines)
 
 
 def _listed(values: Any) -> str:

@@ -10,6 +10,7 @@ from bokeh.models import Div, TextInput
 
 from lindyn.display.markup import table
 from lindyn.explore import opened_files
+from lindyn.explore.explored_panel import WIDE
 from lindyn.explore.map_panel import of_map
 from lindyn.explore.run_curves import curves_of, curves_of_trace
 from lindyn.explore.run_panels import CurvesPanel
@@ -39,7 +40,7 @@ class SavedPanel(CurvesPanel):
         self.rows: list[tuple[Any, ...]] = []
         self.table = Div(text="", width=900, name="laws")
         self.head = Div(text="", width=900, name="saved-head")
-        return column(row(self.field), self.head, super().build(), self.table)
+        return column(row(self.field), self.head, super().build(), self.table, **WIDE)
 
     def _follow(self, values: Mapping[str, Any]) -> None:
         if self.field.value != (values["file"] or ""):

@@ -12,6 +12,7 @@ AXE = os.environ.get("LINDYN_AXE", "")
 READY = int(os.environ.get("LINDYN_BROWSER_MS", "60000"))  # ms
 _AT = """([name, x, y]) => {
   const model = Bokeh.documents[0].get_model_by_name(name), view = Bokeh.index.find_one(model);
+  view.el.scrollIntoView({block: 'center'});
   const box = view.el.getBoundingClientRect();
   return [box.x + view.frame.x_scale.compute(x), box.y + view.frame.y_scale.compute(y)];
 }"""
@@ -41,6 +42,18 @@ _TOOLTIP = """() => {
   walk(document);
   return out.join(' ');
 }"""
+REACHES = """() => {
+  let right = 0;
+  const walk = node => {
+    for (const each of node.querySelectorAll('*')) {
+      right = Math.max(right, each.getBoundingClientRect().right);
+      if (each.shadowRoot) walk(each.shadowRoot);
+    }
+  };
+  walk(document);
+  return right;
+}"""
+"""How far to the right something stands, px."""
 _TIME = """async ([name, values, redraws]) => {
   const doc = Bokeh.documents[0], slider = doc.get_model_by_name(name), drawn = doc.get_model_by_name('drawn');
   const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));

@@ -11,6 +11,7 @@ from bokeh.document import Document
 import lindyn as ld
 from lindyn import phase
 from lindyn.explore.explorer_options import DIALS
+from lindyn.explore.run_panels import MOST_LETTERS
 
 
 def view(name="portrait", **values):
@@ -159,6 +160,17 @@ def test_a_view_takes_a_system():
         ld.explore.portrait(phase.plane(eta_p=0.1, eta_s=0.2))
     with pytest.raises(ValueError, match="eta must be at most"):
         ld.explore.bifurcation(eta=3.0)
+
+
+def test_a_view_shows_its_text_where_no_kernel_answers():
+    assert ld.explore.portrait()._repr_html_() is None
+
+
+@pytest.mark.parametrize("name", ["modes", "matrices", "normalised"])
+def test_the_titles_of_small_figures_fit(name):
+    _, session = view(name, t1=5.0)
+    titles = [plot.title.text for plot in session.panels[name].figures if plot.visible]
+    assert any(titles) and max(len(line) for title in titles for line in title.split("\n")) <= MOST_LETTERS
 
 
 def test_a_sketch_is_near_the_portrait():
