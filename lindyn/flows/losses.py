@@ -229,11 +229,16 @@ def nodes(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def quadrature_error(flow: Any, y: Any) -> float:
-    """Return the relative error of the exact drives at a state, by twice the nodes."""
+    """Return the error of the exact drives at a state by twice the nodes, relative to the largest drive.
+
+    The closure's own first term, x a / sqrt(Q T), is as large at least: where modes are alike, the drives are 0.
+    """
     drives = [
         np.asarray(mode_drives(flow._replace(nodes=count), y.p, y.w, y.a)[0]) for count in (flow.nodes, 2 * flow.nodes)
     ]
-    size = float(np.max(np.abs(drives[1])))
+    p, w, a = (_checks.to_numpy(each) for each in (y.p, y.w, y.a))
+    Q, T = (_mean_square(each, flow.x, flow.x_aug) for each in (p * w, a))
+    size = max(float(np.max(np.abs(part))) for part in (drives[1], flow.x * a * cosine.clock(Q, T)))
     return float(np.max(np.abs(drives[0] - drives[1]))) / size if size > 0 else 0.0
 
 

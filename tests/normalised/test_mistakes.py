@@ -89,6 +89,14 @@ def test_nodes_that_are_too_few_are_said_with_a_number_that_does():
         start(ld.ModeWeightFlow(HP, x, x_aug, loss="cosine-exact", nodes=56), y)
 
 
+def test_modes_that_are_alike_have_no_drive_and_no_error():
+    """By symmetry every drive is the same, and their sum with weights m is 0: the loss is of degree 0."""
+    y = ld.ModeWeightState(np.full(3, 0.3), np.full(3, 0.4))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        start(ld.ModeWeightFlow(HP, np.ones(3), np.full(3, 0.2), loss="cosine-exact"), y)
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
