@@ -1,6 +1,7 @@
 """The command line, `lindyn COMMAND`; parsing loads nothing heavy."""
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,8 @@ The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, Di
   lindyn train                       train a real network with any predictor, and watch it with the theory's eyes
   lindyn validate CHECKPOINT...      hold a trained network against the theory: is it collapsing, what would have helped
 """
+OBJECTS = 50_000
+"""New objects after which cycles are looked for; Python's own 700 or 2,000 are meant for small programs."""
 EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the call was not understood."
 
 
@@ -83,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     telling: Any = StandardStream(out, needed=True), StandardStream(err, needed=False)
     with contextlib.redirect_stdout(telling[0]), contextlib.redirect_stderr(telling[1]):
         try:
-            with _drawing_to_files():
+            with _drawing_to_files(), _rarely_collected():
                 try:
                     return _run(words)
                 finally:
@@ -155,6 +158,17 @@ def _drawing_to_files() -> Iterator[None]:
         os.environ.pop("MPLBACKEND")
         if before is not None:
             os.environ["MPLBACKEND"] = before
+
+
+@contextlib.contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Look for unreachable cycles of objects rarely: the many of an import are none, and looking is a fifth of it."""
+    before = gc.get_threshold()
+    gc.set_threshold(max(before[0], OBJECTS), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 if __name__ == "__main__":

@@ -156,10 +156,10 @@ def page(
     for control in session._followers:
         control(session.values)
 
-    def begin() -> None:
+    def begin(event: Any) -> None:
         session.rest()
         if wrong:
             session.say(" ".join(wrong))
 
-    document.add_next_tick_callback(begin)
+    document.on_event("document_ready", begin)  # drawn sooner, the browser would wait for its scripts meanwhile
     return session

@@ -205,3 +205,14 @@ def test_a_folder_that_was_there_or_holds_something_stays(tmp_path):
         (folder / "kept.txt").write_text("1")
         raise KeyError
     assert (tmp_path / "fresh" / "kept.txt").read_text() == "1"
+
+
+def test_cycles_are_looked_for_rarely_while_a_command_runs_and_as_before_afterwards(command, monkeypatch):
+    import gc
+
+    from lindyn.commands import prove
+
+    before, seen = gc.get_threshold(), []
+    monkeypatch.setattr(prove, "run", lambda args: seen.append(gc.get_threshold()) or 0)
+    assert command("prove", "tian.theorem_1")[0] == 0
+    assert seen[0][0] >= 50_000 and gc.get_threshold() == before

@@ -225,8 +225,7 @@ def test_a_narrow_page_is_not_cut(view, tab):
     tab.page.set_viewport_size({"width": 1050, "height": 1000})
     if view != "portrait":
         tab.turn(view)
-    tab.settled("() => document.documentElement.scrollWidth <= 1050")
-    assert tab.page.evaluate(browser.REACHES) <= 1050
+    tab.settled(f"() => document.documentElement.scrollWidth <= 1050 && ({browser.REACHES})() <= 1050")
 
 
 NOTEBOOK = """
