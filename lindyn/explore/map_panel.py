@@ -64,7 +64,7 @@ class MapPanel(ExplorerPanel):
         made = []
         for axis in ("across", "up"):
             choice = Select(title=axis, options=[(n, _WORDS[n]) for n in AXES], width=150, name=f"map-{axis}")
-            text = TextInput(title="its range", width=135, name=f"map-{axis}-range")
+            text = TextInput(title="its range", width=112, name=f"map-{axis}-range")
             choice.on_change("value", self._chosen(axis))
             text.on_change("value", self._ranged(axis))
             self._follow(choice, text, axis)
@@ -75,7 +75,7 @@ class MapPanel(ExplorerPanel):
         keys = [f"<span style='{whole}'><span style='background:{colour};{box}'></span>{word}</span> "
                 for colour, word in zip(outcome_map.COLOURS, words, strict=True)]  # fmt: skip
         line = f"<span style='{whole}'><b style='margin-left:.8em'>—</b> critical decay</span>"
-        return column(row(*made), Div(text=f"<div>{''.join(keys)}{line}</div>", width=600))
+        return column(row(*made), Div(text=f"<div>{''.join(keys)}{line}</div>", width=560))
 
     def _follow(self, choice: Any, text: Any, axis: str) -> None:
         def follow(values: Mapping[str, Any]) -> None:
@@ -237,6 +237,7 @@ def _zeros(found: Mapping[str, Any], dims: tuple[str, str], x: np.ndarray, y: np
     import xarray
 
     blank = xarray.DataArray(np.zeros((len(y), len(x))), dims=dims[::-1])
-    level = np.asarray((blank + found[CRITICAL].drop_vars(list(found[CRITICAL].coords))).transpose(*dims[::-1]))
+    critical = xarray.DataArray(found[CRITICAL])  # one number where neither axis moves it
+    level = np.asarray((blank + critical.drop_vars(list(critical.coords))).transpose(*dims[::-1]))
     lines: Any = contour_generator(x, y, level).lines(0.0)
     return {"xs": [line[:, 0] for line in lines], "ys": [line[:, 1] for line in lines]}

@@ -1,5 +1,6 @@
 """The page's session without a browser: what changes, what is drawn, what is said, what goes back."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,9 @@ from bokeh.document import Document
 
 import lindyn as ld
 from lindyn import phase
-from lindyn.explore.explorer_options import DIALS
+from lindyn.explore.explorer_options import AXES, DIALS
 from lindyn.explore.run_panels import MOST_LETTERS
+from lindyn.sweeps.axes import KNOWN
 
 
 def view(name="portrait", **values):
@@ -142,6 +144,21 @@ def test_an_axis_that_is_the_other_one_changes_places():
     assert session.values["target"] == "moving"
     document.get_model_by_name("dial-target").value = "held"
     assert session.values["up"] != "beta"
+
+
+def test_every_two_parameters_have_a_map():
+    document, session = view(target="moving")
+    board = session.panels["map"]
+    for across, up in itertools.combinations(AXES, 2):
+        session.set(across=across, up=up, across_range=None, up_range=None)
+        settle(document)
+        assert session.message.text == "", (across, up)
+        assert board.data["outcome"].size == 100 * 100 and set(board.data["outcome"].dims) == labels(across, up)
+        board.numbers(session.values)
+
+
+def labels(*names):
+    return {KNOWN[name].label for name in names}
 
 
 def test_a_zoom_solves_the_window_again():
