@@ -1,7 +1,10 @@
 """`lindyn validate`: what it prints, writes and refuses."""
 
+import ast
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,15 @@ def test_a_run_gives_one_screen_and_the_whole_report(command, tmp_path):
     assert {"spectra.png", "alignment.png", "over_training.png", "findings.png"} <= figures
     assert page.count("data:image/png") == len(figures)
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
+
+
+def test_a_foreign_checkpoint_loads_neither_lightning_nor_jax(tmp_path):
+    """They would be half of the time of the command."""
+    words = ["validate", str(SOLO), "--out", str(tmp_path / "report")]
+    script = f"import sys, lindyn.cli; assert lindyn.cli.main({words!r}) == 0; print(sorted(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    loaded = {name.split(".")[0] for name in ast.literal_eval(said.splitlines()[-1])}
+    assert "torch" in loaded and not {"pytorch_lightning", "lightning_fabric", "torchvision", "jax"} & loaded
 
 
 def test_every_layout_by_its_own_file(command, tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 
 from lindyn import statistics
 from lindyn.bridge.records import Curves, Pieces
-from lindyn.bridge.run import flow, start, training_theory
+from lindyn.bridge.run import flow, start
 from lindyn.bridge.run.clock import FlowClock
 from lindyn.bridge.run.description import RunDescription, settings_of
 from lindyn.bridge.run.flow import ModeStart, Motion, NotPossible
@@ -154,6 +154,8 @@ def with_own_theory(over: Curves, folder: Path) -> Curves:
         run = Run.load(folder)
         if run.config.model.backbone != "linear" or run.config.model.projector != "none":
             return over
+        from lindyn.bridge.run import training_theory  # it trains too: Lightning takes seconds to load
+
         found = training_theory.beside(run)
     except ValueError:  # no counterpart in the theory, or a folder that is no longer whole
         return over

@@ -24,7 +24,6 @@ from lindyn.display.brief import Brief
 from lindyn.equations import rest, view_correlations
 from lindyn.flows import DeepFlow, losses
 from lindyn.hyperparameters import Hyperparameters
-from lindyn.solve.finite_step import descend
 
 READINGS = 100
 """States that are read along a run."""
@@ -190,6 +189,8 @@ def path_of(
     Returns:
         The path, up to where the descent left the numbers.
     """
+    from lindyn.solve.finite_step import descend  # JAX takes a second to load; a file without a training needs none
+
     at = readings_of(plan.steps) if at is None else np.asarray(at, dtype=int)
     flow = flow_of(start, plan)
     kept = np.unique(np.concatenate([[0, plan.steps], at, np.minimum(at + 1, plan.steps)]))

@@ -4,44 +4,28 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric.plugins import TorchCheckpointIO
 
 from lindyn import _files
 from lindyn.bridge.sections import TABLE
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import open_source
-from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.bridge.training.networks import PredictorKind
 from lindyn.display.brief import Brief
 from lindyn.stored import limits, lines, sums, torch_archives
+
+if TYPE_CHECKING:
+    from lindyn.bridge.training.module import (
+        SelfSupervised,
+    )  # Lightning takes seconds to load; a foreign checkpoint needs none of it
 
 CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
 SUMMARY = "summary.txt"
 NAME = "step={step:08d}"
 _STEP = re.compile(r"step=(\d+)")
-
-
-class SafeFiles(TorchCheckpointIO):
-    """Writes a checkpoint beside its place and moves it there when it is complete."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write the checkpoint.
-
-        Raises:
-            OSError: it could not be written (a full disk, no permission); earlier checkpoints are untouched.
-        """
-        file = Path(path)
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with _files.draft(file, summed=True) as beside, beside.open("wb") as opened:
-                torch.save(checkpoint, opened)
-        except (OSError, RuntimeError) as error:  # torch has errors of its own
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            raise OSError(f"Cannot write the checkpoint {file}: {reason}. {go_on(file.parent)}") from error
 
 
 def go_on(folder: Path) -> str:
@@ -209,8 +193,10 @@ class Run(Brief):
         _check_sum(path)
         return limits.read_json(path)
 
-    def module(self, checkpoint: int | Path = -1) -> SelfSupervised:
+    def module(self, checkpoint: int | Path = -1) -> "SelfSupervised":
         """Return the network as a checkpoint has it (an index into `checkpoints`, or a path), in eval mode."""
+        from lindyn.bridge.training.module import build
+
         path = self.checkpoints[checkpoint] if isinstance(checkpoint, int) else checkpoint
         module = build(self.config, open_source(self.config))
         if self.config.run.precision == "64-true":

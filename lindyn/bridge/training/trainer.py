@@ -11,6 +11,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import ModelCheckpoint
 
@@ -24,6 +25,25 @@ from lindyn.bridge.training.image_batches import Source, open_source
 from lindyn.bridge.training.module import SelfSupervised, build
 from lindyn.bridge.training.run_folder import CHECKPOINTS, METRICS, RESULT, SUMMARY, TRACE, Run
 from lindyn.stored.sums import SUMS
+
+
+class SafeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside its place and moves it there when it is complete."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write the checkpoint.
+
+        Raises:
+            OSError: it could not be written (a full disk, no permission); earlier checkpoints are untouched.
+        """
+        file = Path(path)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with _files.draft(file, summed=True) as beside, beside.open("wb") as opened:
+                torch.save(checkpoint, opened)
+        except (OSError, RuntimeError) as error:  # torch has errors of its own
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise OSError(f"Cannot write the checkpoint {file}: {reason}. {run_folder.go_on(file.parent)}") from error
 
 
 @under_plain_defaults
@@ -122,7 +142,7 @@ def make_trainer(config: TrainConfig, folder: Path, source: Source) -> pl.Traine
         "sync_batchnorm": synchronised,
         "callbacks": beside,
         "logger": run_loggers.of_run(config, folder) or False,
-        "plugins": [run_folder.SafeFiles()],
+        "plugins": [SafeFiles()],
         "default_root_dir": folder,
         "enable_model_summary": False,
         "enable_progress_bar": bar,
