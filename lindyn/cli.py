@@ -164,7 +164,8 @@ def _drawing_to_files() -> Iterator[None]:
 def _rarely_collected() -> Iterator[None]:
     """Look for unreachable cycles of objects rarely: the many of an import are none, and looking is a fifth of it."""
     before = gc.get_threshold()
-    gc.set_threshold(max(before[0], OBJECTS), *before[1:])
+    if before[0]:  # 0: whoever called does not want it at all
+        gc.set_threshold(max(before[0], OBJECTS), *before[1:])
     try:
         yield
     finally:

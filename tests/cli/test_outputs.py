@@ -216,3 +216,9 @@ def test_cycles_are_looked_for_rarely_while_a_command_runs_and_as_before_afterwa
     monkeypatch.setattr(prove, "run", lambda args: seen.append(gc.get_threshold()) or 0)
     assert command("prove", "tian.theorem_1")[0] == 0
     assert seen[0][0] >= 50_000 and gc.get_threshold() == before
+    try:
+        gc.set_threshold(0)
+        assert command("prove", "tian.theorem_1")[0] == 0
+        assert seen[1][0] == 0
+    finally:
+        gc.set_threshold(*before)
