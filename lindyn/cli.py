@@ -114,6 +114,12 @@ def _run(words: list[str]) -> int:
             raise
         _say(f"error: {error}")
         return 2
+    except MemoryError as error:
+        if args.debug:
+            raise
+        size = str(error).rstrip(".") or "no size is told"
+        _say(f"error: There is not enough memory ({size}). Take something smaller.")
+        return 2
     except KeyboardInterrupt:
         _say("interrupted; what was already written is kept.")
         return 130

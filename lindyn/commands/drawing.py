@@ -35,12 +35,14 @@ def place_of_numbers(args: argparse.Namespace, command: str) -> Path | None:
     """Return where the numbers go, or None where they are not asked for.
 
     Raises:
-        ValueError: another ending than .csv, a folder, or a file of another run.
+        ValueError: another ending than .csv, a folder, a folder that is not there, or a file of another run.
     """
     if args.numbers is None:
         return None
     path = Path(args.numbers)
     if path.suffix != ".csv" or path.is_dir():
         raise ValueError(f"--numbers must be a .csv file; got {path}.")
+    if not path.parent.is_dir():
+        raise ValueError(f"There is no folder {path.parent} for --numbers {path.name}; make it, or choose another.")
     places.check_free(path, command, args.overwrite, flag="--numbers")
     return path

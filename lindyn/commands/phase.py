@@ -72,6 +72,8 @@ TABLE = OptionTable(
     )
 )
 
+_OF_ONE_KIND = {"start": "portrait", "way": "portrait", "hold_tau": "basin", "count": "basin", "seed": "basin"}
+
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
@@ -83,8 +85,10 @@ def run(args: argparse.Namespace) -> int:
     """Draw one picture, write it and print its reading.
 
     Raises:
-        ValueError: an unknown kind, a parameter out of its range, or a folder that cannot be written.
+        ValueError: an unknown kind, a flag of another kind, a parameter out of its range, or a folder that cannot be
+            written.
     """
+    _check_kind(args)
     words = TABLE.command("", TABLE.given(args) | {"kind": None})
     command = f"lindyn phase --kind {args.kind}{words}"
     name = args.kind if args.out is not None else places.run_name(args.kind + words)
@@ -105,6 +109,14 @@ def run(args: argparse.Namespace) -> int:
     print(picture.words)
     print(f"Wrote {file}{'' if numbers is None else f' and {numbers}'}.")
     return 0
+
+
+def _check_kind(args: argparse.Namespace) -> None:
+    """Raise ValueError where a flag is given that this kind of picture does not read."""
+    for name, kind in _OF_ONE_KIND.items():
+        if kind != args.kind and getattr(args, name) != TABLE.defaults[name]:
+            flag = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{flag} belongs to --kind {kind}; got --kind {args.kind}. Leave it out.")
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

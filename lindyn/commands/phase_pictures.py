@@ -102,12 +102,12 @@ def solve_portrait(given: dict[str, Any], args: dict[str, Any]) -> StartedPortra
     if np.ndim(tau) == 1:
         raise ValueError("tau takes one number in this picture; got a range.")
     plane = system.section(float(tau)) if moving else system
-    starts = [_start(text, float(tau) if moving else None) for text in args.get("start") or ()]
+    starts = [start_of(text, float(tau) if moving else None) for text in args.get("start") or ()]
     data = phase.portrait(plane, window_of(given, system))
     return StartedPortrait(system, data, phase.started_paths(system, starts, way=args.get("way") or "both"))
 
 
-def _start(text: str, tau: float | None) -> list[float]:
+def start_of(text: str, tau: float | None) -> list[float]:
     """Return the numbers of a start "P,S" or "P,S,TAU"; where tau moves, it is added.
 
     Raises:

@@ -98,7 +98,8 @@ def checked(values: Mapping[str, Any]) -> Values:
     """Return the values of a page, complete and each in its kind and range.
 
     Raises:
-        ValueError: an unknown name, a value out of its range, two axes of one parameter, a map of too many points.
+        ValueError: an unknown name, a value out of its range, two axes of one parameter, a map of too many points, a
+            start that is none.
     """
     from lindyn import _checks  # numpy: the command's help does without
 
@@ -109,6 +110,11 @@ def checked(values: Mapping[str, Any]) -> Values:
     if found["across"] == found["up"]:
         raise ValueError(f"The map needs two parameters; across and up are both {found['up']}.")
     _check_ranges(found)
+    if found["start"]:
+        from lindyn.commands.phase_pictures import start_of
+
+        for text in found["start"]:
+            start_of(text, found["tau"] if found["target"] == "moving" else None)
     return found
 
 

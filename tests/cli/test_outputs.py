@@ -222,3 +222,16 @@ def test_cycles_are_looked_for_rarely_while_a_command_runs_and_as_before_afterwa
         assert seen[1][0] == 0
     finally:
         gc.set_threshold(*before)
+
+
+def test_too_little_memory_is_one_sentence(command, monkeypatch):
+    from lindyn.commands import prove
+
+    def full(args):
+        raise MemoryError("Unable to allocate 75 GiB for an array.")
+
+    monkeypatch.setattr(prove, "run", full)
+    code, _, err = command("prove", "tian.theorem_1")
+    assert code == 2 and err == (
+        "lindyn: error: There is not enough memory (Unable to allocate 75 GiB for an array). Take something smaller.\n"
+    )

@@ -45,6 +45,9 @@ def test_every_picture_has_its_reading(flags, words, tmp_path, command):
         ("--p 0.3", "takes the window's range"),
         ("--kind basin --p 0:1:5", "basin takes two ranges; got 1: p"),
         ("--kind basin --hold-tau --beta 1", "exclude each other"),
+        ("--kind surface --hold-tau", "--hold-tau belongs to --kind basin; got --kind surface. Leave it out."),
+        ("--kind bifurcation --start 0.1,0.2", "--start belongs to --kind portrait; got --kind bifurcation."),
+        ("--numbers nowhere/x.csv", "There is no folder nowhere for --numbers x.csv; make it"),
         (
             "--kind surface --eta 0.3",
             "There is no saddle, hence no separatrix: eta = 0.3 is not below the critical decay",
