@@ -199,3 +199,8 @@ def test_the_lag_of_finite_steps_counts_their_momentum():
     limits = [found.row("tian.lemma_1").tolerance for found in kept]
     assert limits[0] == pytest.approx(2e-3, rel=0.5) and limits[1] == pytest.approx(2e-2, rel=0.5)
     assert all(found.row("tian.lemma_1").worst < limit for found, limit in zip(kept, limits, strict=True))
+
+
+def test_what_is_no_run_is_named():
+    with pytest.raises(ValueError, match="run must be a Trajectory, a file of one, or arrays by name; got int"):
+        ld.verify(3)

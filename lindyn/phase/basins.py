@@ -11,7 +11,7 @@ from lindyn import _checks
 from lindyn.display.brief import Brief
 from lindyn.phase import outlines, refinement
 from lindyn.phase.fates import follow_fates
-from lindyn.phase.system import PARAMETERS, PhaseSystem
+from lindyn.phase.system import PARAMETERS, PhaseSystem, check_system
 
 Sampler = Callable[[np.random.Generator, int], np.ndarray]
 LABELS = ("collapsed", "alive", "undecided")
@@ -99,6 +99,7 @@ def basin_map(
     Raises:
         ValueError: not two axes, an unknown one, or a grid that does not increase.
     """
+    check_system(system)
     (one, first), (two, second) = _grids(axes).items()
     coarsest = _checks.as_whole("coarsest", coarsest)
     begin: dict[str, Any] = {"p": 0.15, "s": 0.03} | ({} if system.beta is None else {"tau": 1.0}) | start
@@ -221,6 +222,7 @@ def basin_fraction(
     Raises:
         ValueError: see `distribution`.
     """
+    check_system(system)
     draw, words = distribution(starts, system)
     drawn = draw(np.random.default_rng(seed), _checks.as_whole("count", count))
     if np.any(drawn["s"] < 0):

@@ -10,7 +10,7 @@ from lindyn.display.brief import Brief
 from lindyn.equations import modes, parabola, target
 from lindyn.phase.arclength import Curve, Rates, SpecialPoint, continue_curve
 from lindyn.phase.manifold import p_minus_of
-from lindyn.phase.system import PhaseSystem, parts, rates
+from lindyn.phase.system import PhaseSystem, check_system, parts, rates
 
 SECOND = ("tau", "x_aug", "x", "alpha_p", "beta")
 START = 0.5  # of the critical decay: where continuation sets out from p_-
@@ -80,6 +80,7 @@ def bifurcation_diagram(system: PhaseSystem, step: float = 0.02) -> BifurcationD
     Returns:
         `BifurcationDiagram`.
     """
+    check_system(system)
     critical = _critical(system)
     start = p_minus_of(system.at(eta=START * critical))
     window = (1e-4 * critical, 2 * critical)
@@ -179,6 +180,7 @@ def fold_curve(system: PhaseSystem, name: str, values: Any) -> FoldCurve:
     Raises:
         ValueError: an unknown name, or one this system does not have; a grid that does not increase.
     """
+    check_system(system)
     parts(_checks.one_of("the second parameter", name, SECOND))
     if name not in system.values:
         raise ValueError(f"{name} is no parameter of this system; it has {', '.join(system.values)}.")

@@ -8,7 +8,7 @@ import numpy as np
 
 from lindyn import theory
 from lindyn.display.brief import Brief
-from lindyn.phase.system import PhaseSystem
+from lindyn.phase.system import PhaseSystem, check_system
 
 SAME = 1e-6  # relative distance below which two Newton limits are one point
 TINY = 1e-18  # of a variable's size: Newton's limit at 0, far below any p_-
@@ -87,6 +87,7 @@ def find_fixed_points(system: PhaseSystem, box: Any = None, starts: int = 13) ->
     Raises:
         ValueError: a box of another length, or reversed.
     """
+    check_system(system)
     box = check_box(system, box)
     limits = _inside(system, newton(system, _starts(system, box, starts)), box)
     lines = _lines(system, box)

@@ -8,7 +8,7 @@ import numpy as np
 
 from lindyn import _checks, theory
 from lindyn.display.brief import Brief
-from lindyn.phase.system import PhaseSystem, parts
+from lindyn.phase.system import PhaseSystem, check_system, parts
 
 ROUNDS = 9  # the time followed doubles each round
 FIRST_ROUND = 2.5  # decay times; most are told within, and are not followed on
@@ -72,6 +72,7 @@ def follow_fates(
     Raises:
         ValueError: a start or parameter out of its range, or a tau for a system that holds it.
     """
+    check_system(system)
     shape, y, values = _lanes(system, p, s, tau, dict(parameters or {}))
     if not y.size:
         return Fates(np.empty(shape, dtype="<U9"), 0.0)

@@ -10,7 +10,7 @@ from lindyn.display.brief import Brief
 from lindyn.equations import modes, target
 from lindyn.phase.equilibria import FixedPoint, check_box, classify, closed_forms, newton
 from lindyn.phase.integration import Rates, integrate
-from lindyn.phase.system import PhaseSystem
+from lindyn.phase.system import PhaseSystem, check_system
 
 REACH = 6.0  # of a box, that a trajectory is followed backward
 OFFSET = 1e-6  # of the saddle's own size: where the manifold leaves its tangent
@@ -66,6 +66,7 @@ def separatrix(system: PhaseSystem, box: Any = None, n: int = 300, rtol: float =
     Raises:
         ValueError: there is no saddle, or tau is not held.
     """
+    check_system(system)
     if system.beta is not None:
         raise ValueError("With a moving tau the separatrix is a surface; use phase.separatrix_surface(system).")
     box = check_box(system, box)

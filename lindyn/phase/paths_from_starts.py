@@ -9,7 +9,7 @@ import numpy as np
 from lindyn import _checks
 from lindyn.display.brief import Brief
 from lindyn.phase.fates import follow_fates
-from lindyn.phase.system import PhaseSystem
+from lindyn.phase.system import PhaseSystem, check_system
 
 WAYS = ("both", "forward", "backward")
 LONGEST = 12.0  # decay times that a path is followed
@@ -56,6 +56,7 @@ def started_paths(
     Raises:
         ValueError: a start that is not of two or three numbers, s or tau that is not > 0, another word for `way`.
     """
+    check_system(system)
     _checks.one_of("way", way, WAYS)
     decays = [rate for rate in (system.eta_p, system.eta_s) if rate > 0]
     end = LONGEST / min(decays, default=0.05) if t1 is None else _checks.as_scalar("t1", t1, 0.0, exclusive=True)

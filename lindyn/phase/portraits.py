@@ -9,7 +9,7 @@ from lindyn import theory
 from lindyn.display.brief import Brief
 from lindyn.phase.equilibria import FixedPointSet, check_box, find_fixed_points, spread
 from lindyn.phase.manifold import Separatrix, p_minus_of, separatrix
-from lindyn.phase.system import PhaseSystem
+from lindyn.phase.system import PhaseSystem, check_system
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +69,7 @@ def portrait(system: PhaseSystem, box: Any = None, lines: int = 30) -> Portrait:
     Raises:
         ValueError: tau is not held, or a reversed window.
     """
+    check_system(system)
     if system.beta is not None:
         raise ValueError("A portrait needs tau held; use phase.plane(...), or system.section(tau) of a moving target.")
     box = check_box(system, default_window(system) if box is None else box)
@@ -140,6 +141,7 @@ def nullclines(system: PhaseSystem, box: Any = None, n: int = 400) -> tuple[Null
     Returns:
         The branches, those of p first.
     """
+    check_system(system)
     box = check_box(system, box)
     found = _plane(system, box, n) if system.beta is None else _space(system, box, max(int(n**0.5), 12))
     return tuple(

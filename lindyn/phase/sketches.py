@@ -11,7 +11,7 @@ import numpy as np
 from lindyn.phase.equilibria import FixedPoint, FixedPointSet, check_box, classify, closed_forms, spread
 from lindyn.phase.manifold import OFFSET, Separatrix, follow_back
 from lindyn.phase.portraits import Portrait, default_window, line_starts, nullclines, portrait
-from lindyn.phase.system import PhaseSystem
+from lindyn.phase.system import PhaseSystem, check_system
 
 RTOL = 1e-6  # of the separatrix
 STEPS = 130  # of a flow line
@@ -36,6 +36,7 @@ def sketch(system: PhaseSystem, box: Any = None, lines: int = 30) -> Portrait:
     Raises:
         ValueError: tau is not held, or a reversed window.
     """
+    check_system(system)
     if system.beta is not None or system.eta_p == 0 or system.eta_s == 0:
         return portrait(system, box, lines)
     box = check_box(system, default_window(system) if box is None else box)

@@ -13,7 +13,7 @@ from lindyn.phase.fates import follow_fates
 from lindyn.phase.integration import integrate
 from lindyn.phase.manifold import follow_back, log_rates, log_state, p_minus_of, state_of
 from lindyn.phase.refinement import polish, refine
-from lindyn.phase.system import PhaseSystem
+from lindyn.phase.system import PhaseSystem, check_system
 
 SCAN = 61  # levels of s tried before halving
 STEPS = 20  # halvings of the step between two levels: to 5e-7 of s
@@ -81,6 +81,7 @@ def separatrix_surface(
     Raises:
         ValueError: there is no saddle, or tau is held.
     """
+    check_system(system)
     if system.beta is None:
         raise ValueError("With tau held the separatrix is a curve; use phase.separatrix(system).")
     box, curves = check_box(system, box), _checks.as_whole("curves", curves)

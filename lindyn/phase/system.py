@@ -144,6 +144,15 @@ def parts(name: str) -> tuple[str, ...]:
     return ("eta_p", "eta_s") if name == "eta" else (name,)
 
 
+def check_system(system: Any) -> None:
+    """Raise ValueError unless it is a `PhaseSystem`."""
+    if not isinstance(system, PhaseSystem):
+        raise ValueError(
+            "system must be a PhaseSystem, phase.plane(eta=0.05) or phase.ema(eta=0.05, beta=0.2) say; "
+            f"got {type(system).__name__}."
+        )
+
+
 def plane(
     eta: float | None = None,
     tau: float = 1.0,

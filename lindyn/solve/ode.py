@@ -153,8 +153,9 @@ def _between(reduced: Reduction, interpolate: Callable[[Any], Any], t: Any) -> A
 def check_start(flow: Flow, y0: State) -> None:
     """Raise ValueError unless y0 can start this flow."""
     wanted = getattr(flow, "state_type", None)
-    if wanted is None:
-        raise ValueError(f"flow must be a flow, e.g. WeightFlow(hp, data); got {type(flow).__name__}.")
+    if wanted is None or isinstance(flow, type):
+        got = f"the class {flow.__name__} itself" if isinstance(flow, type) else type(flow).__name__
+        raise ValueError(f"flow must be a flow, e.g. WeightFlow(hp, data); got {got}.")
     if not isinstance(y0, wanted):
         raise ValueError(f"{type(flow).__name__} starts from a {wanted.__name__}; got {type(y0).__name__}.")
     flow.check_state(y0)

@@ -1,5 +1,6 @@
 """`verify`: every statement against one run, lindyn's own or made elsewhere (arrays over time in an .npz)."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -173,4 +174,6 @@ def _as_trajectory(run: Any, hp: Any, data: Any, rates: Any, choices: dict[str, 
         return run
     if isinstance(run, str | Path) and Path(run).suffix != ".npz":
         return load(run)
+    if not isinstance(run, str | os.PathLike | Mapping):
+        raise ValueError(f"run must be a Trajectory, a file of one, or arrays by name; got {type(run).__name__}.")
     return trajectory_from_arrays(run, hp, data, rates, **choices)

@@ -174,3 +174,16 @@ def test_bad_input():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=text):
             call()
+
+
+SYSTEMLESS = {
+    "portrait": (), "nullclines": (), "bifurcation_diagram": (), "separatrix": (), "separatrix_surface": (),
+    "find_fixed_points": (), "sketch": (), "started_paths": ([[0.1, 0.2]],), "follow_fates": (0.1, 0.2),
+    "fold_curve": ("x_aug", [0.1, 0.2]), "basin_map": ({"p": [0.0, 1.0], "s": [0.0, 1.0]},), "basin_fraction": ({}, 5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SYSTEMLESS)
+def test_what_is_no_system_is_named(name):
+    with pytest.raises(ValueError, match=r"system must be a PhaseSystem, phase\.plane\(eta=0\.05\).*; got ModeFlow"):
+        getattr(phase, name)(ld.ModeFlow(ld.Hyperparameters(eta=0.1)), *SYSTEMLESS[name])

@@ -218,6 +218,8 @@ def test_bad_arguments(case):
 def test_wrong_state_for_a_flow():
     with pytest.raises(ValueError, match="ModeFlow starts from a ModeState; got WeightState"):
         ld.simulate(MODES, weights(1))
+    with pytest.raises(ValueError, match=r"flow must be a flow, e\.g\. .*; got the class WeightFlow itself"):
+        ld.simulate(ld.WeightFlow, ld.WeightState.random(n2=2, n1=3), t1=1.0)
     with pytest.raises(ValueError, match=r"flow must be a flow, e\.g\. WeightFlow\(hp, data\); got str"):
         ld.simulate("ModeFlow", START)
     with pytest.raises(ValueError, match="W must have n1 = 5 columns, as X has; got shape"):
