@@ -74,3 +74,8 @@ def test_numbers_out_of_range(arguments, message):
     byol = model()
     with pytest.raises(ValueError, match=message):
         bridge.parameter_groups(byol, byol.predictor, **arguments)
+
+
+def test_what_is_no_module_is_named():
+    with pytest.raises(ValueError, match="predictor must be a torch module; got NoneType"):
+        bridge.parameter_groups(torch.nn.Linear(2, 2), None, lr=0.1)

@@ -111,10 +111,13 @@ def parameter_groups(
         The groups "online" and "predictor"; without the second if the predictor is parameter-free.
 
     Raises:
-        ValueError: a number out of its range, or eta_p > 0 with alpha_p = 0.
+        ValueError: what is no module, a number out of its range, or eta_p > 0 with alpha_p = 0.
 
     Source: Tian, Chen, Ganguli 2021, Lemma 1, Fig. 6 (alpha_p) and Table 5 (separate decays).
     """
+    for name, given in (("model", model), ("predictor", predictor)):
+        if not isinstance(given, nn.Module):
+            raise ValueError(f"{name} must be a torch module; got {type(given).__name__}.")
     last = predictor_groups(predictor, lr, weight_decay, alpha_p, eta_p)
     own = {id(p) for p in predictor.parameters()}
     params = [p for p in model.parameters() if p.requires_grad and id(p) not in own]

@@ -143,6 +143,8 @@ def _is_linear(network: Any, start: NetworkStart, plan: StepPlan) -> bool:
 def _configuration(config: Any, given: Mapping[str, Any]) -> TrainConfig:
     if isinstance(config, TrainConfig):
         return config.changed(given)
+    if not isinstance(config, str | os.PathLike | None):
+        raise ValueError(f"config must be a TrainConfig, a TOML file or a torch module; got {type(config).__name__}.")
     return TrainConfig.of(({} if config is None else TABLE.read_toml(Path(config))) | dict(given))
 
 

@@ -144,6 +144,8 @@ def test_what_cannot_be_predicted_is_one_sentence():
         predict(module, (pair[0] * math.nan, pair[1]), settings)
     with pytest.raises(ValueError, match="views must be two tensors of views of the same images"):
         predict(module, None, settings)
+    with pytest.raises(ValueError, match="config must be a TrainConfig, a TOML file or a torch module; got int"):
+        predict(3)
     with pytest.raises(ValueError, match="views and settings belong to a module"):
         predict(TrainConfig.of({}), pair)
     with pytest.raises(ValueError, match=r"run\.steps must be at least 1; got 0"):
