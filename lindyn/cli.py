@@ -26,9 +26,9 @@ The theory bench for non-contrastive self-supervised learning (BYOL, SimSiam, Di
   lindyn train                       train a real network with any predictor, and watch it with the theory's eyes
   lindyn validate CHECKPOINT...      hold a trained network against the theory: is it collapsing, what would have helped
 """
+EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the call was not understood."
 OBJECTS = 50_000
 """New objects after which cycles are looked for; Python's own 700 or 2,000 are meant for small programs."""
-EPILOG = "Exit codes: 0 all well; 1 a run ended early or a claim failed; 2 the call was not understood."
 
 
 def parser() -> Parser:

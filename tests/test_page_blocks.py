@@ -56,9 +56,16 @@ def test_readme():
     plt.close("all")
 
 
-def test_explorer():
+def test_explorer(monkeypatch):
     pytest.importorskip("bokeh", reason="bokeh is not installed: pip install 'lindyn[explore]'")
+    from lindyn.explore.notebook_view import LiveView
+
+    shown, make = [], LiveView.__init__
+    monkeypatch.setattr(
+        LiveView, "__init__", lambda view, name, *more: (shown.append(name), make(view, name, *more))[1]
+    )
     run("docs/explorer.md")
+    assert shown == ["portrait", "portrait", "modes"]
 
 
 def test_normalised():

@@ -42,7 +42,6 @@ def place_of_numbers(args: argparse.Namespace, command: str) -> Path | None:
     path = Path(args.numbers)
     if path.suffix != ".csv" or path.is_dir():
         raise ValueError(f"--numbers must be a .csv file; got {path}.")
-    if not path.parent.is_dir():
-        raise ValueError(f"There is no folder {path.parent} for --numbers {path.name}; make it, or choose another.")
+    places.check_folder(path, "--numbers")
     places.check_free(path, command, args.overwrite, flag="--numbers")
     return path

@@ -71,6 +71,5 @@ def _place(args: argparse.Namespace) -> Path:
         raise ValueError(f"--html must be an .html file; got {path}.")
     if path.exists() and not args.overwrite:
         raise ValueError(f"{path} is there already. Add --overwrite, or choose another with --html.")
-    if not path.parent.is_dir():
-        raise ValueError(f"There is no folder {path.parent} for --html {path.name}; make it, or choose another.")
+    places.check_folder(path, "--html")
     return path

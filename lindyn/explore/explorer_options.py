@@ -1,5 +1,6 @@
 """What a page of the explorer shows: one table, read as flags of `lindyn explore`, as its address, as sliders."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +115,9 @@ def checked(values: Mapping[str, Any]) -> Values:
         from lindyn.commands.phase_pictures import start_of
 
         for text in found["start"]:
-            start_of(text, found["tau"] if found["target"] == "moving" else None)
+            start = start_of(text, found["tau"] if found["target"] == "moving" else None)
+            if not all(map(math.isfinite, start)) or min(start[1:]) <= 0:
+                raise ValueError(f"--start must be finite with s (and tau) > 0; got {text!r}.")
     return found
 
 

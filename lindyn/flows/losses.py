@@ -229,9 +229,10 @@ def nodes(count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def quadrature_error(flow: Any, y: Any) -> float:
-    """Return the error of the exact drives at a state by twice the nodes, relative to the largest drive.
+    """Return the error of the exact drives at a state by twice the nodes, relative to their size.
 
-    The closure's own first term, x a / sqrt(Q T), is as large at least: where modes are alike, the drives are 0.
+    The size is the largest drive, or the closure's first term, x a / sqrt(Q T), where that is larger: where modes are
+    alike the drives themselves are 0.
     """
     drives = [
         np.asarray(mode_drives(flow._replace(nodes=count), y.p, y.w, y.a)[0]) for count in (flow.nodes, 2 * flow.nodes)

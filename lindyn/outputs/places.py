@@ -118,6 +118,12 @@ def made_by(path: Path) -> str:
         return ""
 
 
+def check_folder(path: Path, flag: str) -> None:
+    """Raise ValueError where the folder of a file that is named by a flag is not there."""
+    if not path.parent.is_dir():
+        raise ValueError(f"There is no folder {path.parent} for {flag} {path.name}; make it, or choose another.")
+
+
 def check_free(
     head: Path, command: str, overwrite: bool, others: Iterable[Path] = (), flag: str = "--out", same: bool = False
 ) -> None:

@@ -226,6 +226,7 @@ def test_a_narrow_page_is_not_cut(view, tab):
     if view != "portrait":
         tab.turn(view)
     tab.settled(f"() => document.documentElement.scrollWidth <= 1050 && ({browser.REACHES})() <= 1050")
+    assert tab.page.evaluate(browser.REACHES) <= 1050
 
 
 NOTEBOOK = """

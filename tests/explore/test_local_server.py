@@ -56,6 +56,8 @@ def test_a_port_that_is_taken_is_told(command):
         (["nothere"], "There is no folder nothere to open"),
         (["--port", "70000"], "port must be between 0 (a free one) and 65535; got 70000"),
         (["--eta", "7"], "--eta must be at most 0.5; got 7"),
+        (["--start", "nan,1"], "--start must be finite with s (and tau) > 0; got 'nan,1'"),
+        (["--start", "0.1,-1"], "--start must be finite with s (and tau) > 0; got '0.1,-1'"),
         (["--start", "a,b"], "--start must be P,S, numbers; got 'a,b'"),
         (["--across", "p", "--up", "p"], "across and up are both p"),
         (["--html", "page.txt"], "--html must be an .html file; got page.txt"),

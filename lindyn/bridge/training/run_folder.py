@@ -17,10 +17,8 @@ from lindyn.bridge.training.networks import PredictorKind
 from lindyn.display.brief import Brief
 from lindyn.stored import limits, lines, sums, torch_archives
 
-if TYPE_CHECKING:
-    from lindyn.bridge.training.module import (
-        SelfSupervised,
-    )  # Lightning takes seconds to load; a foreign checkpoint needs none of it
+if TYPE_CHECKING:  # Lightning takes seconds to load, and a foreign checkpoint needs none of it
+    from lindyn.bridge.training.module import SelfSupervised
 
 CHECKPOINTS, METRICS, TRACE, RESULT = "checkpoints", "metrics.jsonl", "trace.jsonl", "result.json"
 SUMMARY = "summary.txt"
