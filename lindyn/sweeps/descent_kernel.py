@@ -169,9 +169,9 @@ def solve(systems: Systems, steps: int, tail: int, threads: int = 1) -> tuple[di
         for task in tasks:
             work(task)
     else:
-        work(tasks[0])  # compiles once
+        _block(systems, tasks[0][0])  # compiles once: what is done before the first step runs in the same loop
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, tasks[1:]))
+            list(pool.map(work, tasks))
     return end, angles
 
 
