@@ -21,7 +21,7 @@ from lindyn.stored import sums
 
 FASTMATH = {"contract"}  # fused multiply-adds; nothing that would drop NaN or reorder sums
 
-_FEATURES = numba.config.CPU_FEATURES  # NUMBA_CPU_FEATURES
+_FEATURES: str | None = getattr(numba.config, "CPU_FEATURES", None)  # NUMBA_CPU_FEATURES
 WIDE_REGISTERS = "+avx512f" in (llvmlite.binding.get_host_cpu_features().flatten() if _FEATURES is None else _FEATURES)
 """Whether there are 32 vector registers of eight numbers each, on this machine or the one that numba is told of."""
 
