@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lindyn.papers import figure_scripts, second_route
+from tests.figures import wrong_theories
 
 SMALL = {
     3: {"lines": 12, "times": 60},
@@ -44,21 +45,35 @@ BAO = {
     1: {"points": 200},
     2: {"steps": 1600, "times": 81},
 }
+GALLERY = {
+    1: {"points": 40},
+    2: {"points": 40},
+    3: {"rates": 9, "starts": 20},
+    4: {},
+    5: {"starts": 10},
+    6: {"beta": (0.02, 0.1, 20.0), "seeds": 60, "again": 4},
+}
 
 
 class Figures:
-    """Scripts and their reduced data, made when first asked for."""
+    """Scripts, their reduced data and which lines these ask for, made when first asked for."""
 
     def __init__(self, paper="tian2021", small=SMALL):
         self.paper, self.small = paper, small
         self.paths = figure_scripts.find(paper)
         self.script = {number: figure_scripts.load(path) for number, path in self.paths.items()}
-        self._data = {}
+        self._data, self._asked = {}, {}
 
     def data(self, number):
         if number not in self._data:
-            self._data[number] = self.script[number].compute(**self.small[number])
+            with wrong_theories.noted() as self._asked[number]:
+                self._data[number] = self.script[number].compute(**self.small[number])
         return self._data[number]
+
+    def asked(self, number):
+        """Return which of the lines that a wrong theory damages the figure asks for while it is computed."""
+        self.data(number)
+        return self._asked[number]
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +99,11 @@ def draganov():
 @pytest.fixture(scope="session")
 def normalised_papers():
     return {"halvagal2023": Figures("halvagal2023", HALVAGAL), "bao2023": Figures("bao2023", BAO)}
+
+
+@pytest.fixture(scope="session")
+def gallery():
+    return Figures("gallery", GALLERY)
 
 
 def remembered(function):
