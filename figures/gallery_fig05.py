@@ -115,10 +115,10 @@ def check(data: dict[str, Any]) -> list[Claim]:
     nulls = _nulls(TABLE_22)
     return (
         Checklist("gallery", 5)
-        .measure("table5a", float(in_5a.mean()), _scores(in_5a, TABLE_5A))
+        .measure("table5a", float(in_5a.mean()), _scores(data["table5a"], in_5a, TABLE_5A, "EMA", BASES))
         .measure("table5a_zero", float(data["table5a"][-1]))
         .measure("table5a_route", *_off_second_route(data))
-        .measure("table21", float(in_21.mean()), _scores(in_21, TABLE_21))
+        .measure("table21", float(in_21.mean()), _scores(data["table21"], in_21, TABLE_21, "lambda", TABLE_21))
         .measure("table21_order", rise(data["table21"]))
         .measure("table22_order", float(order), f"{order:.2f}; lambda alone {lam_alone:.2f}")
         .measure("table22_ratio", rise(along))
@@ -150,11 +150,13 @@ def _nulls(printed: Any) -> dict[str, float]:
     return {"everything works": float((words == 2).mean()), "everything fails": float((words == 0).mean())}
 
 
-def _scores(right: np.ndarray, printed: dict[Any, float]) -> str:
-    """Return how many rows are right, which, and what null theories score."""
-    rows = [str(name) for name, one in zip(printed, right, strict=True) if one]
-    null = ", ".join(f"{name} {score:.1f}" for name, score in _nulls(list(printed.values())).items())
-    return f"{right.mean():.2g} ({', '.join(rows)}); {null}"
+def _scores(share: np.ndarray, right: np.ndarray, printed: dict[Any, float], name: str, axis: Any) -> str:
+    """Return which rows are right and in what order, and what null theories score: all alike, or the axis alone."""
+    rows = [str(row) for row, one in zip(printed, right, strict=True) if one]
+    null = ", ".join(f"{word} {score:.1f}" for word, score in _nulls(list(printed.values())).items())
+    ours, alone = (spearmanr(list(one), list(printed.values())).statistic for one in (share, axis))
+    ranks = f"ranks as printed: theory {ours:.2f}, order by {name} {alone:.2f}"
+    return f"{right.mean():.2g} ({', '.join(rows)}); {null}; {ranks}"
 
 
 @style.styled

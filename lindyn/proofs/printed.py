@@ -168,12 +168,12 @@ def small(value: float) -> str:
 
 KINDS = {
     "agrees": "agrees with the derivation",
-    "misprint": "misprint: false as printed, in its own setting",
+    "misprint": "false as printed, in its own setting",
     "missing condition": "true only under a condition that is not printed",
     "other assumptions": "true under its own assumptions, false under others the paper uses",
     "not sharp": "true, but a weaker condition suffices",
-    "not necessary": "the condition is sufficient, not necessary: a weaker one decides",
-    "reading of ours": "true where the text says it; what differs is a reading of ours that the text does not state",
+    "not necessary": "the condition is sufficient, and a weaker one decides",
+    "reading of ours": "true where the text says it; what differs is nowhere stated in the text",
     "undecided": "the corrected form was not proved",
 }
 READ, TRANSCRIBED = "read", "as transcribed"
@@ -289,7 +289,7 @@ def audit_text(differences: tuple[Difference, ...]) -> str:
             entry = found.entry
             lines += [
                 f"{entry.name}  ({entry.source}; {entry.text})",
-                f"  kind:      {KINDS[found.kind]}",
+                f"  kind:      {found.kind}: {KINDS[found.kind]}",
                 f"  printed:   {entry.printed}",
             ]
             lines += [f"  corrected: {entry.corrected}", f"  numbers:   {found.counter_example}", ""]
