@@ -86,10 +86,21 @@ def _walk(start: Any, hp: ld.Hyperparameters, sigma2: float, step: float, steps:
     return {"t": run.ts, "p": state.p, "s": state.w**2, "tau": ld.observables.tau(run)}
 
 
-def _half_time(t: np.ndarray, p: np.ndarray, goal: float) -> float:
-    """Return when p first passes half of its end value, infinity where it does not."""
-    there = np.flatnonzero(p > goal / 2)
-    return float(t[there[0]]) if len(there) else np.inf
+def _half_times(t: np.ndarray, p: np.ndarray, goal: float) -> np.ndarray:
+    """Return when each curve of p, one a row, first passes half of its end value, infinity where it does not."""
+    found = []
+    for curve in p:
+        k = int(np.argmax(curve > goal / 2))
+        lies_between = k > 0 and curve[k] > goal / 2
+        found.append(np.interp(goal / 2, curve[k - 1 : k + 1], t[k - 1 : k + 1]) if lies_between else np.inf)
+    return np.array(found)
+
+
+def _off_half_times(data: dict[str, Any], goal: float) -> tuple[float, str]:
+    """Return how far the half times of mode 1 are from those of runs of their own; infinity if one does not fall."""
+    half, own = (_half_times(data["t"], data[f"bottom_{name}"][:, :, 0], goal) for name in ("p", "p_own"))
+    fall = np.all(np.isfinite(half)) and np.all(np.diff(half) < 0)
+    return float(np.abs(half / own - 1).max()) if fall else np.inf, "half time " + listed(half, ".1f")
 
 
 def _apart(data: dict[str, Any], row: str, name: str, steps: str) -> float:
@@ -101,7 +112,7 @@ def _apart(data: dict[str, Any], row: str, name: str, steps: str) -> float:
 
 
 def _second(given: dict[str, Any], ts: np.ndarray, pairs: list[tuple[float, float]]) -> dict[str, np.ndarray]:
-    """Return tau and k of runs of the printed equations, curve x time x mode."""
+    """Return p, tau and k of runs of the printed equations, curve x time x mode."""
     more = {"alpha_p": given["alpha_p"], "sigma2": given["sigma2"]}
     runs = [
         [
@@ -111,7 +122,7 @@ def _second(given: dict[str, Any], ts: np.ndarray, pairs: list[tuple[float, floa
         for b, e in pairs
     ]
     return {name: np.array([[mode[k] for mode in curve] for curve in runs]).swapaxes(1, 2)
-            for name, k in (("tau", 2), ("K", 3))}  # fmt: skip
+            for name, k in (("p", 0), ("tau", 2), ("K", 3))}  # fmt: skip
 
 
 def _off_K(data: dict[str, Any], row: str, sign: float) -> float:
@@ -143,7 +154,6 @@ def check(data: dict[str, Any]) -> list[Claim]:
     tracks = np.max(np.abs(s[settled, -1] / theory.s_plus[settled, None] - 1))
     ends = np.max(np.abs(p[alive, -1] - theory.p_plus[alive, None]))
     goal = ld.theory.fixed_points(eta=given["eta_bottom"], x_aug=given["sigma2"]).p_plus
-    half = np.array([_half_time(t, curve[:, 0], goal) for curve in data["bottom_p"]])
     early = data["bottom_tau"][:, np.searchsorted(t, EARLY), 0]
     lowest_top, lowest_bottom = data["top_K"].min(axis=1), data["bottom_K"].min(axis=1)
     dead = ~alive & (eta < given["beta_top"])
@@ -160,7 +170,7 @@ def check(data: dict[str, Any]) -> list[Claim]:
         .measure("K_eta", _off_K(data, "top", 1.0), "lowest " + listed(lowest_top, ".3f"))
         .measure("curriculum", *_off_tau(data, early))
         .measure("tau_route", max(_apart(data, row, "tau", "tau_steps") for row in ROWS))
-        .measure("slow", float(np.max(np.diff(half))), "half time " + listed(half))
+        .measure("slow", *_off_half_times(data, goal))
         .measure("K_beta", _off_K(data, "bottom", -1.0), "lowest " + listed(lowest_bottom, ".3f"))
         .measure("tau_to_one", float(np.max(np.abs(tau[alive, -1] - 1))))
         .measure("tau_collapse", np.abs(tau[dead, -1] / tau_dead[:, None] - 1), f"tau to {listed(tau_dead)}")
