@@ -179,7 +179,9 @@ def warm_lanes() -> None:
     def load() -> None:
         with contextlib.suppress(Exception):
             import lindyn
+            from lindyn import phase
 
+            phase.sketch(phase.plane())
             lindyn.sweep(eta=[0.1, 0.2], beta=[0.1, 0.2], t1=1.0, progress=False)
 
     threading.Thread(target=load, daemon=True).start()

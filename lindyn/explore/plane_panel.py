@@ -66,23 +66,28 @@ class PlanePanel(ExplorerPanel):
         image = plot.image("image", x="x", y="y", dw="dw", dh="dh", source=self.rates, alpha=0.0, level="image")
         tips = [("p", "$x{0.00000}"), ("s", "$y{0.00000}"), ("dp/dt", "@dp{0.00000}"), ("ds/dt", "@ds{0.00000}")]
         plot.add_tools(HoverTool(tooltips=tips, renderers=[image], point_policy="follow_mouse"), CrosshairTool())
-        shade = plot.varea(
-            "lost_x", "lost_y1", "lost_y2", source=self.sources["curves"], fill_color="#e3e3e3", level="underlay"
-        )
-        items = [LegendItem(label="collapses", renderers=[shade])]
-        for key, (label, look) in _LINES.items():
+        shaded = {"fill_color": "#e3e3e3", "level": "underlay"}
+        plot.varea("lost_x", "lost_y1", "lost_y2", source=self.sources["curves"], **shaded)
+        for key, (_, look) in _LINES.items():
             source = self.sources[key if key == "flow" else "curves" if key in _CURVES else "paths"]
-            drawn = plot.line(f"{key}_x", f"{key}_y", source=source, **look)
-            items.append(LegendItem(label=label, renderers=[drawn]))
+            plot.line(f"{key}_x", f"{key}_y", source=source, **look)
         fixed = plot.scatter("x", "y", marker="marker", fill_color="fill", line_color="edge", line_width=2, size=13,
                              source=self.points)  # fmt: skip
         begun = plot.scatter("x", "y", size=8, fill_color="white", line_color=STARTED, line_width=2, source=self.starts)
         words = [("", "@words"), ("p", "@x{0.000000}"), ("s", "@y{0.000000}")]
         plot.add_tools(HoverTool(tooltips=words, renderers=[fixed]))
         plot.add_tools(HoverTool(tooltips=[("start", "(@x, @y)"), ("", "@fate")], renderers=[begun]))
-        items.append(LegendItem(label="fixed point", renderers=[fixed]))
-        legend = Legend(items=items, ncols=5, label_text_font_size="11px", spacing=2, padding=2, border_line_alpha=0)
-        plot.add_layout(legend, "above")
+        plot.add_layout(self._key(shaded), "above")
+
+    def _key(self, shaded: Mapping[str, Any]) -> Legend:
+        """Return the legend, of samples that never change: bokeh makes it anew whenever what it shows is given data."""
+        nowhere = ColumnDataSource({"x": [np.nan], "y": [np.nan]})
+        samples: dict[str, Any] = {"collapses": self.figure.varea("x", "y", "y", source=nowhere, **shaded)}
+        samples |= {label: self.figure.line("x", "y", source=nowhere, **look) for label, look in _LINES.values()}
+        samples["fixed point"] = self.figure.scatter("x", "y", size=13, fill_color=STABLE, line_color=INK, line_width=2,
+                                                     source=nowhere)  # fmt: skip
+        items = [LegendItem(label=label, renderers=[sample]) for label, sample in samples.items()]
+        return Legend(items=items, ncols=5, label_text_font_size="11px", spacing=8, padding=2, border_line_alpha=0)
 
     def _controls(self) -> Any:
         way = Select(title="a click starts a trajectory", options=["both", "forward", "backward"], width=180)

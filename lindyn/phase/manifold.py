@@ -78,7 +78,8 @@ def separatrix(system: PhaseSystem, box: Any = None, n: int = 300, rtol: float =
     starts = np.stack([saddle.point - OFFSET * tangent, saddle.point + OFFSET * tangent])
     halves, arcs = follow_back(system, starts, box, rtol, n)
     loose, _ = follow_back(system, starts, box, 100 * rtol, arcs)
-    off = np.abs(halves - loose) / np.stack([np.full((2, n), system.p_star), halves[..., 1]], axis=-1)
+    size = np.stack([np.full((2, n), system.p_star), np.maximum(halves[..., 1], np.finfo(float).tiny)], axis=-1)
+    off = np.abs(halves - loose) / size
     curve = np.concatenate([halves[0][::-1], saddle.point[None], halves[1]])
     return Separatrix(curve, saddle, n, float(off[:, :-1].max()))
 
@@ -147,7 +148,7 @@ def log_rates(system: PhaseSystem, top: float) -> Rates:
         D = modes.drive(p, tau, v["x"], v["x_aug"])
         growth = modes.growth(p, D, v["eta_s"])
         out = np.zeros_like(z)
-        out[0], out[1] = modes.dp(p, s, D, v["alpha_p"], v["eta_p"]), modes.ds(s, growth) / s
+        out[0], out[1] = modes.dp(p, s, D, v["alpha_p"], v["eta_p"]), modes.ds(1.0, growth)  # ds/s, for an s of 0 too
         if not held:
             out[2] = target.dtau(tau, growth, v["beta"])
         return out

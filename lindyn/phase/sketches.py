@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from lindyn.phase.equilibria import FixedPoint, FixedPointSet, check_box, classify, closed_forms, spread
-from lindyn.phase.manifold import OFFSET, Separatrix, follow_back
+from lindyn.phase.manifold import OFFSET, Separatrix
 from lindyn.phase.portraits import Portrait, default_window, line_starts, nullclines, portrait
+from lindyn.phase.sketched_lines import back_from, flow_lines
 from lindyn.phase.system import PhaseSystem, check_system
 
-RTOL = 1e-6  # of the separatrix
+STRIDE, MOST = 0.02, 300  # windows between two points of the separatrix, and how many points a branch has at most
 STEPS = 130  # of a flow line
 LENGTH = 2.2  # windows that a flow line is long, at most
 SLOW = 2e-3  # of the largest speed: below it a flow line slows down with the flow
@@ -50,7 +51,7 @@ def sketch(system: PhaseSystem, box: Any = None, lines: int = 30) -> Portrait:
     p = spread(box[0], 201)
     parabola = np.stack([p, p**2 / system.alpha_p], axis=1) if system.eta_p == system.eta_s else None
     edge = None if manifold is None else manifold.curve
-    drawn = _lines(system, box, lines)
+    drawn = flow_lines(system, box, line_starts(box, lines), length=LENGTH, steps=STEPS, slow=SLOW)
     return Portrait(system, box, fixed, nullclines(system, box, 160), manifold, edge, drawn, parabola)
 
 
@@ -64,7 +65,7 @@ def _within(point: np.ndarray, box: Any) -> bool:
     return all(low <= value <= high for value, (low, high) in zip(point, box, strict=True))
 
 
-def _separatrix(system: PhaseSystem, saddle: FixedPoint, box: Any, n: int = 90) -> Separatrix | None:
+def _separatrix(system: PhaseSystem, saddle: FixedPoint, box: Any) -> Separatrix | None:
     """Return the stable manifold of the saddle where the window holds the saddle; else it is left to the portrait."""
     if not _within(saddle.point, box):
         return None
@@ -72,26 +73,5 @@ def _separatrix(system: PhaseSystem, saddle: FixedPoint, box: Any, n: int = 90) 
     tangent = vectors[:, np.argmin(values.real)].real
     tangent = tangent / np.linalg.norm(tangent / np.abs(saddle.point)) * np.sign(tangent[0])
     starts = np.stack([saddle.point + way * 30 * OFFSET * tangent for way in (-1, 1)])
-    halves, _ = follow_back(system, starts, box, RTOL, n)
-    return Separatrix(np.concatenate([halves[0][::-1], saddle.point[None], halves[1]]), saddle, n, np.nan)
-
-
-def _lines(system: PhaseSystem, box: Any, count: int) -> np.ndarray:
-    """Return flow lines by Runge-Kutta steps of one length in the window, shorter where the flow is slow."""
-    unit = np.array([high - low for low, high in box])[:, None]
-    y = line_starts(box, count).T
-    slow = SLOW * float(np.max(np.linalg.norm(system(y) / unit, axis=0)))
-    step = LENGTH / STEPS
-
-    def along(at: np.ndarray) -> np.ndarray:
-        rate = system(at)
-        return step * rate / (np.linalg.norm(rate / unit, axis=0) + slow)
-
-    out = [y]
-    for _ in range(STEPS):
-        one = along(y)
-        two = along(y + one / 2)
-        three = along(y + two / 2)
-        y = y + (one + 2 * two + 2 * three + along(y + three)) / 6
-        out.append(y)
-    return np.moveaxis(np.array(out), 1, 2)
+    one, other = (back_from(system, start, box, stride=STRIDE, most=MOST) for start in starts)
+    return Separatrix(np.concatenate([one[::-1], saddle.point[None], other]), saddle, MOST, np.nan)
