@@ -6,6 +6,7 @@ and n_2 each in the eigenbasis of X and X'.
 """
 
 import functools
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -126,12 +127,17 @@ class Systems(Brief):
     x_aug: np.ndarray
     seeds: np.ndarray
 
-    def tasks(self, blocks: int = 8) -> list[list[np.ndarray]]:
-        """Return the systems that are worked on in one go, in blocks: of one seed where samples are drawn."""
+    def tasks(self, threads: int = 1) -> list[list[np.ndarray]]:
+        """Return the systems that are worked on in one go, in blocks: of one seed where samples are drawn.
+
+        Samples are drawn once for up to eight blocks, for fewer where some of the threads would have nothing to do.
+        """
         width = ABREAST if self.form.abreast else 1
         if not self.form.batch:
             return [[part] for part in _parts(np.arange(len(self.seeds)), width)]
         same = [np.flatnonzero(self.seeds == seed) for seed in np.unique(self.seeds)]
+        tasks = math.ceil(2 * threads / len(same)) if threads > 1 else 1  # of a seed, at least
+        blocks = min(8, max(1, max(map(len, same)) // (tasks * width)))
         return [_parts(part, width) for group in same for part in _parts(group, blocks * width)]
 
 
@@ -164,14 +170,14 @@ def solve(systems: Systems, steps: int, tail: int, threads: int = 1) -> tuple[di
             for name in end:
                 end[name][part] = block.get(name)[: len(part)]
 
-    tasks = systems.tasks()
+    tasks = systems.tasks(threads)
     if threads == 1 or len(tasks) == 1:
         for task in tasks:
             work(task)
     else:
-        work(tasks[0])  # compiles once
+        _block(systems, tasks[0][0])  # compiles once: what is done before the first step runs in the same loop
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, tasks[1:]))
+            list(pool.map(work, tasks))
     return end, angles
 
 

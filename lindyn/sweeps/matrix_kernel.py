@@ -185,8 +185,9 @@ def solve(
         if threads == 1 or len(pieces) == 1:
             found = [part(piece) for piece in pieces]
         else:
+            part(slice(0))  # of no system: compiles once
             with ThreadPoolExecutor(threads) as pool:
-                found = [part(pieces[0]), *pool.map(part, pieces[1:])]  # the first compiles
+                found = list(pool.map(part, pieces))
     states, lowest, steps, status = (np.concatenate(each) for each in zip(*found, strict=True))
     told = recording.unpacked(states)
     if form.system == "weights" and form.target != "ema":

@@ -3,10 +3,11 @@
 import copy
 import math
 import os
+import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def predict(
         known = _configuration(config, given)
         kind = PredictorKind.of(known.model.predictor, dict(known.model.predictor_options))
         start, plan, network = started(known)
-        seconds = _timed(known) if time_training else (math.nan, 0.0)
+        seconds = _timed(network) if time_training else (math.nan, 0.0)
         views = theory.batches_of(network) if surrogate else ()
     at = theory.readings_of(plan.steps, readings)
     drawn = surrogate and not _is_linear(network, start, plan)
@@ -117,10 +118,24 @@ def paths(
         left_out = (*start.left_out, *plan.assumed, theory.BEFORE)
         return Paths(theory.path_of(start, plan, at), LINEAR, left_out)
     surrogate = gaussian_surrogate.surrogate_of(network, config, plan.steps, views)
-    with ThreadPoolExecutor(2) as pool:  # torch and XLA work outside the interpreter's lock
+    with ThreadPoolExecutor(2) as pool, _lock_handed_on():  # torch and XLA work outside the interpreter's lock
         linear = pool.submit(theory.path_of, start, plan, at) if both else None
         answer = pool.submit(gaussian_surrogate.path_of, surrogate, plan, at, config.run.seed).result()
         return Paths(answer, SURROGATE, surrogate.left_out, None if linear is None else linear.result())
+
+
+@contextmanager
+def _lock_handed_on() -> Iterator[None]:
+    """Let threads wait for the interpreter's lock a tenth of a millisecond, not five.
+
+    A step of the surrogate asks for the lock a thousand times: it would stand still while JAX loads and traces.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-4)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _threads(config: TrainConfig, network: Any) -> Any:
@@ -148,21 +163,24 @@ def _configuration(config: Any, given: Mapping[str, Any]) -> TrainConfig:
     return TrainConfig.of(({} if config is None else TABLE.read_toml(Path(config))) | dict(given))
 
 
-def _timed(config: TrainConfig) -> tuple[float, float]:
-    """Return an estimate of the seconds of a training, and the seconds that it took to make."""
+def _timed(network: Any) -> tuple[float, float]:
+    """Return an estimate of the seconds of a training, and the seconds that it took to make; the network stays."""
     began = time.monotonic()
-    estimate = _seconds_of(built(config))
+    estimate = _seconds_of(built(network.config, network.source))
     return estimate, time.monotonic() - began
 
 
-def built(config: TrainConfig) -> Any:
-    """Return the untrained module of a configuration."""
-    from lindyn.bridge.training.image_batches import open_source
-    from lindyn.bridge.training.module import build
-    from lindyn.bridge.training.trainer import quiet
+def built(config: TrainConfig, source: Any = None) -> Any:
+    """Return the untrained network of a configuration; no trainer is loaded for it.
 
-    with quiet():
-        return build(config, open_source(config))
+    Args:
+        config: of the run.
+        source: of its images, where they are open already.
+    """
+    from lindyn.bridge.training.image_batches import open_source
+    from lindyn.bridge.training.two_view_network import TwoViewNetwork, seeded
+
+    return seeded(TwoViewNetwork, config, open_source(config) if source is None else source)
 
 
 def started(config: TrainConfig, start: NetworkStart | None = None) -> tuple[NetworkStart, StepPlan, Any]:

@@ -119,12 +119,13 @@ def batches_of(module: Any, most: int = SAMPLES) -> Iterable[tuple[Tensor, Tenso
     """Yield the first batches of views of a run of `lindyn train`, as its training draws them.
 
     Args:
-        module: its `SelfSupervised` module.
+        module: its network.
         most: images in all.
     """
     config, source = module.config, module.source
     order = Order(source.count, config.optim.batch, 1, config.run.seed)
     count = max(1, most // config.optim.batch)
+    like = next(module.parameters(), torch.empty(0))
     for batch in itertools.islice(source.loader(order, lambda: 0), count):
-        v1, v2, _ = source.views(batch, module.device, module.dtype)
+        v1, v2, _ = source.views(batch, like.device, like.dtype)
         yield v1, v2

@@ -31,7 +31,7 @@ from lindyn.moments import Moments, ViewSums
 from lindyn.states import WeightState
 
 if TYPE_CHECKING:
-    from lindyn.bridge.training.module import SelfSupervised
+    from lindyn.bridge.training.two_view_network import TwoViewNetwork
 
 IMAGES = 5000  # at most so many images for the moments of features
 SAMPLES = 2048  # images that the moments of an untrained network's projections are estimated from
@@ -86,7 +86,7 @@ def _views(source: Gaussian | Tensors, start: int, stop: int, views: int, dtype:
     return found if source.mean is None else [view - source.mean.to(view) for view in found]
 
 
-def split(module: "SelfSupervised") -> tuple[Callable[[Tensor], Tensor], nn.Linear]:
+def split(module: "TwoViewNetwork") -> tuple[Callable[[Tensor], Tensor], nn.Linear]:
     """Return (what comes before, the last linear layer) of an online network; a bias becomes a feature that is 1.
 
     Raises:
@@ -130,7 +130,7 @@ def weights_along(run: Run) -> tuple[np.ndarray, WeightState]:
     return np.array(steps), stacked
 
 
-def _weights(module: "SelfSupervised") -> dict[str, np.ndarray]:
+def _weights(module: "TwoViewNetwork") -> dict[str, np.ndarray]:
     W = stacks.weight_and_bias(split(module)[1]).numpy()
     W_a = W
     if module.teacher_backbone is not None:
@@ -144,7 +144,7 @@ def _weights(module: "SelfSupervised") -> dict[str, np.ndarray]:
 # Features: unit projections of an untrained network, W the identity on them
 
 
-def of_features(config: TrainConfig, module: "SelfSupervised", source: Source) -> WeightStart:
+def of_features(config: TrainConfig, module: "TwoViewNetwork", source: Source) -> WeightStart:
     """Return the start of a run before its training: W = I on the unit projections of two views.
 
     W_p is the predictor's own matrix (for two layers a linear one with torch's initial weights), W_a the linear map
@@ -177,7 +177,7 @@ def of_features(config: TrainConfig, module: "SelfSupervised", source: Source) -
 
 @torch.no_grad()
 def unit_projections(
-    config: TrainConfig, module: "SelfSupervised", source: Source
+    config: TrainConfig, module: "TwoViewNetwork", source: Source
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return unit projections of two views, N x d each, and the linear map from them to the target's."""
     module.train()  # BatchNorm by the batch, as in the first steps

@@ -29,9 +29,9 @@ from lindyn.bridge.training import run_folder, trainer
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
 from lindyn.bridge.training.method import OVER_J, SIDES_OVER_J
-from lindyn.bridge.training.module import SelfSupervised
 from lindyn.bridge.training.networks import PredictorKind
 from lindyn.bridge.training.run_folder import Run
+from lindyn.bridge.training.two_view_network import TwoViewNetwork
 from lindyn.display.brief import Brief
 from lindyn.flows import WeightFlow, rules
 from lindyn.hyperparameters import Hyperparameters
@@ -226,7 +226,7 @@ def mean_rates(config: TrainConfig, steps: int) -> tuple[Hyperparameters, float]
     return hyperparameters(config, over_J, share), steps * step_time(config, over_J, share)
 
 
-def prediction(config: TrainConfig, module: SelfSupervised, source: Source) -> dict[str, str | float]:
+def prediction(config: TrainConfig, module: TwoViewNetwork, source: Source) -> dict[str, str | float]:
     """Return what the theory says of a run from its untrained network: alive share, verdict, and what it rests on.
 
     Args:

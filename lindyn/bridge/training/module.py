@@ -6,12 +6,11 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lindyn.bridge.training import method, networks
+from lindyn.bridge.training import method
 from lindyn.bridge.training.config import TrainConfig
 from lindyn.bridge.training.image_batches import Source
 from lindyn.bridge.training.image_order import Order
-from lindyn.bridge.training.networks import predictor
-from lindyn.bridge.training.two_view_step import TwoViewStep
+from lindyn.bridge.training.two_view_network import TwoViewNetwork, seeded
 
 
 class Probe(nn.Module):
@@ -36,8 +35,8 @@ class Probe(nn.Module):
         return loss, logs["train_online_cls_top1"]
 
 
-class SelfSupervised(TwoViewStep, pl.LightningModule):
-    """Online network, predictor, target; one step of the method. Parts are named as lightly's benchmarks name them.
+class SelfSupervised(TwoViewNetwork, pl.LightningModule):
+    """A run's network as Lightning trains it, with a probe beside it.
 
     Args:
         config: the run.
@@ -47,35 +46,12 @@ class SelfSupervised(TwoViewStep, pl.LightningModule):
     """
 
     def __init__(self, config: TrainConfig, source: Source, steps: int, per_epoch: int):
-        super().__init__()
-        self.config, self.source, self.steps, self.per_epoch = config, source, steps, per_epoch
-        self.backbone, self.projection_head = self._online()
-        self.dim = self.width
-        self.prediction_head = predictor(config, self.dim)
-        networks.cut(self.prediction_head, config.model.cut)
-        self.teacher_backbone = self.teacher_projection_head = None
-        if config.method.target != "online":
-            how, fresh = config.method.target_start, {}  # type: ignore[var-annotated]
-
-            def again(part: int) -> nn.Module:
-                if not fresh:
-                    fresh[0], fresh[1] = self._online()
-                return fresh[part]
-
-            self.teacher_backbone = method.start_target(self.backbone, lambda: again(0), how)
-            self.teacher_projection_head = method.start_target(self.projection_head, lambda: again(1), how)
+        super().__init__(config, source, steps, per_epoch)
         self.probe = self._probe()
         self.alarm = ""
         self._extra: dict[str, Any] = {}
         self.bad_step: Tensor
         self.register_buffer("bad_step", torch.tensor(-1), persistent=False)
-
-    def _online(self) -> tuple[Any, nn.Module]:
-        backbone = networks.backbone(self.config, self.source.shape)
-        projector, self.width = networks.projector(self.config, backbone.features)
-        for part in (backbone, projector):
-            networks.cut(part, self.config.model.cut)
-        return backbone, projector
 
     def _probe(self) -> Any:
         if not self.config.run.probe or not self.source.classes:
@@ -129,8 +105,4 @@ class SelfSupervised(TwoViewStep, pl.LightningModule):
 
 def build(config: TrainConfig, source: Source, world: int = 1) -> SelfSupervised:
     """Return the untrained module; the same weights for the same seed, whatever was drawn before."""
-    order = Order(source.count, config.optim.batch, config.optim.accumulate, config.run.seed, 0, world)
-    per_epoch = len(order) // config.optim.accumulate
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.run.seed)
-        return SelfSupervised(config, source, per_epoch * config.run.epochs, per_epoch)
+    return seeded(SelfSupervised, config, source, world)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lindyn.bridge.training.config import TrainConfig
-from lindyn.bridge.training.module import SelfSupervised
+from lindyn.bridge.training.two_view_network import TwoViewNetwork
 
 SMALL = 2e7  # multiplications of a layer and batch, a millisecond of one thread, up to which a second gains nothing
 NAMED = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # set by a user, a scheduler or torchrun
@@ -31,7 +31,7 @@ class Threads(NamedTuple):
         return f"{self.number} CPU thread{'s' * (self.number != 1)} ({self.source})"
 
 
-def threads_of(config: TrainConfig, module: SelfSupervised, on_cpu: bool = True, world: int = 1) -> Threads:
+def threads_of(config: TrainConfig, module: TwoViewNetwork, on_cpu: bool = True, world: int = 1) -> Threads:
     """Return the threads of a run.
 
     Args:
@@ -54,7 +54,7 @@ def threads_of(config: TrainConfig, module: SelfSupervised, on_cpu: bool = True,
     return Threads(1, f"of {most}: a layer has {work:.1g} multiplications a batch; run.threads sets it")
 
 
-def layer_work(module: SelfSupervised, batch: float) -> float:
+def layer_work(module: TwoViewNetwork, batch: float) -> float:
     """Return the multiplications of a forward pass per layer that has any, in the mean; the module stays as it is."""
     counts: list[float] = []
 

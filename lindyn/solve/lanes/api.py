@@ -12,6 +12,7 @@ from lindyn import _checks
 from lindyn._linalg import available_cores
 from lindyn.solve.lanes import layout, problem, sign_change
 from lindyn.solve.lanes.block import log2_bits
+from lindyn.solve.lanes.eight import aligned_numbers
 from lindyn.solve.lanes.kernel import build
 from lindyn.solve.lanes.problem import STIFF_REACH, LaneProblem, LaneResult
 
@@ -116,8 +117,8 @@ def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, stop:
     """Take chunks until none is left; one thread's share."""
     size = min(CHUNK, task.n)
     kept_space, int_space = np.empty((size, layout.COLUMNS)), np.empty((size, layout.KEPT_INTS), np.int64)
-    work = _aligned(layout.ROWS * layout.LANES)
-    work_ints = _aligned(layout.INT_ROWS * layout.LANES).view(np.int64)
+    work = aligned_numbers(layout.ROWS * layout.LANES)
+    work_ints = aligned_numbers(layout.INT_ROWS * layout.LANES).view(np.int64)
     queues = np.empty((2, size), np.int64)
     while not stop.is_set():
         try:
@@ -134,10 +135,3 @@ def _work(kernel: Any, task: LaneProblem, result: LaneResult, chunks: Any, stop:
         kernel(kept, ints, work, work_ints, queues, task.t1, log2_bits(task.rtol), task.max_steps, STIFF_REACH)
         result.set_rows(lanes, kept, ints, task.part("s", lanes))
         sign_change.run_through(task, result, lanes)
-
-
-def _aligned(size: int) -> np.ndarray:
-    """Return `size` numbers that start a cache line, so that no vector lies across two."""
-    space = np.empty(size + 8)
-    skip = -space.ctypes.data % 64 // 8
-    return space[skip : skip + size]

@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding
 import numba
 from numba.core import caching
 from numba.core import types as numba_types
@@ -19,6 +20,10 @@ from lindyn.equations import modes, target
 from lindyn.stored import sums
 
 FASTMATH = {"contract"}  # fused multiply-adds; nothing that would drop NaN or reorder sums
+
+_FEATURES: str | None = getattr(numba.config, "CPU_FEATURES", None)  # NUMBA_CPU_FEATURES
+WIDE_REGISTERS = "+avx512f" in (llvmlite.binding.get_host_cpu_features().flatten() if _FEATURES is None else _FEATURES)
+"""Whether there are 32 vector registers of eight numbers each, on this machine or the one that numba is told of."""
 
 inlined = numba.njit(fastmath=FASTMATH, forceinline=True, error_model="numpy")
 

@@ -6,6 +6,7 @@ next; of matrices in one memory it cannot. These values are vectors by type.
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
@@ -13,6 +14,18 @@ from numba.extending import intrinsic, models, register_model
 ABREAST = 8
 _VECTOR = ir.VectorType(ir.DoubleType(), ABREAST)
 _FUSED = ("contract",)
+
+
+def aligned(rows: int) -> np.ndarray:
+    """Return zeros, eight a row, each row in one line of the cache: a vector across two lines takes twice as long."""
+    numbers = np.zeros(ABREAST * (rows + 1))
+    start = -(numbers.ctypes.data // numbers.itemsize) % ABREAST
+    return numbers[start : start + ABREAST * rows].reshape(rows, ABREAST)
+
+
+def aligned_numbers(size: int) -> np.ndarray:
+    """Return so many zeros, one after the other, that begin with a line of the cache."""
+    return aligned(-(-size // ABREAST)).reshape(-1)[:size]
 
 
 class EightType(types.Type):

@@ -148,10 +148,3 @@ def accept(y, k, m, rows, wanted):  # type: ignore[no-untyped-def]
     for r in range(rows):
         put(y, r, pick(ok, take(m, r), take(y, r)))
         put(k, r, pick(ok, take(k, NEW * rows + r), take(k, r)))
-
-
-def aligned(rows: int) -> np.ndarray:
-    """Return zeros, eight a row, each row in one line of the cache."""
-    numbers = np.zeros(8 * rows + 8)
-    start = -(numbers.ctypes.data // numbers.itemsize) % 8
-    return numbers[start : start + 8 * rows].reshape(rows, 8)

@@ -12,7 +12,7 @@ import numpy as np
 
 from lindyn.solve.lanes import eighth_order as rk
 from lindyn.solve.lanes.compiled import apart, compile_kernel, wide_vectors
-from lindyn.solve.lanes.eight import ABREAST
+from lindyn.solve.lanes.eight import ABREAST, aligned
 from lindyn.solve.lanes.lowest_eigenvalue import dip, not_above
 from lindyn.solve.lanes.recorded_rates import Recording
 from lindyn.solve.lanes.tape_operations import make_access
@@ -316,7 +316,7 @@ def solve(
     m, w = _memory(recording, shared), _memory(recording, shared, watched)
     starts = recording.starts if recording.abreast else recording.starts // ABREAST
     places = [rate.places[name] + np.arange(given[name].shape[1]) for name in names]
-    y, weights, found = (rk.aligned(count) for count in (rows, 3 * rk.SLOTS, 4 * (len(starts) - 1)))
+    y, weights, found = (aligned(count) for count in (rows, 3 * rk.SLOTS, 4 * (len(starts) - 1)))
     side = recording.side if recording.watched else 0
     out, lowest = np.empty((count, len(times), recording.size)), np.full((count, len(times)), np.nan)
     steps, status = np.zeros((count, len(times)), np.int32), np.zeros((count, len(times)), np.int8)
@@ -334,7 +334,7 @@ def solve(
 def _memory(recording: Recording, shared: dict[str, np.ndarray], program: Any = None) -> np.ndarray:
     """Return memory with the program's numbers and what all systems share."""
     program = program or recording.rate
-    memory = rk.aligned(program.size if recording.abreast else -(-program.size // ABREAST))
+    memory = aligned(program.size if recording.abreast else -(-program.size // ABREAST))
     flat = memory if recording.abreast else memory.reshape(-1, 1)
     for place, value in program.numbers:
         flat[place] = value

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from lindyn.solve.lanes.compiled import compile_kernel
-from lindyn.solve.lanes.eight import ABREAST
+from lindyn.solve.lanes.eight import aligned, aligned_numbers
 from lindyn.solve.lanes.tape import Program
 from lindyn.solve.lanes.tape_operations import compiled, fill_abreast, fill_alone, run_abreast, run_alone
 
@@ -68,7 +68,7 @@ class Block:
 
     def __init__(self, program: Program, abreast: bool) -> None:
         self.program, self.abreast = program, abreast
-        self.memory = np.zeros((program.size, ABREAST if abreast else 1))
+        self.memory = aligned(program.size) if abreast else aligned_numbers(program.size).reshape(-1, 1)
         for place, value in program.numbers:
             self.memory[place] = value
 

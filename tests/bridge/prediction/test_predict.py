@@ -1,6 +1,9 @@
 """A prediction is the run itself where the theory is exact; what cannot be predicted is one sentence."""
 
+import ast
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -185,3 +188,16 @@ def test_images_that_the_network_does_not_take_and_frozen_networks_are_one_sente
         weight.requires_grad_(False)
     with pytest.raises(ValueError, match="There is nothing to train: every parameter is frozen"):
         predict(bent, pair, settings)
+
+
+def test_a_prediction_loads_no_trainer_and_leaves_the_interpreter_as_it_was():
+    """Lightning alone would be a second or two of the time of the command."""
+    script = (
+        "import sys; from lindyn.bridge import predict; before = sys.getswitchinterval();"
+        "told = predict(data__name='digits', data__count=256, run__epochs=1, model__width=4, time_training=True);"
+        "assert told.linear is not None and told.training_seconds > 0 and sys.getswitchinterval() == before;"
+        "print(sorted(sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    loaded = {name.split(".")[0] for name in ast.literal_eval(said.splitlines()[-1])}
+    assert "lightly" in loaded and not {"pytorch_lightning", "lightning_fabric", "torchmetrics"} & loaded
