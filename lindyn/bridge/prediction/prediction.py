@@ -3,11 +3,10 @@
 import copy
 import math
 import os
-import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -118,24 +117,10 @@ def paths(
         left_out = (*start.left_out, *plan.assumed, theory.BEFORE)
         return Paths(theory.path_of(start, plan, at), LINEAR, left_out)
     surrogate = gaussian_surrogate.surrogate_of(network, config, plan.steps, views)
-    with ThreadPoolExecutor(2) as pool, _lock_handed_on():  # torch and XLA work outside the interpreter's lock
+    with ThreadPoolExecutor(2) as pool:  # torch and XLA work outside the interpreter's lock
         linear = pool.submit(theory.path_of, start, plan, at) if both else None
         answer = pool.submit(gaussian_surrogate.path_of, surrogate, plan, at, config.run.seed).result()
         return Paths(answer, SURROGATE, surrogate.left_out, None if linear is None else linear.result())
-
-
-@contextmanager
-def _lock_handed_on() -> Iterator[None]:
-    """Let threads wait for the interpreter's lock a tenth of a millisecond, not five.
-
-    A step of the surrogate asks for the lock a thousand times: it would stand still while JAX loads and traces.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _threads(config: TrainConfig, network: Any) -> Any:
