@@ -6,12 +6,22 @@ from typing import Any
 import numpy as np
 from bokeh.events import RangesUpdate, Reset, Tap
 from bokeh.layouts import column, row
-from bokeh.models import Button, ColumnDataSource, CrosshairTool, HoverTool, Legend, LegendItem, Range1d, Select
+from bokeh.models import (
+    Button,
+    ColumnDataSource,
+    CrosshairTool,
+    CustomJS,
+    HoverTool,
+    Legend,
+    LegendItem,
+    Range1d,
+    Select,
+)
 
 from lindyn import phase
 from lindyn.commands import phase_numbers, phase_pictures, phase_readings
 from lindyn.explore import repeats
-from lindyn.explore.explored_panel import ExplorerPanel, joined, plain_figure
+from lindyn.explore.explored_panel import ExplorerPanel, carrier, joined, plain_figure
 from lindyn.outputs.number_tables import Series
 from lindyn.phase.portraits import default_window
 from lindyn.plotting import phase_portrait
@@ -31,6 +41,18 @@ _LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "after": ("from a start", {"line_color": STARTED, "line_width": 2.6}),
 }
 _CURVES = ("p", "s", "parabola", "edge")
+_DRAWN = """
+const {numbers: [numbers], cuts: [cuts], points: [points], box: [[left, right, low, high]]} = cb_obj.data;
+const found = {points: Object.fromEntries(points)};
+for (const [source, column, from, to] of cuts)
+  (found[source] ??= {})[column] = new Float32Array(numbers.buffer, numbers.byteOffset + 4 * from, to - from);
+const here = {sync: false};  // the server knows
+x_range.setv({start: left, end: right, reset_start: left, reset_end: right}, here);
+y_range.setv({start: low, end: high, reset_start: low, reset_end: high}, here);
+if (cuts.length) for (const [name, source] of Object.entries({flow, curves, marks}))
+  source.setv({data: found[name === 'marks' ? 'points' : name]}, here);
+"""
+"""What the browser does with a draft: it comes in one message, and is painted once."""
 _MARKS = {"stable": ("circle", STABLE), "unstable": ("diamond", "white"), "half-stable": ("square", "#e8a0aa")}
 
 
@@ -38,6 +60,7 @@ class PlanePanel(ExplorerPanel):
     """The (p, s) plane, and tau over time beside it where the target moves."""
 
     name, title = "portrait", "The portrait"
+    _drafted = False
 
     def build(self) -> Any:
         """Return the portrait, tau over time, and what a click does."""
@@ -48,6 +71,11 @@ class PlanePanel(ExplorerPanel):
         self._fill("curves", dict.fromkeys(_CURVES, joined([])) | {"lost": {"x": [], "y1": [], "y2": []}})
         self._fill("paths", dict.fromkeys(("before", "after"), joined([])))
         self.points = ColumnDataSource({"x": [], "y": [], "marker": [], "fill": [], "edge": [], "words": []})
+        self.drafts = ColumnDataSource({"numbers": [], "cuts": [], "points": [], "box": []})
+        self.drafts.js_on_change("data", CustomJS(code=_DRAWN, args={
+            "x_range": self.figure.x_range, "y_range": self.figure.y_range, "flow": self.sources["flow"],
+            "curves": self.sources["curves"], "marks": self.points,
+        }))  # fmt: skip
         self.starts = ColumnDataSource({"x": [], "y": [], "fate": []})
         self.rates = ColumnDataSource({"image": [], "dp": [], "ds": [], "x": [], "y": [], "dw": [], "dh": []})
         self.tau = ColumnDataSource({"x": [], "y": []})
@@ -59,7 +87,7 @@ class PlanePanel(ExplorerPanel):
         self.over_time.x_range = Range1d(0, 100)
         self.over_time.line("x", "y", source=self.tau, line_color=STARTED, line_width=2.4)
         self.over_time.add_tools(HoverTool(tooltips=[("t", "$x{0.000}"), ("τ", "$y{0.0000}")], mode="mouse"))
-        return column(self.figure, self.over_time, self._controls())
+        return column(self.figure, self.over_time, self._controls(), carrier(self.drafts))
 
     def _draw_glyphs(self) -> None:
         plot = self.figure
@@ -137,42 +165,38 @@ class PlanePanel(ExplorerPanel):
         system = phase_pictures.system_of(given, moving)
         plane = system.section(values["tau"]) if moving else system
         window = phase_pictures.window_of(given, system) or default_window(system)
-        self._show(phase_pictures.StartedPortrait(system, phase.sketch(plane, window), ()), draft=True)
+        self._send(phase.sketch(plane, window))
 
-    def _show(self, found: Any, draft: bool = False) -> None:
+    def _send(self, data: Any) -> None:
+        """Send a draft as one message of one block of numbers: each part of each source would be one of its own."""
+        parts = [(name, key, values) for name, columns in _columns(data).items() for key, values in columns.items()]
+        ends = np.cumsum([0, *(len(values) for *_, values in parts)]).tolist()
+        cuts = [[name, key, ends[k], ends[k + 1]] for k, (name, key, _) in enumerate(parts)]
+        numbers = np.concatenate([values for *_, values in parts])
+        self._tell_browser(data.box, numbers, cuts, list(map(list, _fixed(data).items())))
+        self._drafted = True
+
+    def _tell_browser(self, box: Any, numbers: np.ndarray, cuts: list[Any], points: list[Any]) -> None:
+        window = [float(end) for ends in box for end in ends]
+        self.drafts.data = {"numbers": [numbers], "cuts": [cuts], "points": [points], "box": [window]}
+
+    def _show(self, found: Any) -> None:
         data = found.portrait
-        (left, right), (low, high) = data.box
-        for axis, ends in ((self.figure.x_range, (left, right)), (self.figure.y_range, (low, high))):
-            if (axis.start, axis.end) != ends:  # what is as it was is not sent
+        for axis, ends in zip((self.figure.x_range, self.figure.y_range), data.box, strict=True):
+            if (axis.start, axis.end) != tuple(ends):  # what is as it was is not sent
                 axis.update(start=ends[0], end=ends[1], reset_start=ends[0], reset_end=ends[1])
-        self._fill("flow", {"flow": joined(np.moveaxis(data.lines, 1, 0))})
-        curves = {v: joined(b.points for b in data.nullclines if b.variable == v) for v in "ps"}
-        curves["parabola"] = joined([] if data.parabola is None else [data.parabola])
-        curves["edge"] = joined([] if data.edge is None else [data.edge])
-        self._fill("curves", curves | {"lost": _lost(data)})
-        self._show_points(data)
-        if not draft:
-            self._show_paths(found)
-            self._show_rates(data)
+        if self._drafted:  # the browser has another window by now
+            self._tell_browser(data.box, np.zeros(0, np.float32), [], [])
+            self._drafted = False
+        for name, columns in _columns(data).items():
+            self.sources[name].data = columns
+        self.points.data = _fixed(data)
+        self._show_paths(found)
+        self._show_rates(data)
 
     def _fill(self, name: str, curves: Mapping[str, Mapping[str, Any]]) -> None:
-        """Set curves of one source at once, a message to the browser each; shorter ones stay at their last point."""
-        longest = max(len(column_) for curve in curves.values() for column_ in curve.values())
-        self.sources[name].data = {
-            f"{key}_{axis}": _lengthened(values, longest)
-            for key, curve in curves.items()
-            for axis, values in curve.items()
-        }
-
-    def _show_points(self, data: Any) -> None:
-        found = data.fixed.points
-        looks = [phase_portrait.look(point.stability) for point in found]
-        names = [f"{_called(point)}: {point.stability} {point.kind}" for point in found]
-        self.points.data = {
-            "x": [float(point.point[0]) for point in found], "y": [float(point.point[1]) for point in found],
-            "marker": [_MARKS[look][0] for look in looks], "fill": [_MARKS[look][1] for look in looks],
-            "edge": [UNSTABLE if look == "unstable" else INK for look in looks], "words": names,
-        }  # fmt: skip
+        """Set curves of one source at once, a message to the browser each."""
+        self.sources[name].data = _together(curves)
 
     def _show_paths(self, found: Any) -> None:
         firsts = [int(np.argmax(path.t >= 0)) for path in found.paths]
@@ -218,6 +242,36 @@ class PlanePanel(ExplorerPanel):
     def numbers(self, values: Mapping[str, Any]) -> Series:
         """Return the numbers of `lindyn phase --numbers`."""
         return phase_numbers.of_portrait(self.data.portrait, self.data.paths)
+
+
+def _columns(data: Any) -> dict[str, dict[str, np.ndarray]]:
+    """Return the columns of the sources of flow lines and of curves."""
+    curves = {v: joined(b.points for b in data.nullclines if b.variable == v) for v in "ps"}
+    curves["parabola"] = joined([] if data.parabola is None else [data.parabola])
+    curves["edge"] = joined([] if data.edge is None else [data.edge])
+    return {
+        "flow": _together({"flow": joined(np.moveaxis(data.lines, 1, 0))}),
+        "curves": _together(curves | {"lost": _lost(data)}),
+    }
+
+
+def _together(curves: Mapping[str, Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Return the columns of curves of one source; shorter ones stay at their last point."""
+    longest = max(len(values) for curve in curves.values() for values in curve.values())
+    return {f"{key}_{axis}": _lengthened(values, longest) for key, curve in curves.items()
+            for axis, values in curve.items()}  # fmt: skip
+
+
+def _fixed(data: Any) -> dict[str, list[Any]]:
+    """Return the columns of the source of fixed points."""
+    found = data.fixed.points
+    looks = [phase_portrait.look(point.stability) for point in found]
+    return {
+        "x": [float(point.point[0]) for point in found], "y": [float(point.point[1]) for point in found],
+        "marker": [_MARKS[look][0] for look in looks], "fill": [_MARKS[look][1] for look in looks],
+        "edge": [UNSTABLE if look == "unstable" else INK for look in looks],
+        "words": [f"{_called(point)}: {point.stability} {point.kind}" for point in found],
+    }  # fmt: skip
 
 
 def _lengthened(values: Any, count: int) -> np.ndarray:
