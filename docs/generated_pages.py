@@ -122,18 +122,16 @@ def members(cls) -> list[str]:
 
 
 def symbols() -> str:
-    """Return symbols and words, from the table of quantities and that of the report's words."""
-    quantities = [*_options.QUANTITIES.values(), *_options.DESCENT.values()]
-    rows = [(f"`{one.name}`", one.help, one.unit, "" if one.default is None else f"{one.default:g}")
-            for one in quantities]  # fmt: skip
-    from lindyn.bridge.report.page import TERMS
-    from lindyn.solve.trajectory import MEANINGS
+    """Return symbols and words, from the package's one table."""
+    from lindyn.display import glossary
 
-    words = "\n\n".join(f"**{escaped(name)}**\n: {escaped(text)}" for name, text in TERMS.items())
-    arrays = table(("array", "what it is"), [(f"`{name}`", text) for name, text in MEANINGS.items()])
+    rows = [(f"`{one.name}`", one.meaning, one.unit, "" if one.default is None else f"{one.default:g}")
+            for one in glossary.terms("quantity")]  # fmt: skip
+    arrays = table(("array", "what it is"), [(f"`{one.name}`", one.meaning) for one in glossary.terms("array")])
+    words = "\n\n".join(f"**{escaped(one.name)}**\n: {escaped(one.meaning)}" for one in glossary.terms("word"))
     return (
-        "# Symbols and words\n\nOne table in the package says what each quantity is; flags, sweeps, files and this "
-        f"page are made from it. Flow time is {_options.FLOW_TIME}.\n\n"
+        "# Symbols and words\n\nOne table in the package says what each quantity is; flags, sweeps, files, the report "
+        f"of `lindyn validate` and this page are made from it. Flow time is {_options.FLOW_TIME}.\n\n"
         + table(("name", "what it is", "unit", "default"), rows)
         + "\n## Arrays in files\n\n" + arrays + "\n## Words\n\n" + words + "\n"
     )  # fmt: skip

@@ -10,10 +10,11 @@ import numpy as np
 
 import lindyn
 from lindyn import _checks
-from lindyn._options import FLOW_TIME, QUANTITIES
+from lindyn._options import FLOW_TIME
 from lindyn._records import Record, State, static
 from lindyn.display.brief import FEW, Brief, brief, notebook
 from lindyn.display.drawn_by import drawn
+from lindyn.display.glossary import array_meaning
 from lindyn.flows import registry
 from lindyn.flows.from_settings import Flow
 from lindyn.hyperparameters import Hyperparameters, flow_step
@@ -241,20 +242,9 @@ def _variables(traj: Trajectory) -> netcdf.Variables:
     return out
 
 
-MEANINGS = {
-    "W": "online weights W", "W_p": "predictor W_p", "W_a": "target weights W_a", "F": "correlation F = W W^T",
-    "H": "H = W_a W^T", "J": "J = W_a W_a^T", "p": "eigenvalue of the predictor", "s": "eigenvalue of F = W W^T",
-    "tau": "target / online ratio", "w": "online weight of the mode", "a": "target weight of the mode",
-    "X": "second moment X of the mean view", "X_aug": "covariance X' of the augmentation",
-    "x": QUANTITIES["x"].help, "x_aug": QUANTITIES["x_aug"].help,
-    "sigma2": "variance of the augmentation, X' = sigma2 I",
-}  # fmt: skip
-"""What the arrays of a file are; one of another package is called by its name."""
-
-
 def _told(name: str, otherwise: str = "") -> dict[str, str]:
     """Return the CF attributes of an array that is no time: all of them are pure numbers."""
-    return {"long_name": MEANINGS.get(name, otherwise or name), "units": "1"}
+    return {"long_name": array_meaning(name, otherwise), "units": "1"}
 
 
 def _modes(count: int) -> tuple[str, ...]:

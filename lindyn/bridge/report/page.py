@@ -9,6 +9,7 @@ from lindyn.bridge.records import FAILS, HOLDS, Advice, Finding, TheoryBeside, V
 from lindyn.bridge.report import schema, theories_told, wording
 from lindyn.bridge.report.pictures import Picture, draw
 from lindyn.bridge.settings import USED, Settings
+from lindyn.display.glossary import terms
 from lindyn.display.markup import STYLE, Markup, document, table, tag
 from lindyn.display.mathml import formula
 
@@ -17,52 +18,6 @@ CLASSES = {HOLDS: "holds", FAILS: "fails"}
 
 SHOWN = ("alignment_top", "asymmetry", "effective_rank", "trace_F", "balance_residual_fitted")
 MOST_ROWS = 24
-TERMS = {
-    "F, s_j, u_j": "F = E[z z^T] of the projections z that enter the predictor, not centred; s_j and u_j are its "
-    "eigenvalues and eigenvectors, largest first. With N samples no more than min(N - 1, d) of them are known.",
-    "W_p, p_j": "The predictor as a linear map on column vectors; p_j = u_j^T W_p u_j, paired with s_j by u_j and not "
-    "by rank. Of a predictor with hidden layers three linear maps are given: the one fitted on the features, "
-    "the mean Jacobian, and the product of its weights with BatchNorm folded in; 'explains' is the share of the "
-    "variance of the predictor's output that the map with the best offset reproduces.",
-    "alignment": "Cosine between u_j and W_p u_j, sign kept: 1 where u_j is an eigenvector of W_p with p_j > 0.",
-    "slope of p against s": "Exponent of the power law p_j ~ s_j^slope by least squares in log-log over the modes of "
-    "the window; 1/2 where the weights are balanced (Eq. 14) and in DirectPred (Eq. 18).",
-    "tau": "Target over online weights, W_a = tau W (Assumption 1), per mode.",
-    "x, x'": "Eigenvalues of X = E[xbar xbar^T], the mean view, and of X' = E Var[view], the augmentation, along a "
-    "mode.",
-    "alpha_p, beta, eta_p, eta_s": "Rates in flow time (the sum over the steps of c x learning rate / "
-    "(1 - momentum), the loss being c times J of Eq. 1): learning-rate ratio predictor / online, EMA rate of the "
-    "target, weight decay of predictor and of online network.",
-    "p_-, p_+": "Fixed points of a mode (Eq. 16): below p_- it collapses to 0, above it grows to p_+. Above the "
-    "critical decay tau^2 x^2 / (4 (x + x')) neither exists and the mode collapses.",
-    "balance": "Theorem 1: W W^T - W_p^T W_p / alpha_p = exp(-2 eta t) C for equal decays.",
-    "squared theory, normalised theory": "Two theories of the same training, both started from the run's first "
-    "checkpoint by the run's own rates, nothing fitted. Squared: the last linear layer under the squared distance, "
-    "without BatchNorm (Tian et al. 2021). Normalised: all linear layers of the projector under the run's own loss, "
-    "which compares directions, with BatchNorm at the end, by the run's own steps (docs/normalised.md).",
-    "error of the spectrum's shape": "|s - s'| over the larger of both, the eigenvalues of F in the network and in the "
-    "theory scaled to one sum, averaged over the readings: 0 where the features share their variance among directions "
-    "as the theory says; up to 0.1 the theory follows the run, to 0.25 describes it, to 0.5 in part.",
-    "effective rank, RankMe": "exp of the entropy of F's eigenvalues (Roy and Vetterli 2007), and of the features' "
-    "singular values (Garrido et al. 2023); shares are of min(N - 1, d).",
-    "spread": "sqrt(d) x the mean standard deviation of l2-normalised features: 1 if isotropic, 0 if all are one "
-    "vector.",
-    "holds, fails, not testable": "The verdict on a law: by its whole interval (99 %, bootstrap over samples) "
-    "against the value that the theory has, or why the input does not permit a test.",
-    "sure, likely, a guess": "How far advice can be trusted: without a weak point, with one (an assumed rate, another "
-    "loss than the theory's, a linear map that explains little, few samples, a law that fails), with more.",
-}
-
-
-FORMULAS = {
-    "F, s_j, u_j": r"F = \mathbb{E}\,[z z^{\top}], \qquad F u_j = s_j u_j",
-    "W_p, p_j": r"p_j = u_j^{\top} W_p\, u_j",
-    "slope of p against s": r"p_j \propto s_j^{1/2}",
-    "p_-, p_+": r"p_{\pm} = \frac{\tau x \pm \sqrt{\tau^2 x^2 - 4 \eta (x + x')}}{2 (x + x')}",
-    "balance": r"W W^{\top} - \frac{1}{\alpha_p} W_p^{\top} W_p = e^{-2 \eta t}\, C",
-    "effective rank, RankMe": r"\exp\Bigl(-\sum_j q_j \ln q_j\Bigr), \qquad q_j = \frac{s_j}{\sum_k s_k}",
-}
-"""The formula of a term, where it has one."""
 PLAIN = {
     "healthy": "This network has not.",
     "near": "This network has not, but it is not far from it.",
@@ -296,13 +251,12 @@ def figure(picture: Picture) -> Markup:
 
 def glossary(found: Sequence[Finding]) -> Markup:
     """Return what every statistic of the findings is, and the terms they use."""
-    entries = {f.title: f"{f.statistic}. Source: {f.source}." for f in found} | TERMS
-    told = [[tag("dt", name), tag("dd", text, _formula(name))] for name, text in entries.items()]
+    entries = [(f.title, f"{f.statistic}. Source: {f.source}.", "") for f in found]
+    entries += [(term.name, term.meaning, term.formula) for term in terms("word")]
+    told = [
+        [tag("dt", name), tag("dd", text, formula(maths) if maths else Markup(""))] for name, text, maths in entries
+    ]
     return tag("dl", told, class_="words")
-
-
-def _formula(name: str) -> Markup:
-    return formula(FORMULAS[name]) if name in FORMULAS else Markup("")
 
 
 def footer(versions: Mapping[str, str]) -> Markup:
