@@ -44,14 +44,17 @@ const every = (node, what) => [...node.querySelectorAll('*')].flatMap(
   each => each.shadowRoot ? [...each.shadowRoot.querySelectorAll(what), ...every(each.shadowRoot, what)] : []);
 const name = (what, words) => every(document, what).forEach(each => each.setAttribute('aria-label', words(each)));
 const title = each => each.getRootNode().querySelector('.bk-slider-title, label')?.textContent.split(':')[0] || 'value';
-clearTimeout(window.lindynNames);
-window.lindynNames = setTimeout(() => {
+(window.lindynNames || []).forEach(clearTimeout);
+window.lindynNames = [300, 1500, 6000].map(ms => setTimeout(() => {
   name('.noUi-handle', title);
   name('.bk-spin-btn-up', each => title(each) + ': more');
   name('.bk-spin-btn-down', each => title(each) + ': less');
-}, 300);
+}, ms));
 """
-"""What bokeh leaves without a name for those who hear the page: handles of sliders, buttons of spinners."""
+"""What bokeh leaves without a name for those who hear the page: handles of sliders, buttons of spinners.
+
+More than once: on a busy machine they are laid out seconds after the view was drawn.
+"""
 
 
 def fill(document: Any, session: LiveSession, views: Mapping[str, tuple[Any, ...]] = PANELS) -> None:
