@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lindyn.solve.lanes import tape
+from lindyn.solve.lanes import tape, tape_products
+from lindyn.solve.lanes.eight import ABREAST, aligned
 from lindyn.solve.lanes.tape_blocks import Block
 
 
@@ -66,3 +67,24 @@ def test_what_does_not_change_is_done_once_and_what_nobody_needs_is_not_done():
 def test_what_cannot_be_recorded_is_refused(wrong, words):
     with pytest.raises((ValueError, TypeError), match=words):
         wrong(tape.Tape().input("A", (2, 3)))
+
+
+@pytest.mark.parametrize("way", ["along_rows", "along_columns", "by_tiles", "by_wide_tiles"])
+def test_every_way_of_a_product_whichever_this_machine_takes(way):
+    """Sides that make whole tiles and sides that do not, either factor as it lies or transposed."""
+    product, rng = getattr(tape_products, way), np.random.default_rng(5)
+    for rows, inner, columns in ((1, 1, 1), (2, 3, 5), (5, 4, 3), (3, 7, 4), (9, 11, 17), (8, 16, 64)):
+        for turned_a, turned_b in ((False, False), (True, False), (False, True), (True, True)):
+            if way == "along_rows" and turned_b:
+                continue  # for factors whose rows lie one after the other
+            A, B = rng.standard_normal((ABREAST, rows, inner)), rng.standard_normal((ABREAST, inner, columns))
+            m = aligned(rows * inner + inner * columns + rows * columns + 1)
+            b, out = rows * inner, rows * inner + inner * columns
+            m[:b] = (A.swapaxes(1, 2) if turned_a else A).reshape(ABREAST, -1).T
+            m[b:out] = (B.swapaxes(1, 2) if turned_b else B).reshape(ABREAST, -1).T
+            m[-1] = 3.0  # nothing is written past the result
+            steps_a, steps_b = (1, rows) if turned_a else (inner, 1), (1, inner) if turned_b else (columns, 1)
+            product(m, np.array([[tape.PRODUCT, out, rows, columns, 0, *steps_a, b, *steps_b, 0, 0, 0, inner]]), 0)
+            found = m[out:-1].T.reshape(ABREAST, rows, columns)
+            np.testing.assert_allclose(found, A @ B, rtol=1e-12, atol=1e-13)
+            assert np.all(m[-1] == 3.0) and np.array_equal(m[:b, 3], (A.swapaxes(1, 2) if turned_a else A)[3].ravel())
