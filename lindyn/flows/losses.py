@@ -243,6 +243,32 @@ def quadrature_error(flow: Any, y: Any) -> float:
     return float(np.max(np.abs(drives[0] - drives[1]))) / size if size > 0 else 0.0
 
 
+class UndefinedLossError(ValueError):
+    """A state in which the loss or BatchNorm of a flow is not defined; `reason` says it of any time.
+
+    Args:
+        what: is the case.
+        why: that matters.
+        when: words for the start, in the message alone.
+    """
+
+    def __init__(self, what: str, why: str, when: str) -> None:
+        super().__init__(f"{what}{when}: {why}. Start from other weights.")
+        self.reason = f"{what}: {why}"
+
+
+def undefined_in(flow: Any, y: Any) -> str:
+    """Return why the loss or BatchNorm of a flow is not defined in a state; "" where it is."""
+    try:
+        with np.errstate(all="ignore"):
+            flow.check_state(y)
+    except UndefinedLossError as error:
+        return error.reason
+    except ValueError:
+        return ""
+    return ""
+
+
 def check_maps(flow: Any, y: Any) -> None:
     """Raise ValueError where the loss or BatchNorm of a flow on matrices is not defined on its data at a start."""
     if is_squared(flow) or _checks.any_traced(flow, y):
@@ -275,9 +301,7 @@ def _check_rows(name: str, W: np.ndarray, S: np.ndarray) -> None:
     variance, most = np.sum((W @ S) * W, axis=1), np.sum(W * W, axis=1) * np.linalg.norm(S, 2)
     for row in np.flatnonzero(variance <= EMPTY * most):
         why = f"Output {row} of {name} is constant on these data" if W[row].any() else f"Row {row} of {name} is 0"
-        raise ValueError(
-            f"{why}, a constant feature: BatchNorm divides it by a deviation of 0. Start from other weights."
-        )
+        raise UndefinedLossError(f"{why}, a constant feature", "BatchNorm divides it by a deviation of 0", "")
 
 
 def _check_size(name: str, value: np.ndarray, mean_square: float, most: float) -> None:
@@ -285,7 +309,7 @@ def _check_size(name: str, value: np.ndarray, mean_square: float, most: float) -
     if mean_square > EMPTY * most:
         return
     what = f"{name} x = 0 for all data" if value.any() else f"{name} = 0"
-    raise ValueError(f"{what} at the start: {_UNDEFINED}. Start from other weights.")
+    raise UndefinedLossError(what, _UNDEFINED, " at the start")
 
 
 def warn_of_nodes(flow: Any, y: Any, tolerance: float = 1e-8) -> None:

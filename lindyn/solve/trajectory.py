@@ -17,6 +17,7 @@ from lindyn.display.drawn_by import drawn
 from lindyn.display.glossary import array_meaning
 from lindyn.flows import registry
 from lindyn.flows.from_settings import Flow
+from lindyn.flows.losses import undefined_in
 from lindyn.hyperparameters import Hyperparameters, flow_step
 from lindyn.moments import Moments, SamplingError
 from lindyn.predictors.recipe import Recipe
@@ -116,6 +117,8 @@ class Trajectory(Record):
     def status(self) -> str:
         """How the run ended, in words."""
         cure = "lower the learning rate" if self.notes.get("engine") == "descent" else self.flow.cure
+        if self.outcome_name == "not_finite":
+            cure = undefined_in(self.flow, self.final) or cure
         return _WORDS[self.outcome_name].format(t=float(self.ts[-1]), t1=float(self.t1), cure=cure)
 
     @property

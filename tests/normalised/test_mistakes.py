@@ -68,6 +68,23 @@ def test_the_mean_cosine_of_nothing():
         losses.mean_cosine(np.zeros(2), np.ones(2), np.ones(2), np.ones(2), np.ones(2))
 
 
+@pytest.mark.parametrize(
+    ("flow", "reason"),
+    [
+        ({"loss": "cosine"}, "W_p W = 0: the cosine loss is not defined there"),
+        ({"loss": "cosine", "normalise": "batchnorm"}, "Row 0 of W is 0, a constant feature: BatchNorm divides it"),
+    ],
+)
+def test_a_run_that_comes_to_a_zero_vector_says_when(flow, reason):
+    """One output that points where the target does has no gradient; a decay of 1/lr takes all of it at once."""
+    y = ld.WeightState(W=np.ones((1, 1)), W_p=np.eye(1), W_a=np.ones((1, 1)))
+    flow = ld.WeightFlow(
+        ld.Hyperparameters(eta=1.0), ld.Moments(np.eye(1), np.zeros((1, 1))), predictor="identity", **flow
+    )
+    with pytest.raises(ld.SimulationError, match=rf"not finite past t = 1 \(asked for t = 5\); {reason}"):
+        ld.descend(flow, y, learning_rate=1.0, steps=5)
+
+
 def test_views_that_share_nothing():
     with pytest.raises(ValueError, match=r"X is nothing beside X'.*Lower x_aug"):
         ld.WeightFlow(HP, ld.Moments(1e-14 * np.eye(3), np.eye(3)), loss="cosine")
