@@ -46,14 +46,14 @@ REACHES = """() => {
   let right = 0;
   const walk = node => {
     for (const each of node.querySelectorAll('*')) {
-      right = Math.max(right, each.getBoundingClientRect().right);
+      if (!each.classList.contains('bk-GlyphRenderer')) right = Math.max(right, each.getBoundingClientRect().right);
       if (each.shadowRoot) walk(each.shadowRoot);
     }
   };
   walk(document);
   return right;
 }"""
-"""How far to the right something stands, px."""
+"""How far to the right something stands, px; bokeh's box of a curve holds nothing, and may lag behind its figure."""
 _TIME = """async ([name, values, redraws]) => {
   const doc = Bokeh.documents[0], slider = doc.get_model_by_name(name), drawn = doc.get_model_by_name('drawn');
   const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done, 0)));
